@@ -1,0 +1,166 @@
+"""Every error of ours.
+
+NukeAIError                      .user_text: one sentence for an artist; .next_step: what to do
+├─ SettingsError                 bad file, unknown provider, wrong value
+│   └─ MissingKeyError           no key for a provider that needs one
+├─ ProviderError                 .provider .kind .status .retryable .retry_after_s .request_id
+│   ├─ AuthError                 the key was rejected
+│   ├─ RateLimitError            too many requests; .retry_after_s when the server said so
+│   └─ ContextTooLongError       the request does not fit the model's window
+├─ ToolError                     its text goes to the model, never to a dialog
+├─ StoreError                    disk full, locked, newer schema: chat goes on unsaved
+├─ PolicyError                   a studio rule forbids it
+└─ HostError                     not in Nuke, node gone
+
+Kinds and what they mean: `ErrorKind`. HTTP statuses and aiohttp's exceptions become these in `providers/http.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, Literal, Optional
+
+from .messages import ErrorInfo
+
+ErrorKind = Literal[
+    "auth", "permission", "credits", "rate_limit", "model_not_found", "context_too_long", "content_filter",
+    "unsupported_feature", "bad_request", "overloaded", "timeout", "server_error", "network", "tls", "protocol",
+    "truncated", "cancelled",
+]
+RETRYABLE_KINDS = frozenset({"rate_limit", "overloaded", "server_error", "network", "timeout", "truncated"})
+
+# kind → (sentence, next step). {provider} and {model} are filled in.
+_SENTENCES: Dict[str, "tuple[str, str]"] = {
+    "auth": ("{provider} rejected the key.", "Check the key in Settings."),
+    "permission": ("{provider} does not allow this.", "Check the account's access, or choose another model."),
+    "credits": ("{provider} says that the account has no credit left.", "Add credit, or choose another model."),
+    "rate_limit": ("{provider} asks to slow down.", "Wait a moment, then press Retry."),
+    "model_not_found": ("{provider} does not have the model {model}.", "Choose another model."),
+    "context_too_long": ("The conversation is longer than {model} can read.",
+                         "Start a new conversation, or choose a model with a larger window."),
+    "content_filter": ("{provider} refused this content.", "Rephrase the question, or choose another model."),
+    "unsupported_feature": ("{model} cannot do this.", "Choose a model that can."),
+    "bad_request": ("{provider} did not understand the request.", "Check the provider's base URL and the model."),
+    "overloaded": ("{provider} is busy.", "Press Retry in a moment."),
+    "timeout": ("{provider} did not answer in time.", "Press Retry, or raise the timeout in Settings."),
+    "server_error": ("{provider} had an error of its own.", "Press Retry; if it stays, choose another model."),
+    "network": ("{provider} could not be reached.", "Check that the server runs and the network is up, then Retry."),
+    "tls": ("The secure connection to {provider} could not be trusted.",
+            "Set the studio's CA bundle in Settings; ask IT for the file."),
+    "protocol": ("{provider} answered something that is not an answer.", "Check the base URL and any proxy."),
+    "truncated": ("{provider} stopped in the middle of the answer.", "Press Retry; what arrived is kept."),
+    "cancelled": ("Stopped.", ""),
+}
+
+
+class NukeAIError(Exception):
+    """Every error of ours. `user_text` is one sentence for an artist, `next_step` what to do about it."""
+
+    kind: str = "internal"
+
+    def __init__(self, message: str, *, user_text: str = "", next_step: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.user_text = user_text or message
+        self.next_step = next_step
+
+    def info(self) -> ErrorInfo:
+        """The error as a value."""
+        return ErrorInfo(kind=self.kind, message=self.message, user_text=self.user_text, next_step=self.next_step)
+
+
+class SettingsError(NukeAIError):
+    """A settings file, an option or a name is wrong; the message names the place."""
+
+    kind = "settings"
+
+
+class MissingKeyError(SettingsError):
+    """No key for a provider that needs one."""
+
+    kind = "missing_key"
+
+    def __init__(self, provider: str, env_name: str) -> None:
+        super().__init__(
+            f"no API key for {provider}",
+            user_text=f"{provider} needs an API key.",
+            next_step=f"Add the key in Settings, or set {env_name}.",
+        )
+        self.provider = provider
+
+
+class ProviderError(NukeAIError):
+    """A provider, or the way to it, failed. `message` is the vendor's own sentence, redacted."""
+
+    def __init__(
+        self, kind: ErrorKind, message: str, *, provider: str = "", model: Optional[str] = None,
+        status: Optional[int] = None, code: Optional[str] = None, type: Optional[str] = None,
+        retryable: Optional[bool] = None, retry_after_s: Optional[float] = None, request_id: Optional[str] = None,
+        user_text: str = "", next_step: str = "", raw_finish: Optional[str] = None,
+    ) -> None:
+        sentence, step = _SENTENCES[kind]
+        names = {"provider": provider or "The server", "model": model or "the model"}
+        super().__init__(
+            message, user_text=user_text or sentence.format(**names), next_step=next_step or step.format(**names)
+        )
+        self.kind = kind
+        self.provider = provider
+        self.model = model
+        self.status = status
+        self.code = code
+        self.type = type
+        self.retryable = kind in RETRYABLE_KINDS if retryable is None else retryable
+        self.retry_after_s = retry_after_s
+        self.request_id = request_id
+        self.raw_finish = raw_finish
+
+    def info(self) -> ErrorInfo:
+        """The error as a value."""
+        return ErrorInfo(
+            kind=self.kind, message=self.message, user_text=self.user_text, next_step=self.next_step,
+            provider=self.provider or None, model=self.model, status=self.status, code=self.code, type=self.type,
+            retryable=self.retryable, retry_after_s=self.retry_after_s, request_id=self.request_id,
+        )
+
+
+class AuthError(ProviderError):
+    """The key was rejected."""
+
+
+class RateLimitError(ProviderError):
+    """Too many requests."""
+
+
+class ContextTooLongError(ProviderError):
+    """The request does not fit the model's window."""
+
+
+_BY_KIND = {"auth": AuthError, "rate_limit": RateLimitError, "context_too_long": ContextTooLongError}
+
+
+def provider_error(kind: ErrorKind, message: str, **facts: object) -> ProviderError:
+    """The right class of ProviderError for `kind`; `facts` are its keyword arguments."""
+    return _BY_KIND.get(kind, ProviderError)(kind, message, **facts)  # type: ignore[arg-type]  # same signature
+
+
+class ToolError(NukeAIError):
+    """A tool failed; its text goes to the model."""
+
+    kind = "tool"
+
+
+class StoreError(NukeAIError):
+    """History cannot be read or written; chat goes on."""
+
+    kind = "store"
+
+
+class PolicyError(NukeAIError):
+    """A studio rule forbids it; the message says which rule and whom to ask."""
+
+    kind = "policy"
+
+
+class HostError(NukeAIError):
+    """Not in Nuke, or the node is gone."""
+
+    kind = "host"

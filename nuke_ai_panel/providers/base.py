@@ -1,0 +1,100 @@
+"""What every provider is: two pure translations around one session. Lives on the loop thread.
+
+A provider owns exactly one `HttpClient` (see http.py), which owns exactly one aiohttp session. `models`, `stream`,
+`probe` and `close` are awaited on the background loop only; constructing a provider touches nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import AsyncIterator, FrozenSet, Mapping, Optional, Protocol, Tuple
+
+from ..events import StreamEvent
+from ..messages import Json, Message
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What the user set, and nothing else: None is left out of the request body."""
+
+    temperature: Optional[float] = None
+    top_p: Optional[float] = None
+    max_tokens: Optional[int] = None
+    seed: Optional[int] = None
+    stop: Tuple[str, ...] = ()
+    reasoning_effort: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class ToolSpec:
+    """A tool as the model sees it; `schema` is the JSON Schema of its arguments."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Json]
+
+
+@dataclass(frozen=True)
+class ChatRequest:
+    """One request. `messages` are oldest first, end with the question, and hold no system message.
+
+    `window_tokens` is the context window to ask a local server for (Ollama's num_ctx), None to leave it alone.
+    """
+
+    model: str
+    messages: Tuple[Message, ...]
+    system: Optional[str] = None
+    parameters: Parameters = Parameters()
+    tools: Tuple[ToolSpec, ...] = ()
+    window_tokens: Optional[int] = None
+    think_tags: bool = False
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model as a picker shows it. Prices in US dollars per million tokens; None is unknown, 0.0 is free.
+
+    `capabilities` is a subset of {"vision", "tools", "reasoning", "json", "pdf"}; None when the server does not say.
+    """
+
+    id: str
+    provider: str
+    name: str = ""
+    context_tokens: Optional[int] = None
+    max_output_tokens: Optional[int] = None
+    capabilities: Optional[FrozenSet[str]] = None
+    price_input: Optional[float] = None
+    price_output: Optional[float] = None
+    local: bool = False
+    size_bytes: Optional[int] = None
+    parameter_size: Optional[str] = None
+    loaded: bool = False
+    unavailable_reason: Optional[str] = None
+
+
+class Provider(Protocol):
+    """The contract; tests/contract runs every behaviour of it against every provider.
+
+    Built by the registry as `cls(name, settings, key=...)`: `name` is the row in settings ("openai", "studio-vllm"),
+    `settings` its `ProviderSettings`, `key` the API key or None.
+    """
+
+    name: str
+    is_local: bool
+    needs_key: bool
+
+    def stream(self, request: ChatRequest) -> AsyncIterator[StreamEvent]:
+        """The answer as events; exactly one Finish, or a ProviderError. Closing the iterator closes the socket."""
+        ...
+
+    async def models(self) -> Tuple[ModelInfo, ...]:
+        """The models it offers. Raises ProviderError."""
+        ...
+
+    async def model_info(self, model: str) -> ModelInfo:
+        """What is known about one model (window, capabilities); cheap after the first call. Raises ProviderError."""
+        ...
+
+    async def close(self) -> None:
+        """Closes the session and any child process; idempotent."""
+        ...

@@ -1,0 +1,5 @@
+"""Builds both packages; the metadata is declared in pyproject.toml."""
+
+from setuptools import setup
+
+setup()
