@@ -1,0 +1,243 @@
+"""Makes the virtual environments, and runs the panel, the tests, the checks and the pins in them.
+
+One file, standard library only, so that `python .ci/legs.py …` is the same command on Linux, macOS and Windows.
+A leg is one Python with one Qt binding; the full matrix is what Nuke 14 to 17 and the newest Python need.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence, Tuple
+
+ROOT = Path(__file__).resolve().parent.parent
+VENVS = ROOT / ".venvs"
+SKIP_VARIABLE = "NUKE_AI_PANEL_SKIP_PYTHONS"
+QT_LIBRARIES = (
+    "libgl1", "libegl1", "libxkbcommon0", "libxkbcommon-x11-0", "libdbus-1-3", "libfontconfig1", "libglib2.0-0",
+    "fonts-dejavu-core",
+)
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One column of the matrix. `qt` is the binding's name or None; `pins` the hashed requirements."""
+
+    python: str
+    qt: Optional[str]
+    pins: str
+    extras: Tuple[str, ...]
+    constraints: Tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.python + (f"-{self.qt}" if self.qt else "")
+
+
+LEGS = (
+    Leg("3.9", None, "py39.txt", (), ("aiohttp==3.8.6",)),
+    Leg("3.13", None, "py313.txt", ("local",), ("aiohttp==3.14.5",)),
+    Leg("3.10", "PySide2", "py310-pyside2.txt", ("standalone", "local"), ("aiohttp==3.13.5", "pytest-qt<4.5")),
+    Leg("3.11", "PySide6", "py311-pyside6.txt", ("standalone", "local"),
+        ("aiohttp==3.14.5", "PySide6-Essentials==6.5.3", "pytest-qt")),
+)
+
+
+def say(text: str) -> None:
+    print(f"── {text}", flush=True)
+
+
+def run(command: Sequence[str], *, env: Optional[Dict[str, str]] = None) -> int:
+    """The exit code of `command`, run at the repository's root."""
+    return subprocess.run(list(command), cwd=ROOT, env={**os.environ, **(env or {})}).returncode
+
+
+def must(command: Sequence[str]) -> None:
+    code = run(command)
+    if code:
+        raise SystemExit(f"failed with exit code {code}: {' '.join(map(str, command))}")
+
+
+def find_python(version: str) -> Optional[str]:
+    """A command for that Python: this one, PATH, pyenv's folders, or the Windows launcher."""
+    candidates = [f"python{version}"]
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    if pyenv.is_dir():
+        found = sorted(pyenv.glob(f"{version}.*"), key=lambda p: [int(n) if n.isdigit() else 0 for n in p.name.split(".")])
+        candidates = [str(p / "bin" / "python") for p in reversed(found)] + candidates
+    if sys.version_info[:2] == tuple(int(n) for n in version.split(".")):
+        candidates.insert(0, sys.executable)
+    for candidate in candidates:
+        if answers(candidate, version):
+            return candidate
+    if os.name == "nt" and shutil.which("py"):
+        asked = subprocess.run(["py", f"-{version}", "-c", "import sys; print(sys.executable)"], capture_output=True, text=True)
+        if asked.returncode == 0:
+            return asked.stdout.strip()
+    return None
+
+
+def answers(candidate: str, version: str) -> bool:
+    try:
+        asked = subprocess.run(
+            [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True
+        )
+    except OSError:
+        return False
+    return asked.returncode == 0 and asked.stdout.strip() == version
+
+
+def venv_python(folder: Path) -> str:
+    return str(folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+
+
+def make_venv(folder: Path, python: str, key: str, installs: Sequence[Sequence[str]]) -> str:
+    """The Python of a venv in which `installs` (pip's arguments) have run; kept until `key` changes."""
+    mark = folder / "made-for"
+    stamp = hashlib.sha256(key.encode()).hexdigest()
+    inside = venv_python(folder)
+    if mark.exists() and mark.read_text() == stamp and Path(inside).exists():
+        return inside
+    shutil.rmtree(folder, ignore_errors=True)
+    say(f"making {folder.relative_to(ROOT)}")
+    must([python, "-m", "venv", str(folder)])
+    for arguments in installs:
+        must([inside, "-m", "pip", "--disable-pip-version-check", "install", "-q", *arguments])
+    mark.write_text(stamp)
+    return inside
+
+
+def leg_venv(leg: Leg, python: str) -> str:
+    pins = ROOT / "requirements" / leg.pins
+    key = pins.read_text() + (ROOT / "pyproject.toml").read_text()
+    return make_venv(VENVS / leg.name, python, key, [
+        ["--require-hashes", "--only-binary", ":all:", "-r", str(pins)],
+        ["--no-deps", "--no-build-isolation", "-e", str(ROOT)],
+    ])
+
+
+def user_venv() -> str:
+    """The artist's own venv: the panel, a Qt binding and the embedded model, at the newest versions that fit."""
+    if not (3, 9) <= sys.version_info[:2] <= (3, 13):
+        raise SystemExit(f"Python {sys.version.split()[0]} is not supported: use one of 3.9 to 3.13.")
+    key = sys.version + (ROOT / "pyproject.toml").read_text()
+    return make_venv(ROOT / ".venv", sys.executable, key, [["-e", f"{ROOT}[standalone,local]"]])
+
+
+def ensure_qt_libraries(python: str, binding: str) -> None:
+    """On a bare Debian as root, installs the system libraries that Qt's offscreen platform loads."""
+    probe = [python, "-c", f"from {binding} import QtWidgets, QtSvg; QtWidgets.QApplication([])"]
+    env = {"QT_QPA_PLATFORM": "offscreen"}
+    if run(probe, env=env) == 0:
+        return
+    if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
+        say("installing the system libraries that Qt needs")
+        must(["apt-get", "update", "-qq"])
+        must(["apt-get", "install", "-y", "-qq", *QT_LIBRARIES])
+    if run(probe, env=env):
+        raise SystemExit(f"{binding} does not start here; install these system libraries: {' '.join(QT_LIBRARIES)}")
+
+
+def check(python: str) -> int:
+    """Lint, types and the architecture tests."""
+    for title, command in (
+        ("ruff", [python, "-m", "ruff", "check", "."]),
+        ("mypy --strict", [python, "-m", "mypy"]),
+        ("architecture", [python, "-m", "pytest", "-q", "tests/architecture"]),
+    ):
+        say(title)
+        code = run(command)
+        if code:
+            return code
+    return 0
+
+
+def test_leg(leg: Leg, python: str, extra: Sequence[str]) -> int:
+    inside = leg_venv(leg, python)
+    env = {"NUKE_AI_PANEL_QT": leg.qt or "", "QT_QPA_PLATFORM": "offscreen", "PYTHONDEVMODE": "1"}
+    if leg.qt:
+        ensure_qt_libraries(inside, leg.qt)
+        selected = ["tests"]
+    else:
+        selected = ["tests", "--ignore=tests/qt"]
+    say(f"tests on Python {leg.python}, {leg.qt or 'no Qt'}")
+    return run([inside, "-m", "pytest", *selected, *extra], env=env)
+
+
+def test(which: str, extra: Sequence[str]) -> int:
+    """Runs the legs one after another; the first failure decides the exit code, a missing Python fails."""
+    skipped = set(os.environ.get(SKIP_VARIABLE, "").replace(",", " ").split())
+    here = "%d.%d" % sys.version_info[:2]
+    if which == "here":
+        chosen = [leg for leg in LEGS if leg.python == here]
+        if not chosen:
+            raise SystemExit(f"No leg for Python {here}; the legs are {', '.join(leg.python for leg in LEGS)}.")
+    else:
+        wanted = {leg.python for leg in LEGS} if which == "all" else set(which.split(","))
+        chosen = [leg for leg in LEGS if leg.python in wanted]
+    failed: List[str] = []
+    ready: List[Tuple[Leg, str]] = []
+    for leg in chosen:
+        if leg.python in skipped:
+            say(f"left out by {SKIP_VARIABLE}: Python {leg.python}")
+            continue
+        python = find_python(leg.python)
+        if python is None:
+            say(f"Python {leg.python} is not on this machine (name it in {SKIP_VARIABLE} to go on without it)")
+            failed.append(leg.name)
+            continue
+        ready.append((leg, python))
+    lint = next((leg_venv(leg, python) for leg, python in ready if leg.python == "3.11"), None)
+    if lint and check(lint):
+        failed.append("check")
+    for leg, python in ready:
+        if test_leg(leg, python, extra):
+            failed.append(leg.name)
+    if failed:
+        print(f"FAILED: {', '.join(failed)}", file=sys.stderr, flush=True)
+    return 1 if failed else 0
+
+
+def pins() -> int:
+    """Compiles the hashed requirements of every leg with uv."""
+    inside = make_venv(VENVS / "pins", sys.executable, "uv", [["uv"]])
+    for leg in LEGS:
+        limits = VENVS / f"{leg.name}.constraints"
+        limits.write_text("\n".join(c for c in leg.constraints if any(mark in c for mark in "=<>")) + "\n")
+        more = VENVS / f"{leg.name}.in"
+        more.write_text("pytest-qt\n" if leg.qt else "")
+        extras = [word for extra in leg.extras for word in ("--extra", extra)]
+        must([inside, "-m", "uv", "pip", "compile", "-q", "--upgrade", "--generate-hashes", "--no-header", "--no-annotate",
+              "--universal", "--python-version", leg.python,
+              "pyproject.toml", "requirements/ci.in", str(more), *extras, "-c", str(limits),
+              "-o", f"requirements/{leg.pins}"])
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("verb", choices=("run", "test", "check", "bench", "pins"))
+    parser.add_argument("--legs", default="here", help="here, all, or versions with commas (3.9,3.11)")
+    options, extra = parser.parse_known_args()
+    if options.verb == "run":
+        return run([user_venv(), "-m", "nuke_ai_panel_qt", *extra])
+    if options.verb == "test":
+        return test(options.legs, extra)
+    if options.verb == "pins":
+        return pins()
+    leg = LEGS[-1]
+    python = find_python(leg.python)
+    if python is None:
+        raise SystemExit(f"`{options.verb}` runs on Python {leg.python}, which is not on this machine.")
+    inside = leg_venv(leg, python)
+    return check(inside) if options.verb == "check" else run([inside, "-m", "bench", *extra])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
