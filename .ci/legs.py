@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple
 
@@ -34,6 +34,7 @@ class Leg:
     pins: str
     extras: Tuple[str, ...]
     constraints: Tuple[str, ...]
+    sources: Tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -117,6 +118,16 @@ def leg_venv(leg: Leg, python: str) -> str:
     pins = ROOT / "requirements" / leg.pins
     key = pins.read_text() + (ROOT / "pyproject.toml").read_text()
     return make_venv(VENVS / leg.name, python, key, [
+        ["--require-hashes", "--only-binary", ":all:", "-r", str(pins)],
+        ["--no-deps", "--no-build-isolation", "-e", str(ROOT)],
+    ])
+
+
+def bench_venv(leg: Leg, python: str) -> str:
+    """The leg's venv with the vendors' SDKs beside, which the product itself never needs."""
+    pins = ROOT / "requirements" / "bench.txt"
+    key = pins.read_text() + (ROOT / "pyproject.toml").read_text()
+    return make_venv(VENVS / "bench", python, key, [
         ["--require-hashes", "--only-binary", ":all:", "-r", str(pins)],
         ["--no-deps", "--no-build-isolation", "-e", str(ROOT)],
     ])
@@ -207,7 +218,8 @@ def test(which: str, extra: Sequence[str]) -> int:
 def pins() -> int:
     """Compiles the hashed requirements of every leg with uv."""
     inside = make_venv(VENVS / "pins", sys.executable, "uv", [["uv"]])
-    for leg in LEGS:
+    bench = replace(LEGS[-1], pins="bench.txt", sources=("requirements/bench.in",))
+    for leg in (*LEGS, bench):
         limits = VENVS / f"{leg.name}.constraints"
         limits.write_text("\n".join(c for c in leg.constraints if any(mark in c for mark in "=<>")) + "\n")
         more = VENVS / f"{leg.name}.in"
@@ -215,7 +227,7 @@ def pins() -> int:
         extras = [word for extra in leg.extras for word in ("--extra", extra)]
         must([inside, "-m", "uv", "pip", "compile", "-q", "--upgrade", "--generate-hashes", "--no-header", "--no-annotate",
               "--universal", "--python-version", leg.python,
-              "pyproject.toml", "requirements/ci.in", str(more), *extras, "-c", str(limits),
+              "pyproject.toml", "requirements/ci.in", *leg.sources, str(more), *extras, "-c", str(limits),
               "-o", f"requirements/{leg.pins}"])
     return 0
 
@@ -235,8 +247,9 @@ def main() -> int:
     python = find_python(leg.python)
     if python is None:
         raise SystemExit(f"`{options.verb}` runs on Python {leg.python}, which is not on this machine.")
-    inside = leg_venv(leg, python)
-    return check(inside) if options.verb == "check" else run([inside, "-m", "bench", *extra])
+    if options.verb == "check":
+        return check(leg_venv(leg, python))
+    return run([bench_venv(leg, python), "-m", "bench", *extra])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,208 @@
+"""One client variant in a fresh process: `python -m bench.clients VARIANT PORT REQUESTS AT_ONCE`. Prints one JSON line.
+
+The line holds the median seconds to the first token, CPU seconds per 1,000 requests, wall seconds and the peak
+resident memory in MiB. The first 64 requests warm the client up and are not counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Awaitable, Callable, Dict, List, Tuple
+
+# One request: the seconds to its first token, and the text it got.
+Ask = Callable[[], Awaitable[Tuple[float, str]]]
+QUESTION = "Why is my despill eating the edge?"
+MODEL = "bench-model"
+
+
+def peak_mib() -> float:
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1024 if sys.platform != "darwin" else peak / 1024 / 1024
+
+
+async def measure(ask: Ask, requests: int, at_once: int) -> Dict[str, float]:
+    """Runs `requests` requests with `at_once` of them open all the time."""
+
+    async def worker(count: int) -> List[float]:
+        firsts = []
+        for _ in range(count):
+            first, text = await ask()
+            assert text.count("token") == 64, text
+            firsts.append(first)
+        return firsts
+
+    await asyncio.gather(*(worker(1) for _ in range(at_once)))
+    wall, cpu = time.perf_counter(), time.process_time()
+    groups = await asyncio.gather(*(worker(requests // at_once) for _ in range(at_once)))
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    firsts = [first for group in groups for first in group]
+    return {
+        "first_token_s": statistics.median(firsts), "cpu_per_1000_s": cpu / len(firsts) * 1000,
+        "wall_s": wall, "peak_mib": peak_mib(),
+    }
+
+
+def bare_aiohttp(port: int, path: str, separator: bytes, prefix: bytes) -> "Tuple[Ask, Callable[[], Awaitable[None]]]":
+    """The peer: the least that a careful person writes with aiohttp and json."""
+    import aiohttp
+
+    sessions: List[aiohttp.ClientSession] = []
+    body = {"model": MODEL, "stream": True, "messages": [{"role": "user", "content": QUESTION}]}
+    url = f"http://127.0.0.1:{port}{path}"
+
+    async def ask() -> Tuple[float, str]:
+        if not sessions:
+            sessions.append(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
+        start, first, parts, rest = time.perf_counter(), 0.0, [], b""
+        async with sessions[0].post(url, json=body) as response:
+            async for chunk in response.content.iter_any():
+                *events, rest = (rest + chunk).split(separator)
+                for event in events:
+                    data = event[len(prefix):]
+                    if not data or data == b"[DONE]":
+                        continue
+                    got = json.loads(data)
+                    text = got["message"]["content"] if "message" in got else "".join(
+                        choice["delta"].get("content", "") for choice in got["choices"]
+                    )
+                    if text:
+                        first = first or time.perf_counter() - start
+                        parts.append(text)
+        return first, "".join(parts)
+
+    async def close() -> None:
+        for session in sessions:
+            await session.close()
+
+    return ask, close
+
+
+def ours(port: int, kind: str) -> "Tuple[Ask, Callable[[], Awaitable[None]]]":
+    """The provider path: request values in, events out."""
+    from nuke_ai_panel.events import TextDelta
+    from nuke_ai_panel.messages import Message
+    from nuke_ai_panel.providers.base import ChatRequest
+    from nuke_ai_panel.providers.registry import provider_class
+    from nuke_ai_panel.settings import ProviderSettings
+
+    base = f"http://127.0.0.1:{port}" + ("/v1" if kind == "openai" else "")
+    provider = provider_class(kind)(ProviderSettings(name=kind, kind=kind, base_url=base), key=None)
+    request = ChatRequest(MODEL, (Message("q", "c", None, "user", QUESTION),), window_tokens=4096 if kind == "ollama" else None)
+
+    async def ask() -> Tuple[float, str]:
+        start, first, parts = time.perf_counter(), 0.0, []
+        async for event in provider.stream(request):
+            if type(event) is TextDelta:
+                first = first or time.perf_counter() - start
+                parts.append(event.text)
+        return first, "".join(parts)
+
+    return ask, provider.close
+
+
+def openai_sdk(port: int) -> "Tuple[Ask, Callable[[], Awaitable[None]]]":
+    import openai
+
+    client = openai.AsyncOpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="sk-bench", max_retries=0)
+
+    async def ask() -> Tuple[float, str]:
+        start, first, parts = time.perf_counter(), 0.0, []
+        stream = await client.chat.completions.create(
+            model=MODEL, stream=True, messages=[{"role": "user", "content": QUESTION}]
+        )
+        async for chunk in stream:
+            if chunk.choices and chunk.choices[0].delta.content:
+                first = first or time.perf_counter() - start
+                parts.append(chunk.choices[0].delta.content)
+        return first, "".join(parts)
+
+    return ask, client.close
+
+
+def ollama_sdk(port: int) -> "Tuple[Ask, Callable[[], Awaitable[None]]]":
+    import ollama
+
+    client = ollama.AsyncClient(host=f"http://127.0.0.1:{port}")
+
+    async def ask() -> Tuple[float, str]:
+        start, first, parts = time.perf_counter(), 0.0, []
+        async for chunk in await client.chat(model=MODEL, messages=[{"role": "user", "content": QUESTION}], stream=True):
+            if chunk.message.content:
+                first = first or time.perf_counter() - start
+                parts.append(chunk.message.content)
+        return first, "".join(parts)
+
+    async def close() -> None:
+        await client._client.aclose()
+
+    return ask, close
+
+
+def whole_turn(port: int, requests: int, at_once: int) -> Dict[str, float]:
+    """Turns through App with the store on disk; the loop thread does the work, this thread only waits."""
+    from nuke_ai_panel.app import App
+    from nuke_ai_panel.core.turn import TurnRequest
+    from nuke_ai_panel.events import TERMINAL_EVENTS, AnswerStored, TextAdded
+    from nuke_ai_panel.core.provider_manager import ModelChoice
+
+    with tempfile.TemporaryDirectory() as home:
+        env = {"NUKE_AI_PANEL_HOME": home, "OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1"}
+        app = App.open(env=env)
+        choice = ModelChoice("openai", MODEL)
+
+        async def ask() -> Tuple[float, str]:
+            loop = asyncio.get_running_loop()
+            done: "asyncio.Future[str]" = loop.create_future()
+            start, firsts = time.perf_counter(), []
+
+            def sink(event: object) -> None:
+                if type(event) is TextAdded and not firsts:
+                    firsts.append(time.perf_counter() - start)
+                elif isinstance(event, TERMINAL_EVENTS):
+                    assert isinstance(event, AnswerStored), event
+                    loop.call_soon_threadsafe(done.set_result, event.answer.text)
+
+            app.start_turn(TurnRequest(QUESTION, choice=choice), sink)
+            return (0.0, await done) if not firsts else (firsts[0], await done)
+
+        async def timed() -> Tuple[float, str]:
+            return await ask()
+
+        got = asyncio.run(measure(timed, requests, at_once))
+        app.close()
+        got["database_mib"] = sum(p.stat().st_size for p in Path(home).rglob("*.db*")) / 2**20
+        return got
+
+
+def main(variant: str, port: int, requests: int, at_once: int) -> None:
+    if variant == "turn":
+        got = whole_turn(port, requests, at_once)
+    else:
+        async def timed() -> Dict[str, float]:
+            ask, close = {
+                "bare": lambda: bare_aiohttp(port, "/v1/chat/completions", b"\n\n", b"data: "),
+                "bare-ollama": lambda: bare_aiohttp(port, "/api/chat", b"\n", b""),
+                "provider": lambda: ours(port, "openai"),
+                "provider-ollama": lambda: ours(port, "ollama"),
+                "openai-sdk": lambda: openai_sdk(port),
+                "ollama-sdk": lambda: ollama_sdk(port),
+            }[variant]()
+            try:
+                return await measure(ask, requests, at_once)
+            finally:
+                await close()
+
+        got = asyncio.run(timed())
+    print(json.dumps(got))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], *(int(word) for word in sys.argv[2:5]))
