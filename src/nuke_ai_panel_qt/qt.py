@@ -2,7 +2,7 @@
 
 A thin shim in Qt 6 style. The binding the host has loaded always wins, so that a second one never stands beside it;
 without a host it is PySide6, then PySide2. `NUKE_AI_PANEL_QT` (PySide2 or PySide6) forces one where none is loaded yet.
-Nothing process-wide is touched: the bindings' own modules stay as they are, and what Qt 6 moved is added to a copy of ours.
+Nothing process-wide is touched: the bindings' own modules stay as they are, what Qt 6 moved is added to a copy of ours.
 """
 
 from __future__ import annotations
