@@ -1,0 +1,181 @@
+"""Starts a background event loop on its own thread, and ends it completely. Used by `EventLoopManager` only.
+
+Apart from the manager because it imports asyncio, which costs more than the library's whole import budget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import sys
+import threading
+import time
+import traceback
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures import thread as pool_module
+from dataclasses import dataclass, field
+from typing import Any, Awaitable, Callable, Coroutine, Dict, Iterable, List, Mapping, Optional, Set
+
+from .loop_future import LoopFuture, abandon, begin
+
+log = logging.getLogger(__name__)
+
+Closer = Callable[[], Awaitable[None]]
+
+THREAD_NAME = "nuke-ai-loop"
+WORKER_NAME = "nuke-ai-worker"
+_WORKERS = 6
+
+# The shutdown's 2 s, in order. Each stage ends as soon as it has nothing to wait for.
+_CLOSERS_S = 0.7
+_TASKS_S = 0.6
+_GENERATORS_S = 0.2
+_DRAIN_S = 1.7
+_SHUTDOWN_S = 1.9
+# How often a task that swallows its cancellation is cancelled again.
+_CANCEL_AGAIN_S = 0.1
+
+
+@dataclass
+class RunningLoop:
+    """A started loop. `unfinished` maps each future to its coroutine until that has a task, then to None."""
+
+    loop: asyncio.AbstractEventLoop
+    thread: threading.Thread
+    executor: ThreadPoolExecutor
+    workers: List[threading.Thread] = field(default_factory=list)
+    unfinished: Dict[Future[Any], Optional[Coroutine[Any, Any, Any]]] = field(default_factory=dict)
+
+
+def start_loop() -> RunningLoop:
+    """A loop that runs on its own daemon thread, with all its workers started."""
+    # Named explicitly: the process-wide policy belongs to the host, and subprocesses on Windows need the Proactor.
+    loop: asyncio.AbstractEventLoop
+    if sys.platform == "win32":
+        loop = asyncio.ProactorEventLoop()
+    else:
+        loop = asyncio.SelectorEventLoop()
+    executor = ThreadPoolExecutor(_WORKERS, WORKER_NAME)
+    loop.set_default_executor(executor)
+    thread = threading.Thread(target=loop.run_forever, name=THREAD_NAME, daemon=True)
+    running = RunningLoop(loop, thread, executor)
+    loop.call_soon(_start_workers, running)
+    try:
+        thread.start()
+    except RuntimeError:
+        loop.close()
+        raise
+    return running
+
+
+def submit(running: RunningLoop, coro: Coroutine[Any, Any, Any]) -> LoopFuture:
+    """Starts `coro` on the loop from any thread; Any: its types do not matter here."""
+    if not hasattr(coro, "send"):
+        raise TypeError(f"a coroutine is needed, not {type(coro).__name__}")
+    future = LoopFuture(getattr(coro, "__qualname__", type(coro).__name__))
+    running.unfinished[future] = coro
+    future.add_done_callback(functools.partial(_forget, running))
+    running.loop.call_soon_threadsafe(_begin, running, coro, future)
+    return future
+
+
+def end_loop(running: RunningLoop, closers: Mapping[str, Closer]) -> None:
+    """Closes, cancels and awaits everything on the loop, then ends loop and threads, within 2 s. Not on its thread."""
+    deadline = time.monotonic() + _SHUTDOWN_S
+    if running.thread.is_alive():
+        drained = LoopFuture("the event loop's shutdown")
+        running.loop.call_soon_threadsafe(begin, running.loop, _drain(closers), drained)
+        try:
+            drained.result(_DRAIN_S)
+        except FutureTimeoutError:
+            drained.cancel()
+        except Exception:
+            log.exception("the event loop's shutdown went wrong")
+        running.loop.call_soon_threadsafe(running.loop.stop)
+        running.thread.join(max(0.05, deadline - time.monotonic()))
+    bury_loop(running, deadline)
+
+
+def bury_loop(running: RunningLoop, deadline: float = 0.0) -> None:
+    """Closes a loop whose thread has ended, and frees everybody who waits for it."""
+    running.executor.shutdown(wait=False)
+    if running.thread.is_alive():
+        log.error("the event loop is blocked and its thread is left behind; it is here:\n%s", stack_of(running.thread))
+    else:
+        running.loop.close()
+    for future, coro in list(running.unfinished.items()):
+        abandon(coro, future)
+    for worker in running.workers:
+        if worker is not threading.current_thread():
+            worker.join(max(0.0, deadline - time.monotonic()))
+
+
+def stack_of(thread: threading.Thread) -> str:
+    """Where `thread` is right now, as a traceback's text."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    return "".join(traceback.format_stack(frame)) if frame is not None else "(no longer running)"
+
+
+def _begin(running: RunningLoop, coro: Coroutine[Any, Any, Any], future: LoopFuture) -> None:
+    if future in running.unfinished:
+        running.unfinished[future] = None
+    begin(running.loop, coro, future)
+
+
+def _forget(running: RunningLoop, future: Future[Any]) -> None:
+    running.unfinished.pop(future, None)
+
+
+def _start_workers(running: RunningLoop) -> None:
+    """Starts every worker now, because no thread can be started once the interpreter exits.
+
+    On the loop's thread, so that they are daemons as it is: a name lookup that hangs must not hold up the exit.
+    """
+    everyone = threading.Barrier(_WORKERS)
+    for _ in range(_WORKERS):
+        running.executor.submit(_join_in, everyone, running.workers)
+
+
+def _join_in(everyone: threading.Barrier, workers: List[threading.Thread]) -> None:
+    me = threading.current_thread()
+    workers.append(me)
+    # Each worker waits here for the last one: as long as none is idle, the executor starts another.
+    everyone.wait(10)
+    # The interpreter waits at its exit for every executor thread listed here, daemon or not.
+    getattr(pool_module, "_threads_queues", {}).pop(me, None)
+
+
+async def _drain(closers: Mapping[str, Closer]) -> None:
+    loop = asyncio.get_running_loop()
+    closing = {loop.create_task(_close(name, close)): name for name, close in closers.items()}
+    if closing:
+        _, late = await asyncio.wait(closing, timeout=_CLOSERS_S)
+        for task in late:
+            log.error("closing %s took longer than %g s", closing[task], _CLOSERS_S)
+    others = {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+    stubborn = await _cancel(others, _TASKS_S)
+    for task in stubborn:
+        log.error("a task swallowed its cancellation and is dropped: %r", task)
+        # It has been reported here; asyncio would say it again when the task is collected.
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own switch, absent from its stubs
+    await asyncio.wait([loop.create_task(loop.shutdown_asyncgens())], timeout=_GENERATORS_S)
+
+
+async def _close(name: str, close: Closer) -> None:
+    try:
+        await close()
+    except Exception:
+        log.exception("closing %s failed", name)
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[Any]], budget_s: float) -> Set[asyncio.Task[Any]]:
+    """Cancels `tasks` until they end or the time is up; returns those that did not end."""
+    pending = set(tasks)
+    deadline = time.monotonic() + budget_s
+    while pending and time.monotonic() < deadline:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
+    return pending
