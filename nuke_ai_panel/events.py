@@ -174,6 +174,14 @@ class ToolFinished:
 
 
 @dataclass(frozen=True)
+class RoundStarted:
+    """The model reads the tools' results: `answer` is the next, empty message, and text from here on belongs to it."""
+
+    turn_id: str
+    answer: Message
+
+
+@dataclass(frozen=True)
 class StoreTroubled:
     """History could not be written; the chat goes on in memory."""
 
@@ -208,6 +216,6 @@ class TurnStopped:
 
 TurnEvent = Union[
     TurnStarted, ContextTrimmed, WaitChanged, TextAdded, ThinkingAdded, AnswerReset, WarningRaised, ApprovalAsked,
-    ToolFinished, StoreTroubled, AnswerStored, TurnFailed, TurnStopped,
+    ToolFinished, RoundStarted, StoreTroubled, AnswerStored, TurnFailed, TurnStopped,
 ]
 TERMINAL_EVENTS: Tuple[type, ...] = (AnswerStored, TurnFailed, TurnStopped)

@@ -97,7 +97,10 @@ class ErrorInfo:
 
 @dataclass(frozen=True)
 class Message:
-    """One node of a conversation's tree. Ids are UUIDs as text; `created_at` is UTC seconds since the epoch."""
+    """One node of a conversation's tree. Ids are UUIDs as text; `created_at` is UTC seconds since the epoch.
+
+    `model` is the one that was chosen, `reported_model` what the server called itself.
+    """
 
     id: str
     conversation_id: str
@@ -121,6 +124,7 @@ class Message:
     response_id: Optional[str] = None
     keepalives: int = 0
     timings: Timings = field(default_factory=Timings)
+    reported_model: Optional[str] = None
 
 
 @dataclass(frozen=True)
