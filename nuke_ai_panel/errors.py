@@ -9,6 +9,7 @@ NukeAIError                      .user_text: one sentence for an artist; .next_s
 │   └─ ContextTooLongError       the request does not fit the model's window
 ├─ ToolError                     its text goes to the model, never to a dialog
 ├─ StoreError                    disk full, locked, newer schema: chat goes on unsaved
+├─ BusyError                     the conversation already has a running turn
 ├─ PolicyError                   a studio rule forbids it
 └─ HostError                     not in Nuke, node gone
 
@@ -17,6 +18,7 @@ Kinds and what they mean: `ErrorKind`. HTTP statuses and aiohttp's exceptions be
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Dict, Literal, Optional
 
 from .messages import ErrorInfo
@@ -149,9 +151,23 @@ class ToolError(NukeAIError):
 
 
 class StoreError(NukeAIError):
-    """History cannot be read or written; chat goes on."""
+    """History cannot be read or written; chat goes on. `code` says why (disk_full, locked, read_only, corrupt …)."""
 
     kind = "store"
+
+    def __init__(self, message: str, *, code: str = "", user_text: str = "", next_step: str = "") -> None:
+        super().__init__(message, user_text=user_text, next_step=next_step)
+        self.code = code
+
+    def info(self) -> ErrorInfo:
+        """The error as a value."""
+        return replace(super().info(), code=self.code or None)
+
+
+class BusyError(NukeAIError):
+    """The conversation already has a running turn; the question is still the caller's."""
+
+    kind = "busy"
 
 
 class PolicyError(NukeAIError):
