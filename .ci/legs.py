@@ -70,7 +70,7 @@ def find_python(version: str) -> Optional[str]:
     candidates = [f"python{version}"]
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     if pyenv.is_dir():
-        found = sorted(pyenv.glob(f"{version}.*"), key=lambda p: [int(n) if n.isdigit() else 0 for n in p.name.split(".")])
+        found = sorted(pyenv.glob(f"{version}.*"), key=lambda p: [int(n) for n in p.name.split(".") if n.isdigit()])
         candidates = [str(p / "bin" / "python") for p in reversed(found)] + candidates
     if sys.version_info[:2] == tuple(int(n) for n in version.split(".")):
         candidates.insert(0, sys.executable)
@@ -78,7 +78,8 @@ def find_python(version: str) -> Optional[str]:
         if answers(candidate, version):
             return candidate
     if os.name == "nt" and shutil.which("py"):
-        asked = subprocess.run(["py", f"-{version}", "-c", "import sys; print(sys.executable)"], capture_output=True, text=True)
+        launch = ["py", f"-{version}", "-c", "import sys; print(sys.executable)"]
+        asked = subprocess.run(launch, capture_output=True, text=True)
         if asked.returncode == 0:
             return asked.stdout.strip()
     return None
@@ -184,7 +185,7 @@ def test_leg(leg: Leg, python: str, extra: Sequence[str]) -> int:
 def test(which: str, extra: Sequence[str]) -> int:
     """Runs the legs one after another; the first failure decides the exit code, a missing Python fails."""
     skipped = set(os.environ.get(SKIP_VARIABLE, "").replace(",", " ").split())
-    here = "%d.%d" % sys.version_info[:2]
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
     if which == "here":
         chosen = [leg for leg in LEGS if leg.python == here]
         if not chosen:
@@ -225,8 +226,8 @@ def pins() -> int:
         more = VENVS / f"{leg.name}.in"
         more.write_text("pytest-qt\n" if leg.qt else "")
         extras = [word for extra in leg.extras for word in ("--extra", extra)]
-        must([inside, "-m", "uv", "pip", "compile", "-q", "--upgrade", "--generate-hashes", "--no-header", "--no-annotate",
-              "--universal", "--python-version", leg.python,
+        must([inside, "-m", "uv", "pip", "compile", "-q", "--upgrade", "--generate-hashes",
+              "--no-header", "--no-annotate", "--universal", "--python-version", leg.python,
               "pyproject.toml", "requirements/ci.in", *leg.sources, str(more), *extras, "-c", str(limits),
               "-o", f"requirements/{leg.pins}"])
     return 0

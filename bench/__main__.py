@@ -43,7 +43,8 @@ def heading(text: str) -> None:
 def served() -> Iterator[int]:
     """The port of a bench server that lives for one variant's turn."""
     server = subprocess.Popen(
-        [sys.executable, "-m", "bench.server", str(TOKENS)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "bench.server", str(TOKENS)],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )
     assert server.stdout is not None and server.stdin is not None
     try:
@@ -78,7 +79,8 @@ def transport(rounds: int, requests: int, at_once: int) -> None:
 
     print(f"{'client':18}{'first token':>14}{'CPU / 1,000':>14}{'wall':>10}{'peak':>12}")
     for variant in VARIANTS:
-        print(f"{variant:18}{median(variant, 'first_token_s') * 1e3:11.1f} ms{median(variant, 'cpu_per_1000_s'):12.2f} s"
+        print(f"{variant:18}{median(variant, 'first_token_s') * 1e3:11.1f} ms"
+              f"{median(variant, 'cpu_per_1000_s'):12.2f} s"
               f"{median(variant, 'wall_s'):8.2f} s{median(variant, 'peak_mib'):8.1f} MiB")
     print(f"\n{'ratio (median of the rounds’ own ratios)':46}{'measured':>10}{'goal':>10}")
     for title, key, variant, peer, goal in GOALS:
@@ -97,7 +99,8 @@ def imports() -> None:
     pairs: List[Tuple[float, float]] = [(once("pass"), once("import nuke_ai_panel")) for _ in range(15)]
     bare = statistics.median(bare for bare, _ in pairs)
     extra = statistics.median(ours - bare for bare, ours in pairs)
-    print(f"import nuke_ai_panel: {extra * 1e3:.1f} ms over {bare * 1e3:.1f} ms (goal: at most 30 ms), {(bare + extra) / bare:.2f}× bare")
+    print(f"import nuke_ai_panel: {extra * 1e3:.1f} ms over {bare * 1e3:.1f} ms "
+          f"(goal: at most 30 ms), {(bare + extra) / bare:.2f}× bare")
 
 
 def transcript() -> None:

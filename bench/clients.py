@@ -50,7 +50,7 @@ async def measure(ask: Ask, requests: int, at_once: int) -> Dict[str, float]:
     }
 
 
-def bare_aiohttp(port: int, path: str, separator: bytes, prefix: bytes) -> "Tuple[Ask, Callable[[], Awaitable[None]]]":
+def bare_aiohttp(port: int, path: str, separator: bytes, prefix: bytes) -> Tuple[Ask, Callable[[], Awaitable[None]]]:
     """The peer: the least that a careful person writes with aiohttp and json."""
     import aiohttp
 
@@ -85,17 +85,19 @@ def bare_aiohttp(port: int, path: str, separator: bytes, prefix: bytes) -> "Tupl
     return ask, close
 
 
-def ours(port: int, kind: str) -> "Tuple[Ask, Callable[[], Awaitable[None]]]":
+def ours(port: int, kind: str) -> Tuple[Ask, Callable[[], Awaitable[None]]]:
     """The provider path: request values in, events out."""
+    from nuke_ai_panel.providers.registry import provider_class
+
     from nuke_ai_panel.events import TextDelta
     from nuke_ai_panel.messages import Message
     from nuke_ai_panel.providers.base import ChatRequest
-    from nuke_ai_panel.providers.registry import provider_class
     from nuke_ai_panel.settings import ProviderSettings
 
     base = f"http://127.0.0.1:{port}" + ("/v1" if kind == "openai" else "")
     provider = provider_class(kind)(ProviderSettings(name=kind, kind=kind, base_url=base), key=None)
-    request = ChatRequest(MODEL, (Message("q", "c", None, "user", QUESTION),), window_tokens=4096 if kind == "ollama" else None)
+    question = Message("q", "c", None, "user", QUESTION)
+    request = ChatRequest(MODEL, (question,), window_tokens=4096 if kind == "ollama" else None)
 
     async def ask() -> Tuple[float, str]:
         start, first, parts = time.perf_counter(), 0.0, []
@@ -108,7 +110,7 @@ def ours(port: int, kind: str) -> "Tuple[Ask, Callable[[], Awaitable[None]]]":
     return ask, provider.close
 
 
-def openai_sdk(port: int) -> "Tuple[Ask, Callable[[], Awaitable[None]]]":
+def openai_sdk(port: int) -> Tuple[Ask, Callable[[], Awaitable[None]]]:
     import openai
 
     client = openai.AsyncOpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="sk-bench", max_retries=0)
@@ -127,14 +129,15 @@ def openai_sdk(port: int) -> "Tuple[Ask, Callable[[], Awaitable[None]]]":
     return ask, client.close
 
 
-def ollama_sdk(port: int) -> "Tuple[Ask, Callable[[], Awaitable[None]]]":
+def ollama_sdk(port: int) -> Tuple[Ask, Callable[[], Awaitable[None]]]:
     import ollama
 
     client = ollama.AsyncClient(host=f"http://127.0.0.1:{port}")
 
     async def ask() -> Tuple[float, str]:
         start, first, parts = time.perf_counter(), 0.0, []
-        async for chunk in await client.chat(model=MODEL, messages=[{"role": "user", "content": QUESTION}], stream=True):
+        messages = [{"role": "user", "content": QUESTION}]
+        async for chunk in await client.chat(model=MODEL, messages=messages, stream=True):
             if chunk.message.content:
                 first = first or time.perf_counter() - start
                 parts.append(chunk.message.content)
@@ -149,9 +152,10 @@ def ollama_sdk(port: int) -> "Tuple[Ask, Callable[[], Awaitable[None]]]":
 def whole_turn(port: int, requests: int, at_once: int) -> Dict[str, float]:
     """Turns through App with the store on disk; the loop thread does the work, this thread only waits."""
     from nuke_ai_panel.app import App
-    from nuke_ai_panel.core.turn import TurnRequest
-    from nuke_ai_panel.events import TERMINAL_EVENTS, AnswerStored, TextAdded
     from nuke_ai_panel.core.provider_manager import ModelChoice
+    from nuke_ai_panel.core.turn import TurnRequest
+
+    from nuke_ai_panel.events import TERMINAL_EVENTS, AnswerStored, TextAdded
 
     with tempfile.TemporaryDirectory() as home:
         env = {"NUKE_AI_PANEL_HOME": home, "OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1"}
@@ -160,7 +164,7 @@ def whole_turn(port: int, requests: int, at_once: int) -> Dict[str, float]:
 
         async def ask() -> Tuple[float, str]:
             loop = asyncio.get_running_loop()
-            done: "asyncio.Future[str]" = loop.create_future()
+            done: asyncio.Future[str] = loop.create_future()
             start, firsts = time.perf_counter(), []
 
             def sink(event: object) -> None:

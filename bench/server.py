@@ -19,7 +19,8 @@ def openai_events(tokens: int) -> List[bytes]:
     deltas = [{"content": f"token{n} "} for n in range(tokens)]
     chunks = [{**base, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
     chunks.append({**base, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
-    chunks.append({**base, "choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": tokens, "total_tokens": 9 + tokens}})
+    usage = {"prompt_tokens": 9, "completion_tokens": tokens, "total_tokens": 9 + tokens}
+    chunks.append({**base, "choices": [], "usage": usage})
     return [b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks] + [b"data: [DONE]\n\n"]
 
 
@@ -46,8 +47,8 @@ class BenchServer:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 path = head.split(" ", 2)[1]
-                length = next((int(line.split(":")[1]) for line in head.split("\r\n") if line.lower().startswith("content-length:")), 0)
-                await reader.readexactly(length)
+                lengths = [line.split(":")[1] for line in head.split("\r\n") if line.lower().startswith("content-length:")]
+                await reader.readexactly(int(lengths[0]) if lengths else 0)
                 await self.answer(path, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
@@ -60,7 +61,8 @@ class BenchServer:
                 "object": "list", "data": [{"id": "bench-model", "object": "model"}], "models": [],
                 "model_info": {"general.architecture": "x", "x.context_length": 8192}, "capabilities": ["completion"],
             }).encode()
-            writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n")
+            writer.write(b"content-length: %d\r\n\r\n" % len(body) + body)
             return
         kind, events = self.bodies[path]
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: " + kind + b"\r\ntransfer-encoding: chunked\r\n\r\n")

@@ -13,7 +13,7 @@ PACKAGES = {"nuke_ai_panel": ROOT / "nuke_ai_panel", "nuke_ai_panel_qt": ROOT / 
 
 @dataclass(frozen=True)
 class Import:
-    """One imported module name as seen from `module`; `typing_only` under `if TYPE_CHECKING`, `nested` in a function."""
+    """One imported name as seen from `module`; `typing_only` under `if TYPE_CHECKING`, `nested` in a function."""
 
     module: str
     imported: str
@@ -28,7 +28,7 @@ def module_name(package: str, folder: Path, path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def sources() -> Iterator["tuple[str, Path]"]:
+def sources() -> Iterator[tuple[str, Path]]:
     for package, folder in PACKAGES.items():
         for path in sorted(folder.rglob("*.py")):
             yield module_name(package, folder, path), path
@@ -45,7 +45,7 @@ def imports() -> List[Import]:
 
 
 def visit(
-    node: ast.AST, module: str, path: Path, known: "set[str]", found: List[Import], *, typing_only: bool, nested: bool
+    node: ast.AST, module: str, path: Path, known: set[str], found: List[Import], *, typing_only: bool, nested: bool
 ) -> None:
     for child in ast.iter_child_nodes(node):
         inside_function = nested or isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))

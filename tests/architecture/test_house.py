@@ -12,9 +12,9 @@ MANAGERS = {"EventLoopManager", "ProviderManager", "PanelManager"}
 
 
 def test_every_module_says_what_it_is_for() -> None:
+    texts = [(path, path.read_text(encoding="utf-8")) for _, path in sources()]
     silent = [
-        str(path.relative_to(ROOT)) for _, path in sources()
-        if path.read_text(encoding="utf-8").strip() and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        str(path.relative_to(ROOT)) for path, text in texts if text.strip() and not ast.get_docstring(ast.parse(text))
     ]
     assert silent == []
 
@@ -34,9 +34,9 @@ def test_class_names_are_the_fields_words() -> None:
     wrong = []
     for _, path in sources():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ClassDef):
-                if SURPLUS_WORDS.search(node.name) or (node.name.endswith("Manager") and node.name not in MANAGERS):
-                    wrong.append(f"{path.relative_to(ROOT)}: {node.name}")
+            name = node.name if isinstance(node, ast.ClassDef) else ""
+            if SURPLUS_WORDS.search(name) or (name.endswith("Manager") and name not in MANAGERS):
+                wrong.append(f"{path.relative_to(ROOT)}: {name}")
     assert wrong == []
 
 

@@ -13,7 +13,7 @@ from .imports import ROOT
 HEAVY = ("aiohttp", "keyring", "PySide2", "PySide6", "nuke", "sqlite3", "tomlkit", "pygments", "prompt_toolkit")
 
 
-def loaded_after(code: str) -> "list[str]":
+def loaded_after(code: str) -> list[str]:
     program = f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'src')!r}]\n{code}\n" \
               f"import json; print(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -22,7 +22,10 @@ def loaded_after(code: str) -> "list[str]":
     return names
 
 
-@pytest.mark.parametrize("module", ["nuke_ai_panel", "nuke_ai_panel.utils.event_loop_manager", "nuke_ai_panel.settings"])
+LIGHT = ("nuke_ai_panel", "nuke_ai_panel.utils.event_loop_manager", "nuke_ai_panel.settings")
+
+
+@pytest.mark.parametrize("module", LIGHT)
 def test_library_import_loads_nothing_heavy(module: str) -> None:
     assert loaded_after(f"import {module}") == []
 
