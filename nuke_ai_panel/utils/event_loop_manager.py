@@ -105,7 +105,7 @@ class EventLoopManager:
                         return future.result()
                     if left <= 0 and future.cancel():
                         break
-                    self._bury_if_dead()
+                    self._replace_if_dead()
         except BaseException:
             future.cancel()
             raise
@@ -133,29 +133,18 @@ class EventLoopManager:
         if process.running is not None and _is_current(process.running):
             raise RuntimeError("the event loop cannot be shut down from its own thread")
         with process.lock:
-            running = process.running
-            if running is None:
-                return
-            from .loop_life import end_loop  # loaded since the loop was started
-
-            closers = dict(process.closers)
-            process.closers.clear()
-            try:
-                end_loop(running, closers)
-            finally:
-                process.running = None
-                process.closers.clear()
+            if process.running is not None:
+                _end(process, process.running)
 
     def _process(self) -> _Process:
         process = self._processes.get(os.getpid())
         # setdefault is atomic: threads that race here agree on one object.
         return process if process is not None else self._processes.setdefault(os.getpid(), _Process())
 
-    def _bury_if_dead(self) -> None:
+    def _replace_if_dead(self) -> None:
         process = self._process()
         with process.lock:
-            if process.running is not None and not process.running.thread.is_alive():
-                _bury(process)
+            _end_if_dead(process)
 
 
 def get_event_loop_manager() -> EventLoopManager:
@@ -189,8 +178,7 @@ def _is_current(running: RunningLoop) -> bool:
 
 def _started(process: _Process) -> RunningLoop:
     """The live loop of `process`, whose lock the caller holds."""
-    if process.running is not None and not process.running.thread.is_alive():
-        _bury(process)
+    _end_if_dead(process)
     if process.running is None:
         from .loop_life import start_loop  # asyncio's door: see the module's docstring
 
@@ -207,13 +195,23 @@ def _submitted(running: RunningLoop, coro: _Coro[T]) -> Future[T]:
     return cast("Future[T]", submit(running, coro))
 
 
-def _bury(process: _Process) -> None:
-    from .loop_life import bury_loop  # loaded since the loop was started
+def _end_if_dead(process: _Process) -> None:
+    if process.running is not None and not process.running.thread.is_alive():
+        log.error("something stopped the event loop; what ran on it is cancelled")
+        _end(process, process.running)
 
-    running, process.running = process.running, None
-    if running is not None:
-        log.error("the event loop's thread has died; whatever ran on it is lost")
-        bury_loop(running)
+
+def _end(process: _Process, running: RunningLoop) -> None:
+    from .loop_life import end_loop  # loaded since the loop was started
+
+    closers = dict(process.closers)
+    process.closers.clear()
+    try:
+        # `running` stays in place until it has ended, so that closers and tasks may use this module as ever.
+        end_loop(running, closers)
+    finally:
+        process.running = None
+        process.closers.clear()
 
 
 def _shutdown_at_exit() -> None:

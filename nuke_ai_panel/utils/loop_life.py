@@ -13,7 +13,6 @@ import threading
 import time
 import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures import thread as pool_module
 from dataclasses import dataclass, field
 from typing import Any, Awaitable, Callable, Coroutine, Dict, Iterable, List, Mapping, Optional, Set
@@ -32,7 +31,6 @@ _WORKERS = 6
 _CLOSERS_S = 0.7
 _TASKS_S = 0.6
 _GENERATORS_S = 0.2
-_DRAIN_S = 1.7
 _SHUTDOWN_S = 1.9
 # How often a task that swallows its cancellation is cancelled again.
 _CANCEL_AGAIN_S = 0.1
@@ -47,6 +45,9 @@ class RunningLoop:
     executor: ThreadPoolExecutor
     workers: List[threading.Thread] = field(default_factory=list)
     unfinished: Dict[Future[Any], Optional[Coroutine[Any, Any, Any]]] = field(default_factory=dict)
+
+
+_left_behind: List[RunningLoop] = []
 
 
 def start_loop() -> RunningLoop:
@@ -84,27 +85,23 @@ def submit(running: RunningLoop, coro: Coroutine[Any, Any, Any]) -> LoopFuture:
 def end_loop(running: RunningLoop, closers: Mapping[str, Closer]) -> None:
     """Closes, cancels and awaits everything on the loop, then ends loop and threads, within 2 s. Not on its thread."""
     deadline = time.monotonic() + _SHUTDOWN_S
-    if running.thread.is_alive():
+    loop = running.loop
+    if not loop.is_closed():
+        if not running.thread.is_alive():
+            # Something stopped the loop under us. What waits on it can still be ended in order.
+            running.thread = threading.Thread(target=loop.run_forever, name=THREAD_NAME, daemon=True)
+            running.thread.start()
         drained = LoopFuture("the event loop's shutdown")
-        running.loop.call_soon_threadsafe(begin, running.loop, _drain(closers), drained)
-        try:
-            drained.result(_DRAIN_S)
-        except FutureTimeoutError:
-            drained.cancel()
-        except Exception:
-            log.exception("the event loop's shutdown went wrong")
-        running.loop.call_soon_threadsafe(running.loop.stop)
-        running.thread.join(max(0.05, deadline - time.monotonic()))
-    bury_loop(running, deadline)
-
-
-def bury_loop(running: RunningLoop, deadline: float = 0.0) -> None:
-    """Closes a loop whose thread has ended, and frees everybody who waits for it."""
+        drained.add_done_callback(lambda _: loop.stop())
+        loop.call_soon_threadsafe(begin, loop, _drain(closers), drained)
+        running.thread.join(_SHUTDOWN_S)
     running.executor.shutdown(wait=False)
     if running.thread.is_alive():
         log.error("the event loop is blocked and its thread is left behind; it is here:\n%s", stack_of(running.thread))
+        _left_behind.append(running)
     else:
-        running.loop.close()
+        loop.close()
+    _close_left_behind()
     for future, coro in list(running.unfinished.items()):
         abandon(coro, future)
     for worker in running.workers:
@@ -116,6 +113,14 @@ def stack_of(thread: threading.Thread) -> str:
     """Where `thread` is right now, as a traceback's text."""
     frame = sys._current_frames().get(thread.ident or 0)
     return "".join(traceback.format_stack(frame)) if frame is not None else "(no longer running)"
+
+
+def _close_left_behind() -> None:
+    """Closes the loops that were blocked at their shutdown and have come free since."""
+    for running in list(_left_behind):
+        if not running.thread.is_alive():
+            _left_behind.remove(running)
+            running.loop.close()
 
 
 def _begin(running: RunningLoop, coro: Coroutine[Any, Any, Any], future: LoopFuture) -> None:
@@ -133,18 +138,19 @@ def _start_workers(running: RunningLoop) -> None:
 
     On the loop's thread, so that they are daemons as it is: a name lookup that hangs must not hold up the exit.
     """
-    everyone = threading.Barrier(_WORKERS)
+    everyone = threading.Barrier(_WORKERS + 1)
     for _ in range(_WORKERS):
+        # Each worker waits for the last one: as long as none is idle, the executor starts another.
         running.executor.submit(_join_in, everyone, running.workers)
+    everyone.wait(10)
+    for worker in running.workers:
+        # The interpreter waits at its exit for every executor thread listed here, daemon or not.
+        getattr(pool_module, "_threads_queues", {}).pop(worker, None)
 
 
 def _join_in(everyone: threading.Barrier, workers: List[threading.Thread]) -> None:
-    me = threading.current_thread()
-    workers.append(me)
-    # Each worker waits here for the last one: as long as none is idle, the executor starts another.
+    workers.append(threading.current_thread())
     everyone.wait(10)
-    # The interpreter waits at its exit for every executor thread listed here, daemon or not.
-    getattr(pool_module, "_threads_queues", {}).pop(me, None)
 
 
 async def _drain(closers: Mapping[str, Closer]) -> None:
