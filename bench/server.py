@@ -47,7 +47,8 @@ class BenchServer:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 path = head.split(" ", 2)[1]
-                lengths = [line.split(":")[1] for line in head.split("\r\n") if line.lower().startswith("content-length:")]
+                fields = [line.split(":", 1) for line in head.lower().split("\r\n")]
+                lengths = [field[1] for field in fields if field[0] == "content-length"]
                 await reader.readexactly(int(lengths[0]) if lengths else 0)
                 await self.answer(path, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
