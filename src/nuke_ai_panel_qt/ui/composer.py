@@ -1,0 +1,306 @@
+"""Where the next question is written: queue, chips, text, and one row of model, context, size and Send. Main thread.
+
+Send becomes Stop in the same click. The composer owns no state of a conversation: it says what was typed and clicked,
+and shows what it is told.
+"""
+
+from __future__ import annotations
+
+from typing import Optional, Tuple
+
+from ..qt import QtCore, QtGui, QtWidgets, Signal
+from .chip_row import ChipRow
+from .context_meter import ContextMeter
+from .controls import Button, Text, draw_focus_ring
+from .panel_values import QueuedQuestion
+from .prompt_edit import PromptEdit
+from .shortcuts import Shortcuts
+from .status_chip import StatusChip
+from .theme import theme_of
+from .values import Chip
+
+MAX_SHARE = 0.4
+NARROW_STEPS = 100  # below this many grid steps the row sheds words
+
+
+class SendButton(Button):
+    """Send and Stop are one button; the second half of a double click never stops what the first half sent."""
+
+    def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
+        super().__init__(icon="send", kind="primary", tip="Send", parent=parent)
+        self._running = False
+
+    def set_running(self, running: bool) -> None:
+        """Stop while an answer runs."""
+        self._running = running
+        self.set_icon("stop" if running else "send")
+        self.set_kind("outline" if running else "primary")
+
+    def mouseDoubleClickEvent(self, event: QtGui.QMouseEvent) -> None:
+        if self._running:
+            event.accept()
+            return
+        super().mouseDoubleClickEvent(event)
+
+
+class QueueRow(QtWidgets.QWidget):
+    """One question that waits: edit it, or take it away."""
+
+    def __init__(self, question: QueuedQuestion, composer: Composer) -> None:
+        super().__init__(composer)
+        self.question = question
+        self._composer = composer
+        row = QtWidgets.QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme_of(self).space(1))
+        words = " ".join(question.text.split()) or "(attachment only)"
+        self.label = Text(f"Next: {words}", role="dim", size="small", elide=True)
+        self.edit = Button(icon="edit", tip="Back to the composer")
+        self.remove = Button(icon="close", tip="Do not send this")
+        self.edit.clicked.connect(self._edit)
+        self.remove.clicked.connect(self._remove)
+        row.addWidget(self.label, 1)
+        row.addWidget(self.edit)
+        row.addWidget(self.remove)
+
+    def _edit(self) -> None:
+        self._composer.queue_edited.emit(self.question.id)
+
+    def _remove(self) -> None:
+        self._composer.queue_removed.emit(self.question.id)
+
+
+class Composer(QtWidgets.QWidget):
+    """`submitted` carries the text; clearing it is up to the one who accepts it."""
+
+    submitted = Signal(str)
+    stop_requested = Signal()
+    edited = Signal()
+    long_paste = Signal(str)
+    files_dropped = Signal(object)
+    attach_requested = Signal()
+    chip_opened = Signal(str)
+    chip_removed = Signal(str)
+    queue_edited = Signal(str)
+    queue_removed = Signal(str)
+    pick_model_requested = Signal()
+    editing_cancelled = Signal()
+
+    def __init__(self, shortcuts: Shortcuts, parent: Optional[QtWidgets.QWidget] = None) -> None:
+        super().__init__(parent)
+        self._shortcuts = shortcuts
+        self._blocked = ""
+        self._running = False
+        self._queue: Tuple[QueueRow, ...] = ()
+        self.setAcceptDrops(True)
+        self.prompt = PromptEdit(shortcuts, self)
+        self.chips = ChipRow(self)
+        self.status = StatusChip(self)
+        self.attach = Button("Context", icon="plus", tip=shortcuts.tip("Attach a file to the question", "attach"))
+        self.attach.set_look(dim=True)
+        self.meter = ContextMeter(self)
+        self.send = SendButton(self)
+        self.hint = Text("", role="warning", size="small")
+        self.editing = QtWidgets.QWidget(self)
+        self._build()
+        self._connect()
+        self._refresh()
+
+    # ------------------------------------------------------------ setters
+
+    def text(self) -> str:
+        """What is written."""
+        return self.prompt.toPlainText()
+
+    def caret(self) -> int:
+        """Where the caret stands, in characters."""
+        return self.prompt.textCursor().position()
+
+    def set_text(self, text: str, caret: Optional[int] = None) -> None:
+        """Replaces what is written."""
+        self.prompt.set_text(text, caret)
+
+    def set_chips(self, chips: Tuple[Chip, ...]) -> None:
+        """The attachments of the next question."""
+        self.chips.set_chips(chips)
+        self._refresh()
+
+    def set_queue(self, questions: Tuple[QueuedQuestion, ...]) -> None:
+        """The questions that wait for the running answer."""
+        if questions == tuple(row.question for row in self._queue):
+            return
+        for row in self._queue:
+            row.hide()
+            row.deleteLater()
+        self._queue = tuple(QueueRow(question, self) for question in questions)
+        for row in self._queue:
+            self._queue_box.addWidget(row)
+        self._queue_frame.setVisible(bool(questions))
+        self._refresh()
+
+    def queue_rows(self) -> Tuple[QueueRow, ...]:
+        """The waiting questions on show."""
+        return self._queue
+
+    def set_running(self, running: bool) -> None:
+        """Whether an answer is on its way: Send is Stop, Enter queues."""
+        if running != self._running:
+            self._running = running
+            self.send.set_running(running)
+            self._refresh()
+
+    def set_blocked(self, reason: str) -> None:
+        """Why nothing can be sent now ("" when it can); what is written stays."""
+        self._blocked = reason
+        if not reason:
+            self.hint.hide()
+        self._refresh()
+
+    def set_placeholder(self, text: str) -> None:
+        """The words in the empty composer."""
+        self.prompt.setPlaceholderText(text)
+
+    def set_editing(self, editing: bool) -> None:
+        """Whether the text replaces an earlier question; a line above says so and offers the way out."""
+        self.editing.setVisible(editing)
+
+    def set_room(self, panel_height: int, panel_width: int) -> None:
+        """The panel's size: the text may take 40 % of its height; a narrow row sheds words."""
+        self.prompt.set_max_height(int(panel_height * MAX_SHARE))
+        narrow = panel_width < theme_of(self).space(NARROW_STEPS)
+        self.attach.setText("" if narrow else "Context")
+        self.attach.updateGeometry()
+        self.meter.set_narrow(narrow)
+
+    def nudge(self, text: str) -> None:
+        """One line over the text that says why nothing happened."""
+        self.hint.set_text(text)
+        self.hint.setVisible(bool(text))
+
+    # ------------------------------------------------------------ inside
+
+    def _build(self) -> None:
+        theme = theme_of(self)
+        self._box = QtWidgets.QVBoxLayout(self)
+        self._queue_frame = QtWidgets.QWidget(self)
+        self._queue_box = QtWidgets.QVBoxLayout(self._queue_frame)
+        self._queue_box.setContentsMargins(0, 0, 0, 0)
+        self._queue_box.setSpacing(0)
+        self._queue_frame.hide()
+        editing = QtWidgets.QHBoxLayout(self.editing)
+        editing.setContentsMargins(0, 0, 0, 0)
+        self.cancel_editing = Button("Cancel", tip="Leave the question as it was")
+        self.cancel_editing.set_look(dim=True)
+        editing.addWidget(Text("Editing an earlier question: sending starts a branch", role="dim", size="small",
+                               elide=True), 1)
+        editing.addWidget(self.cancel_editing)
+        self.editing.hide()
+        self.hint.hide()
+        self._field = _Field(self)
+        field = QtWidgets.QVBoxLayout(self._field)
+        field.setContentsMargins(theme.space(2.5), theme.space(2), theme.space(2.5), theme.space(2))
+        field.setSpacing(theme.space(1.5))
+        field.addWidget(self.chips)
+        field.addWidget(self.prompt)
+        self._row = QtWidgets.QHBoxLayout()
+        self._row.addWidget(self.status)
+        self._row.addWidget(self.attach)
+        self._row.addStretch(1)
+        self._row.addWidget(self.meter)
+        self._row.addWidget(self.send)
+        for part in (self._queue_frame, self.editing, self.hint, self._field):
+            self._box.addWidget(part)
+        self._box.addLayout(self._row)
+        self._space()
+        for first, second in ((self.prompt, self.send), (self.send, self.status), (self.status, self.attach)):
+            QtWidgets.QWidget.setTabOrder(first, second)
+
+    def _space(self) -> None:
+        theme = theme_of(self)
+        self._box.setContentsMargins(theme.space(2), theme.space(2), theme.space(2), theme.space(2))
+        self._box.setSpacing(theme.space(1.5))
+        self._row.setSpacing(theme.space(1))
+
+    def _connect(self) -> None:
+        self.prompt.submitted.connect(self._submit)
+        self.prompt.textChanged.connect(self._text_changed)
+        self.prompt.cursorPositionChanged.connect(self.edited)
+        self.prompt.long_paste.connect(self.long_paste)
+        self.prompt.files_pasted.connect(self.files_dropped)
+        self.prompt.focus_changed.connect(self._field.update)
+        self.send.clicked.connect(self._send_clicked)
+        self.attach.clicked.connect(self.attach_requested)
+        self.status.clicked.connect(self.pick_model_requested)
+        self.chips.opened.connect(self.chip_opened)
+        self.chips.removed.connect(self.chip_removed)
+        self.cancel_editing.clicked.connect(self.editing_cancelled)
+
+    def changeEvent(self, event: QtCore.QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QtCore.QEvent.Type.FontChange and hasattr(self, "_box"):
+            self._space()
+
+    def dragEnterEvent(self, event: QtGui.QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QtGui.QDropEvent) -> None:
+        files = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        if files:
+            event.acceptProposedAction()
+            self.files_dropped.emit(files)
+
+    def _send_clicked(self) -> None:
+        if self._running:
+            self.stop_requested.emit()
+        else:
+            self._submit()
+
+    def _submit(self) -> None:
+        if self._blocked:
+            self.nudge(self._blocked)
+        elif self._has_content():
+            self.nudge("")
+            self.submitted.emit(self.text())
+
+    def _has_content(self) -> bool:
+        return bool(self.text().strip()) or bool(self.chips.buttons())
+
+    def _text_changed(self) -> None:
+        if not self._blocked:
+            self.nudge("")
+        self._refresh()
+        self.edited.emit()
+
+    def _refresh(self) -> None:
+        ready = self._running or self._has_content()
+        self.send.setEnabled(ready)
+        if self._running:
+            self.send.set_tip(self._shortcuts.tip("Stop", "stop"))
+        elif self._blocked:
+            self.send.set_tip(self._blocked)
+        else:
+            self.send.set_tip("Send  (Enter)" if ready else "Write a question first")
+
+
+class _Field(QtWidgets.QWidget):
+    """The ground behind chips and text; its ring shows the text's focus."""
+
+    def __init__(self, composer: Composer) -> None:
+        super().__init__(composer)
+        self._composer = composer
+
+    def mousePressEvent(self, event: QtGui.QMouseEvent) -> None:
+        self._composer.prompt.setFocus()
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        theme = theme_of(self)
+        painter = QtGui.QPainter(self)
+        painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+        rect = QtCore.QRectF(self.rect())
+        painter.setPen(QtGui.QPen(theme.hairline, 1))
+        painter.setBrush(theme.code_ground)
+        painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), theme.radius, theme.radius)
+        if self._composer.prompt.hasFocus():
+            draw_focus_ring(painter, rect, theme)
+        painter.end()
