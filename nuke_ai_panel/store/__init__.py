@@ -1,0 +1,28 @@
+"""Conversations that outlive the process: one SQLite file, one thread. Names load on first use, sqlite3 with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .ids import new_id
+    from .store import KEEP, Keep, Store
+    from .titles import title_from
+
+__all__ = ["KEEP", "Keep", "Store", "new_id", "title_from"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "new_id":
+        from .ids import new_id
+
+        return new_id
+    if name == "title_from":
+        from .titles import title_from
+
+        return title_from
+    if name in ("Store", "KEEP", "Keep"):
+        from . import store
+
+        return getattr(store, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

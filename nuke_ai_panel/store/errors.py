@@ -1,0 +1,49 @@
+"""SQLite's and the system's errors as ours: the one table, at the store's door. Pure."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Tuple
+
+from ..errors import StoreError
+
+# A fragment of SQLite's text → (code, sentence, next step). Before Python 3.11 the text is all there is.
+_TABLE: Tuple[Tuple[str, str, str, str], ...] = (
+    ("database is locked", "locked", "The chat history is busy: another program holds {file}.",
+     "Close other sessions that use it; the chat goes on unsaved until then."),
+    ("is full", "disk_full", "The disk is full: the chat history could not be saved to {file}.",
+     "Free some space; the chat goes on unsaved until then."),
+    ("readonly database", "read_only", "The chat history {file} can be read but not written.",
+     "Ask for write access to its folder, or set NUKE_AI_PANEL_HOME to another one."),
+    ("malformed", "corrupt", "The chat history {file} is damaged.",
+     "Keep a copy of the file; nothing in it was changed. The chat goes on unsaved."),
+    ("not a database", "corrupt", "{file} is not a chat history, or it is damaged.",
+     "Keep a copy of the file; nothing in it was changed. The chat goes on unsaved."),
+    ("unable to open", "unopenable", "The chat history {file} could not be opened.",
+     "Check that its folder exists and can be written, or set NUKE_AI_PANEL_HOME to another one."),
+    ("disk I/O error", "io", "The disk reported an error: the chat history could not be saved to {file}.",
+     "Check the disk; the chat goes on unsaved until it answers again."),
+    ("FOREIGN KEY", "unknown_conversation", "The conversation that this message belongs to does not exist.", ""),
+    ("UNIQUE", "duplicate", "The chat history already holds an entry with this id.", ""),
+)
+
+
+def translated(exc: BaseException, path: Path) -> BaseException:
+    """`exc` as a StoreError when it comes from SQLite or the system; anything else is a bug and stays itself."""
+    if isinstance(exc, sqlite3.Error):
+        text = str(exc)
+        for fragment, code, sentence, step in _TABLE:
+            if fragment in text:
+                return StoreError(text, code=code, user_text=sentence.format(file=path), next_step=step)
+        return StoreError(
+            text, code="database", user_text=f"The chat history {path} could not be used: {text}.",
+            next_step="The chat goes on unsaved.",
+        )
+    if isinstance(exc, OSError):
+        return StoreError(
+            str(exc), code="unopenable",
+            user_text=f"The chat history {path} could not be opened: {exc.strerror or exc}.",
+            next_step="Check that its folder exists and can be written, or set NUKE_AI_PANEL_HOME to another one.",
+        )
+    return exc
