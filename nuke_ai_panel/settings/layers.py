@@ -1,0 +1,238 @@
+"""Merges the layers into one `Settings`, and says where each value came from. Any thread; reads files, keeps nothing.
+
+Later wins: defaults, the studio's files (NUKE_AI_PANEL_CONFIG, in their order), the user's file, the environment,
+arguments. `headers` and `options` are merged entry by entry, everything else is replaced whole.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, Mapping, NoReturn, Optional, Tuple
+
+from ..errors import SettingsError
+from ..messages import Json
+from .addresses import unquoted
+from .home import home_dir, settings_path
+from .table import PROVIDER_ROWS, ROWS, Row, check, is_key_header, is_key_name, kind_of, looks_like_key
+from .toml_file import Path_, read_toml, write_atomically
+from .toml_file import edited as edited_toml
+from .values import PanelSettings, ParameterSettings, ProviderSettings, Settings
+
+STUDIO_FILES = "NUKE_AI_PANEL_CONFIG"
+# environment variable → the setting it sets
+ENVIRONMENT: Mapping[str, Path_] = {
+    "NUKE_AI_PANEL_PROVIDER": ("default_provider",),
+    "NUKE_AI_PANEL_MODEL": ("default_model",),
+    "OLLAMA_HOST": ("providers", "ollama", "base_url"),
+    "OPENAI_BASE_URL": ("providers", "openai", "base_url"),
+    "OPENROUTER_BASE_URL": ("providers", "openrouter", "base_url"),
+}
+BUILT_IN: Mapping[str, Mapping[str, str]] = {
+    "local": {"kind": "local", "title": "Built-in model", "default_model": "smollm2"},
+    "ollama": {"kind": "ollama", "title": "Ollama", "base_url": "http://127.0.0.1:11434", "key_env": "OLLAMA_API_KEY"},
+    "openrouter": {"kind": "openrouter", "title": "OpenRouter", "base_url": "https://openrouter.ai/api/v1",
+                   "key_env": "OPENROUTER_API_KEY"},
+    "openai": {"kind": "openai", "title": "OpenAI", "base_url": "https://api.openai.com/v1",
+               "key_env": "OPENAI_API_KEY"},
+}
+_TABLES = ("headers", "options")
+_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
+_Place = Callable[[Path_], str]
+_Merged = Dict[Path_, Tuple[Json, str]]
+
+
+def load_settings(
+    *, env: Optional[Mapping[str, str]] = None, overrides: Optional[Mapping[str, Json]] = None
+) -> Settings:
+    """Every layer merged; `overrides` are dotted names (None is not given). Raises SettingsError naming the place."""
+    env = os.environ if env is None else env
+    home = home_dir(env)
+    merged: _Merged = {}
+    for path, missing_ok in [(path, False) for path in studio_files(env)] + [(settings_path(home), True)]:
+        file = read_toml(path, missing_ok=missing_ok)
+        _merge(merged, _entries(file.data, file.place), file.place)
+    for variable, name in ENVIRONMENT.items():
+        text = env.get(variable, "").strip()
+        if text:
+            _merge(merged, iter([(name, text)]), _always(variable))
+    given = [(dotted_name(name), value) for name, value in (overrides or {}).items() if value is not None]
+    _merge(merged, iter(given), _always("arguments"))
+    return _settings(home, merged)
+
+
+def save_setting(path: str, value: Json, *, home: Optional[Path] = None) -> None:
+    """Writes one setting, by its dotted name, to the user's file; None takes it out. Comments stay."""
+    name = dotted_name(path)
+    file = settings_path(home or home_dir())
+    if value is not None:
+        value = _checked(name, value, str(file))
+    write_atomically(file, edited_toml(file, name, value))
+
+
+def studio_files(env: Mapping[str, str]) -> List[Path]:
+    """The files that NUKE_AI_PANEL_CONFIG names, in order."""
+    parts = env.get(STUDIO_FILES, "").split(os.pathsep)
+    return [Path(os.path.expanduser(part.strip())) for part in parts if part.strip()]
+
+
+def dotted_name(path: str) -> Path_:
+    """The parts of a dotted name; what follows `headers.` or `options.` is one part, dots and all."""
+    parts = path.split(".")
+    if parts[0] == "providers" and len(parts) > 3:
+        parts = [*parts[:3], ".".join(parts[3:])]
+    return tuple(parts)
+
+
+# ---------------------------------------------------------------- one layer
+
+
+def _entries(data: Mapping[str, Json], place: _Place) -> Iterator[Tuple[Path_, Json]]:
+    """Every setting of a parsed file with its name."""
+    for key, value in data.items():
+        if key != "providers" and key not in ROWS:
+            yield (key,), value
+            continue
+        for inner, row in _table((key,), value, place).items():
+            if key != "providers":
+                yield (key, inner), row
+                continue
+            fields = _table((key, inner), row, place)
+            if not fields:
+                _row_of((key, inner, "kind"), place((key, inner)))
+            for field, field_value in fields.items():
+                if field in _TABLES and isinstance(field_value, dict):
+                    yield from (((key, inner, field, entry), one) for entry, one in field_value.items())
+                else:
+                    yield (key, inner, field), field_value
+
+
+def _table(name: Path_, value: Json, place: _Place) -> Mapping[str, Json]:
+    if isinstance(value, dict):
+        return value
+    _refuse(place(name), name, f"must be a table, not {kind_of(value)}", f"Write it as [{'.'.join(name)}].")
+
+
+def _merge(merged: _Merged, entries: Iterator[Tuple[Path_, Json]], place: _Place) -> None:
+    for name, value in entries:
+        where = place(name)
+        value = _checked(name, value, where)
+        if name[3:]:
+            name, value = name[:3], {name[-1]: value}
+        if isinstance(value, dict) and name in merged:
+            value = {**merged[name][0], **value}
+        merged[name] = (value, where)
+
+
+def _checked(name: Path_, value: Json, where: str) -> Json:
+    """The value as its setting holds it. Raises SettingsError; a message never repeats what may be a key."""
+    row = _row_of(name, where)
+    entry = name[3:]
+    inner = {entry[0]: value} if entry else value
+    _refuse_keys(name[:3], row, inner, where)
+    checked, problem = check(row, inner)
+    if problem:
+        _refuse(where, name, problem, "Correct the value, or take it out.")
+    return checked[entry[0]] if entry else checked
+
+
+def _row_of(name: Path_, where: str) -> Row:
+    """The declaration of a setting. Raises SettingsError with the nearest name there is."""
+    if name[0] == "providers":
+        if len(name) < 3:
+            _refuse(where, name, "must be a table", "Write it as [providers.NAME].")
+        if not _NAME.match(name[1]):
+            _refuse(where, name[:2], "is not a name for a provider", "Use small letters, digits, - and _ only.")
+        known, last = PROVIDER_ROWS, name[2]
+        if last in known and (len(name) == 3 or last in _TABLES):
+            return known[last]
+    else:
+        section = name[0] if len(name) > 1 else ""
+        if section not in ROWS:
+            _unknown(where, name, section, [*ROWS, "providers"])
+        known, last = ROWS[section], name[-1]
+        if last in known and len(name) <= 2:
+            return known[last]
+    if is_key_name(last):
+        _refuse_key(where, name)
+    names = list(known) if len(name) > 1 else [*known, *(one for one in ROWS if one), "providers"]
+    _unknown(where, name, last, names)
+
+
+def _refuse_keys(name: Path_, row: Row, value: Json, where: str) -> None:
+    """Refuses secrets wherever they could hide; the system prompt is the one text that may quote anything."""
+    if row.name == "system" and name[0] != "providers":
+        return
+    inner = list(value.items()) if isinstance(value, dict) else [("", value)]
+    for key, one in inner:
+        if looks_like_key(one) or (row.name == "headers" and is_key_header(key)) or (
+                row.name == "options" and is_key_name(key)):
+            _refuse_key(where, (*name, key) if key else name)
+
+
+def _refuse_key(where: str, name: Path_) -> NoReturn:
+    provider = name[1] if name[0] == "providers" and len(name) > 1 else ""
+    variable = BUILT_IN.get(provider, {}).get("key_env") or "the environment variable that key_env names"
+    _refuse(where, name, "looks like an API key, and keys are never kept in settings",
+            f"Take it out of the file, then add the key in Settings or set {variable}.")
+
+
+def _unknown(where: str, name: Path_, last: str, known: List[str]) -> NoReturn:
+    near = difflib.get_close_matches(last, [one for one in known if one], n=1, cutoff=0.55)
+    step = "Take it out, or look it up in docs/settings.md."
+    if near:
+        step = f"Did you mean {'.'.join((*name[:-1], near[0]))}?"
+    _refuse(where, name, "is not a setting", step)
+
+
+def _refuse(where: str, name: Path_, problem: str, step: str) -> NoReturn:
+    raise SettingsError(f"{where}: {'.'.join(name)} {problem}", next_step=step)
+
+
+def _always(place: str) -> _Place:
+    return lambda name: place
+
+
+# ---------------------------------------------------------------- all layers
+
+
+def _settings(home: Path, merged: _Merged) -> Settings:
+    plain: Dict[str, Json] = {}
+    sections: Dict[str, Dict[str, Json]] = {name: {} for name in ROWS if name}
+    providers: Dict[str, Dict[str, Json]] = {name: dict(row) for name, row in BUILT_IN.items()}
+    for name, (value, _) in merged.items():
+        if name[0] == "providers":
+            providers.setdefault(name[1], {})[name[2]] = value
+        elif len(name) == 2:
+            sections[name[0]][name[1]] = value
+        else:
+            plain[name[0]] = value
+    return Settings(
+        home=home,
+        providers={name: _provider(name, row, merged) for name, row in providers.items()},
+        parameters=ParameterSettings(**sections["parameters"]),
+        panel=PanelSettings(**sections["panel"]),
+        sources={".".join(name): where for name, (_, where) in merged.items()},
+        **plain,
+    )
+
+
+def _provider(name: str, row: Mapping[str, Json], merged: _Merged) -> ProviderSettings:
+    where = next((source for path, (_, source) in merged.items() if path[:2] == ("providers", name)), "")
+    kind = row.get("kind")
+    if not kind:
+        near = difflib.get_close_matches(name, list(BUILT_IN), n=1)
+        step = 'Add kind = "openai", which is what llama.cpp, LM Studio, vLLM and most services speak.'
+        _refuse(where, ("providers", name), "does not say which kind of provider it is",
+                f"Did you mean providers.{near[0]}?" if near else step)
+    if name in BUILT_IN and kind != BUILT_IN[name]["kind"]:
+        where = merged[("providers", name, "kind")][1]
+        _refuse(where, ("providers", name), f"is always of kind {BUILT_IN[name]['kind']}",
+                "Give a provider of your own another name.")
+    settings = ProviderSettings(name=name, **row)
+    if settings.key_env is None and kind not in ("local", "scripted"):
+        settings = replace(settings, key_env=f"{name.upper().replace('-', '_')}_API_KEY")
+    return replace(settings, base_url=unquoted(settings.base_url)) if settings.base_url else settings
