@@ -177,6 +177,10 @@ class Composer(QtWidgets.QWidget):
         self.hint.set_text(text)
         self.hint.setVisible(bool(text))
 
+    def is_running(self) -> bool:
+        """Whether Send is Stop now."""
+        return self._running
+
     # ------------------------------------------------------------ inside
 
     def _build(self) -> None:

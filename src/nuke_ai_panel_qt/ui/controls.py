@@ -10,6 +10,7 @@ from typing import Literal, Optional
 
 from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
 from .icons import icon_pixmap
+from .shortcuts import Shortcuts
 from .theme import Theme, theme_of
 
 Qt = QtCore.Qt
@@ -297,6 +298,7 @@ class LineEdit(QtWidgets.QLineEdit):
     def __init__(self, placeholder: str = "", parent: Optional[QtWidgets.QWidget] = None, *, icon: str = "") -> None:
         super().__init__(parent)
         self._icon = icon
+        self._shortcuts: Optional[Shortcuts] = None
         self.setPlaceholderText(placeholder)
         self.setAccessibleName(placeholder)
         self.setFrame(False)
@@ -314,7 +316,23 @@ class LineEdit(QtWidgets.QLineEdit):
         if event.type() in (QtCore.QEvent.Type.FontChange, QtCore.QEvent.Type.PaletteChange):
             self._apply()
 
+    def set_shortcuts(self, shortcuts: Shortcuts) -> None:
+        """The panel's own keys, which pass through to it."""
+        self._shortcuts = shortcuts
+
+    def event(self, event: QtCore.QEvent) -> bool:
+        if event.type() == QtCore.QEvent.Type.ShortcutOverride and isinstance(event, QtGui.QKeyEvent):
+            if self._shortcuts is not None and self._shortcuts.command_of(event) is not None:
+                event.ignore()
+                return False
+            event.accept()
+            return True
+        return bool(super().event(event))
+
     def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
+        if self._shortcuts is not None and self._shortcuts.command_of(event) is not None:
+            event.ignore()
+            return
         if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
             self.arrow_pressed.emit(-1 if event.key() == Qt.Key.Key_Up else 1)
             return

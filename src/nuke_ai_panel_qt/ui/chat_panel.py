@@ -1,0 +1,362 @@
+"""The panel: header, transcript, composer, and what lies over them. Knows values and signals only. Main thread.
+
+Wide (from `WIDE_PX`) the conversations stand at the left; narrow they slide over. Every key of ours is taken here, see
+shortcuts.py. What is typed while the focus is on something that cannot be written in goes to the composer.
+"""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
+from .composer import Composer
+from .controls import Hairline
+from .conversation_list import ConversationList
+from .header import Header
+from .icons import icon
+from .model_list import ModelList
+from .model_picker import ModelPicker
+from .notices import BannerBar, FindBar, Toast
+from .overlay import Overlay
+from .provider_card import ProviderCard
+from .sheets import ShortcutSheet, TextSheet
+from .shortcuts import Shortcuts
+from .start_page import StartPage
+from .theme import scaled_font, theme_of
+from .transcript import Transcript
+
+Qt = QtCore.Qt
+WIDE_PX = 720
+ZOOM_STEP = 1.1
+
+
+class ChatPanel(QtWidgets.QWidget):
+    """The whole of it. `command(name)` carries the keys and menu entries that the presenter answers."""
+
+    command = Signal(str)
+    zoomed = Signal(float)
+    list_toggled = Signal(bool)
+    visibility_changed = Signal(bool)
+
+    def __init__(self, models: ModelList, parent: Optional[QtWidgets.QWidget] = None) -> None:
+        super().__init__(parent)
+        self.shortcuts = Shortcuts()
+        self._base_font = QtGui.QFont(self.font())
+        self._scale = 1.0
+        self._wide = False
+        self._list_wanted = True
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setAccessibleName("Nuke AI Panel")
+        self.header = Header(self.shortcuts)
+        self.banner = BannerBar()
+        self.find = FindBar(self.shortcuts)
+        self.transcript = Transcript()
+        self.start = StartPage()
+        self.composer = Composer(self.shortcuts)
+        self.conversations = ConversationList(self.shortcuts)
+        self.overlay = Overlay(self)
+        self.picker = ModelPicker(models, self.shortcuts, self.overlay)
+        self.provider_card = ProviderCard(self.shortcuts, self.overlay)
+        self.text_sheet = TextSheet(self.shortcuts, self.overlay)
+        self.key_sheet: Optional[ShortcutSheet] = None
+        self.toast = Toast(self)
+        for floating in (self.picker, self.provider_card, self.text_sheet):
+            floating.hide()
+        self._build()
+        self._connect()
+        self.show_transcript()
+
+    # ------------------------------------------------------------ what the presenter sets
+
+    def show_transcript(self) -> None:
+        """The conversation."""
+        self._stack.setCurrentWidget(self.transcript)
+
+    def show_start(self) -> None:
+        """The ways to begin, or the suggestions; the composer stays."""
+        self._stack.setCurrentWidget(self.start)
+
+    def showing_start(self) -> bool:
+        """Whether the start page stands in the transcript's place."""
+        return self._stack.currentWidget() is self.start
+
+    def set_font_scale(self, scale: float) -> None:
+        """The size of all text against the host's."""
+        self._scale = scale
+        self.setFont(scaled_font(self._base_font, scale))
+        self._fit()
+
+    def set_list_wanted(self, wanted: bool) -> None:
+        """Whether the conversations stand at the left when there is room."""
+        self._list_wanted = wanted
+        self._fit_list()
+
+    def open_picker(self) -> None:
+        """Puts the picker over the composer; the presenter has told it what is current."""
+        room = self.composer.height() - self.composer.status.geometry().top() + theme_of(self).space(1)
+        self.overlay.open(self.picker, "bottom", bottom_px=room)
+
+    def open_provider_card(self) -> None:
+        """Puts the provider card over the panel."""
+        self.overlay.open(self.provider_card, "full")
+
+    def open_text_sheet(self) -> None:
+        """Puts an attachment's text over the panel."""
+        self.overlay.open(self.text_sheet, "full")
+
+    def toggle_list(self) -> None:
+        """Shows or hides the conversations: beside the transcript when wide, over it when narrow."""
+        if self._wide:
+            self._list_wanted = not self._list_wanted
+            self._fit_list()
+            self.list_toggled.emit(self._list_wanted)
+            return
+        if self.overlay.content() is self.conversations:
+            self.overlay.close_content()
+        else:
+            self.overlay.open(self.conversations, "left")
+            self.conversations.view.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def focus_composer(self) -> None:
+        """Puts the caret where the next question is written."""
+        self.composer.prompt.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def say(self, text: str, *, action: str = "", run: object = None) -> None:
+        """A toast; `run` is called by its button."""
+        self.toast.say(text, action=action, run=run if callable(run) else None)
+        self._place_toast()
+
+    # ------------------------------------------------------------ keys
+
+    def event(self, event: QtCore.QEvent) -> bool:
+        if event.type() == QtCore.QEvent.Type.ShortcutOverride and isinstance(event, QtGui.QKeyEvent):
+            if self.shortcuts.command_of(event) is not None or _is_writing(event):
+                event.accept()
+                return True
+        return bool(super().event(event))
+
+    def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
+        command = self.shortcuts.command_of(event)
+        if command is not None:
+            self._run(command)
+            event.accept()
+        elif _is_writing(event):
+            # Nuke maximises a pane on Space and draws nodes on letters: neither may leave the panel.
+            event.accept()
+            if self.overlay.content() is None and event.text().strip():
+                self.focus_composer()
+                QtCore.QCoreApplication.sendEvent(self.composer.prompt, event)
+        else:
+            super().keyPressEvent(event)
+
+    def wheelEvent(self, event: QtGui.QWheelEvent) -> None:
+        if flag_value(event.modifiers()) & flag_value(Qt.KeyboardModifier.ControlModifier):
+            delta = event.angleDelta().y()
+            if delta:
+                self._zoom(self._scale * (ZOOM_STEP if delta > 0 else 1 / ZOOM_STEP))
+            event.accept()
+            return
+        super().wheelEvent(event)
+
+    def _run(self, command: str) -> None:
+        if command == "stop":
+            self._escape()
+        elif command == "list":
+            self.toggle_list()
+        elif command == "rename":
+            self.header.start_renaming()
+        elif command == "find":
+            self.open_find()
+        elif command in ("find_next", "find_previous"):
+            self._find_step(1 if command == "find_next" else -1)
+        elif command == "composer":
+            self.overlay.close_content()
+            self.focus_composer()
+        elif command == "help":
+            self.open_keys()
+        elif command.startswith("zoom"):
+            factor = {"zoom_in": self._scale * ZOOM_STEP, "zoom_out": self._scale / ZOOM_STEP}.get(command, 1.0)
+            self._zoom(factor)
+        else:
+            self.command.emit(command)
+
+    def _escape(self) -> None:
+        """The ladder: what lies on top, the find bar, a field, an edit, the running answer, the panel itself."""
+        if self.overlay.close_content() or self.header.cancel_renaming():
+            self.focus_composer()
+        elif self.find.isVisible():
+            self.close_find()
+        elif self.composer.editing.isVisible():
+            self.composer.editing_cancelled.emit()
+        elif self.composer.is_running():
+            self.composer.stop_requested.emit()
+        else:
+            focused = self.focusWidget()
+            if focused is not None:
+                focused.clearFocus()
+
+    # ------------------------------------------------------------ find, sheets, zoom
+
+    def open_find(self) -> None:
+        """The find bar."""
+        self.overlay.close_content()
+        self.find.open()
+        self._search(self.find.query.text())
+
+    def close_find(self) -> None:
+        """Hides the find bar and its marks."""
+        self.find.hide()
+        self.transcript.find("")
+        self.focus_composer()
+
+    def open_keys(self) -> None:
+        """The sheet of keys."""
+        if self.key_sheet is None:
+            self.key_sheet = ShortcutSheet(self.shortcuts, self.overlay)
+            self.key_sheet.close_requested.connect(self.close_overlay)
+        self.overlay.open(self.key_sheet, "full")
+        self.key_sheet.close_button.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def close_overlay(self) -> None:
+        """Closes what lies over the panel and goes back to the composer."""
+        self.overlay.close_content()
+        self.focus_composer()
+
+    def _search(self, text: str) -> None:
+        hits = self.transcript.find(text)
+        self.find.set_hits(1 if hits else 0, hits)
+
+    def _find_step(self, step: int) -> None:
+        if self.find.isHidden():
+            self.open_find()
+            return
+        if step > 0:
+            self.transcript.find_next()
+        else:
+            self.transcript.find_prev()
+        self.find.set_hits(*self.transcript.find_position())
+
+    def _zoom(self, scale: float) -> None:
+        scale = min(2.5, max(0.7, round(scale, 3)))
+        if abs(scale - 1.0) < 0.04:
+            scale = 1.0
+        self.set_font_scale(scale)
+        self.zoomed.emit(scale)
+
+    # ------------------------------------------------------------ layout
+
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def showEvent(self, event: QtGui.QShowEvent) -> None:
+        super().showEvent(event)
+        self.visibility_changed.emit(True)
+
+    def hideEvent(self, event: QtGui.QHideEvent) -> None:
+        super().hideEvent(event)
+        self.visibility_changed.emit(False)
+
+    def _build(self) -> None:
+        self._stack = QtWidgets.QStackedWidget()
+        self._stack.addWidget(self.transcript)
+        self._stack.addWidget(self.start)
+        column = QtWidgets.QVBoxLayout()
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        for part in (self.header, Hairline(), self.banner, self.find):
+            column.addWidget(part)
+        column.addWidget(self._stack, 1)
+        column.addWidget(Hairline())
+        column.addWidget(self.composer)
+        self._side_line = Hairline(vertical=True)
+        self._row = QtWidgets.QHBoxLayout(self)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.setSpacing(0)
+        self._row.addWidget(self.conversations)
+        self._row.addWidget(self._side_line)
+        self._row.addLayout(column, 1)
+        self.conversations.hide()
+        self._side_line.hide()
+        for first, second in (
+            (self.composer.prompt, self.composer.send), (self.composer.send, self.composer.chips),
+            (self.composer.attach, self.transcript), (self.transcript, self.header.list),
+        ):
+            QtWidgets.QWidget.setTabOrder(first, second)
+        self.setFocusProxy(None)
+
+    def _connect(self) -> None:
+        self.header.list.clicked.connect(self.toggle_list)
+        self.header.find.clicked.connect(self.open_find)
+        self.header.menu.clicked.connect(self._open_menu)
+        self.header.new.clicked.connect(self._new)
+        self.find.changed.connect(self._search)
+        self.find.step.connect(self._find_step)
+        self.find.closed.connect(self.close_find)
+        self.provider_card.close_requested.connect(self.close_overlay)
+        self.text_sheet.close_requested.connect(self.close_overlay)
+        self.composer.prompt.height_changed.connect(self._place_toast)
+
+    def _new(self) -> None:
+        self.command.emit("new")
+
+    def _open_menu(self) -> None:
+        menu = QtWidgets.QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        theme = theme_of(self)
+        for text, icon_name, command in (
+            ("Rename", "edit", "rename"), ("Delete conversation", "delete", "delete"), ("", "", ""),
+            ("Providers and keys …", "key", "providers"), ("Refresh models", "retry", "refresh_models"), ("", "", ""),
+            ("Keys", "keyboard", "help"),
+        ):
+            if not text:
+                menu.addSeparator()
+                continue
+            action = QtGui.QAction(icon(icon_name, theme), text, menu)
+            action.setData(command)
+            keys = self.shortcuts.keys_of(command)
+            if keys:
+                action.setText(f"{text}\t{keys[0]}")
+            menu.addAction(action)
+        menu.triggered.connect(self._menu_chosen)
+        menu.popup(self.header.menu.mapToGlobal(QtCore.QPoint(0, self.header.menu.height())))
+
+    def _menu_chosen(self, action: QtGui.QAction) -> None:
+        self._run(str(action.data()))
+
+    def _fit(self) -> None:
+        wide = self.width() >= WIDE_PX
+        if wide != self._wide:
+            self._wide = wide
+            if self.overlay.content() is self.conversations:
+                self.overlay.close_content()
+            self._fit_list()
+        self.overlay.follow_parent()
+        self.composer.set_room(self.height(), self.width() - (self.conversations.width() if wide else 0))
+        self._place_toast()
+
+    def _fit_list(self) -> None:
+        beside = self._wide and self._list_wanted
+        if self._wide:
+            if self._row.indexOf(self.conversations) < 0 or self.conversations.parentWidget() is not self:
+                self.conversations.setParent(self)
+                self._row.insertWidget(0, self.conversations)
+            self.conversations.setFixedWidth(theme_of(self).space(62))
+        else:
+            self._row.removeWidget(self.conversations)
+            self.conversations.setMinimumWidth(0)
+            self.conversations.setMaximumWidth(1 << 20)
+        if self.overlay.content() is not self.conversations:
+            self.conversations.setVisible(beside)
+        self._side_line.setVisible(beside)
+
+    def _place_toast(self) -> None:
+        if self.toast.isVisible():
+            bottom = self._stack.mapTo(self, QtCore.QPoint(0, 0))
+            self.toast.place(QtCore.QRect(bottom, self._stack.size()))
+
+
+def _is_writing(event: QtGui.QKeyEvent) -> bool:
+    held = flag_value(event.modifiers())
+    chord = flag_value(Qt.KeyboardModifier.ControlModifier) | flag_value(Qt.KeyboardModifier.AltModifier)
+    return bool(event.text()) and event.text().isprintable() and not held & chord

@@ -1,0 +1,307 @@
+"""The conversations by date: open, rename in place, delete. Only visible rows are drawn. Main thread."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional, Tuple, Union
+
+from ..qt import QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
+from .controls import Button, Ground, LineEdit, Text, draw_focus_ring, draw_icon
+from .model_list import ROW_ROLE, Index
+from .panel_values import ConversationRow
+from .shortcuts import Shortcuts
+from .theme import Theme, scaled_font, theme_of
+
+Qt = QtCore.Qt
+_LEFT = flag_value(Qt.AlignmentFlag.AlignLeft) | flag_value(Qt.AlignmentFlag.AlignVCenter)
+_RIGHT = flag_value(Qt.AlignmentFlag.AlignRight) | flag_value(Qt.AlignmentFlag.AlignVCenter)
+
+
+class ConversationModel(QtCore.QAbstractListModel):
+    """Headings (a plain str) and conversations in one list."""
+
+    renamed = Signal(str, str)
+
+    def __init__(self, parent: Optional[QtCore.QObject] = None) -> None:
+        super().__init__(parent)
+        self._rows: List[Union[str, ConversationRow]] = []
+        self._shown: Tuple[ConversationRow, ...] = ()
+
+    def set_rows(self, rows: Tuple[ConversationRow, ...]) -> None:
+        """Shows these conversations, newest first; a mark that changes does not reset the list."""
+        if rows == self._shown:
+            return
+        same_shape = [(row.id, row.group) for row in rows] == [(row.id, row.group) for row in self._shown]
+        self._shown = rows
+        flat: List[Union[str, ConversationRow]] = []
+        for row in rows:
+            if not flat or (isinstance(flat[-1], ConversationRow) and flat[-1].group != row.group):
+                flat.append(row.group)
+            flat.append(row)
+        if same_shape:
+            self._rows = flat
+            self.dataChanged.emit(self.index(0), self.index(len(flat) - 1))
+            return
+        self.beginResetModel()
+        self._rows = flat
+        self.endResetModel()
+
+    def row_of(self, conversation_id: str) -> int:
+        """Where a conversation stands; -1 when it is not there."""
+        for number, row in enumerate(self._rows):
+            if isinstance(row, ConversationRow) and row.id == conversation_id:
+                return number
+        return -1
+
+    def conversation(self, row: int) -> Optional[ConversationRow]:
+        """The conversation in a row; None for a heading."""
+        found = self._rows[row] if 0 <= row < len(self._rows) else None
+        return found if isinstance(found, ConversationRow) else None
+
+    def rowCount(self, parent: Index = QtCore.QModelIndex()) -> int:  # noqa: B008 - Qt's own default
+        return 0 if parent.isValid() else len(self._rows)
+
+    def data(self, index: Index, role: int = 0) -> object:
+        if not index.isValid():
+            return None
+        row = self._rows[index.row()]
+        if role == ROW_ROLE:
+            return row
+        if isinstance(row, str):
+            return row if role == int(Qt.ItemDataRole.DisplayRole) else None
+        if role in (int(Qt.ItemDataRole.DisplayRole), int(Qt.ItemDataRole.EditRole)):
+            return row.title
+        if role == int(Qt.ItemDataRole.ToolTipRole):
+            return "\n".join(line for line in (row.title, row.snippet, row.when) if line)
+        if role == int(Qt.ItemDataRole.AccessibleTextRole):
+            marks = (" running" if row.is_running else "") + (" unread" if row.is_unread else "")
+            return f"{row.title}, {row.when}{marks}"
+        return None
+
+    def setData(self, index: Index, value: object, role: int = 2) -> bool:
+        row = self.conversation(index.row())
+        title = " ".join(str(value).split())
+        if row is None or not title or title == row.title:
+            return False
+        self.renamed.emit(row.id, title)
+        return True
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        if index.isValid() and self.conversation(index.row()) is not None:
+            return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEditable
+        return Qt.ItemFlag.NoItemFlags
+
+
+class ConversationList(Ground):
+    """`opened(id)`, `renamed(id, title)`, `delete_requested(id)`, `new_requested`."""
+
+    opened = Signal(str)
+    renamed = Signal(str, str)
+    delete_requested = Signal(str)
+    new_requested = Signal()
+
+    def __init__(self, shortcuts: Shortcuts, parent: Optional[QtWidgets.QWidget] = None) -> None:
+        super().__init__(parent)
+        self.model = ConversationModel(self)
+        self.view = _ConversationView(self.model, shortcuts, self)
+        self.new = Button("New conversation", icon="new-chat", tip=shortcuts.tip("New conversation", "new"))
+        self.new.set_look(left=True)
+        self.new.setSizePolicy(QtWidgets.QSizePolicy.Policy.Preferred, QtWidgets.QSizePolicy.Policy.Fixed)
+        self.empty = Text("Your conversations will stand here.", role="dim", size="small")
+        theme = theme_of(self)
+        box = QtWidgets.QVBoxLayout(self)
+        box.setContentsMargins(theme.space(1.5), theme.space(1.5), theme.space(1.5), theme.space(1.5))
+        box.setSpacing(theme.space(1))
+        box.addWidget(self.new)
+        empty = QtWidgets.QHBoxLayout()
+        empty.setContentsMargins(theme.space(2), theme.space(2), theme.space(2), 0)
+        empty.addWidget(self.empty)
+        box.addLayout(empty)
+        box.addWidget(self.view, 1)
+        self.new.clicked.connect(self.new_requested)
+        self.model.renamed.connect(self.renamed)
+        self.view.opened.connect(self.opened)
+        self.view.delete_requested.connect(self.delete_requested)
+
+    def set_rows(self, rows: Tuple[ConversationRow, ...], current: Optional[str]) -> None:
+        """Shows these conversations with the open one marked."""
+        self.model.set_rows(rows)
+        self.empty.setVisible(not rows)
+        self.view.mark(current)
+
+    def sizeHint(self) -> QtCore.QSize:
+        theme = theme_of(self)
+        return QtCore.QSize(theme.space(62), theme.space(100))
+
+
+class _ConversationView(QtWidgets.QListView):
+    opened = Signal(str)
+    delete_requested = Signal(str)
+
+    def __init__(self, model: ConversationModel, shortcuts: Shortcuts, parent: QtWidgets.QWidget) -> None:
+        super().__init__(parent)
+        self._model = model
+        self._shortcuts = shortcuts
+        self.current_id: Optional[str] = None
+        self.setModel(model)
+        self.setItemDelegate(_ConversationDelegate(self))
+        self.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
+        self.setVerticalScrollMode(QtWidgets.QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setEditTriggers(QtWidgets.QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setMouseTracking(True)
+        self.viewport().setAutoFillBackground(False)
+        self.setAccessibleName("Conversations")
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.customContextMenuRequested.connect(self._show_menu)
+
+    def mark(self, conversation_id: Optional[str]) -> None:
+        """The open conversation's row."""
+        self.current_id = conversation_id
+        row = self._model.row_of(conversation_id) if conversation_id else -1
+        if row >= 0 and not self.hasFocus():
+            self.setCurrentIndex(self._model.index(row))
+        self.viewport().update()
+
+    def rename_current(self) -> None:
+        """Edits the selected row's title in place."""
+        if self.currentIndex().isValid():
+            self.edit(self.currentIndex())
+
+    def event(self, event: QtCore.QEvent) -> bool:
+        if event.type() == QtCore.QEvent.Type.ShortcutOverride and isinstance(event, QtGui.QKeyEvent):
+            command = self._shortcuts.command_of(event)
+            if command in (None, "rename"):
+                event.accept()
+                return True
+            event.ignore()
+            return False
+        return bool(super().event(event))
+
+    def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
+        row = self._model.conversation(self.currentIndex().row())
+        if event.key() == Qt.Key.Key_F2:
+            self.rename_current()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and row is not None:
+            self.opened.emit(row.id)
+        elif event.key() == Qt.Key.Key_Delete and row is not None:
+            self.delete_requested.emit(row.id)
+        elif self._shortcuts.command_of(event) is not None:
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
+
+    def mouseReleaseEvent(self, event: QtGui.QMouseEvent) -> None:
+        super().mouseReleaseEvent(event)
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        position = event_position(event)
+        index = self.indexAt(position)
+        row = self._model.conversation(index.row()) if index.isValid() else None
+        if row is None:
+            return
+        if position.x() >= self.viewport().width() - cross_width(theme_of(self)):
+            self.delete_requested.emit(row.id)
+        else:
+            self.opened.emit(row.id)
+
+    def focusInEvent(self, event: QtGui.QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.viewport().update()
+
+    def focusOutEvent(self, event: QtGui.QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.viewport().update()
+
+    def leaveEvent(self, event: QtCore.QEvent) -> None:
+        super().leaveEvent(event)
+        self.viewport().update()
+
+    def _show_menu(self, position: QtCore.QPoint) -> None:
+        index = self.indexAt(position)
+        row = self._model.conversation(index.row()) if index.isValid() else None
+        if row is None:
+            return
+        menu = QtWidgets.QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction("Open").triggered.connect(lambda: self.opened.emit(row.id))
+        menu.addAction("Rename").triggered.connect(lambda: self.edit(index))
+        menu.addAction("Delete").triggered.connect(lambda: self.delete_requested.emit(row.id))
+        menu.popup(self.viewport().mapToGlobal(position))
+
+
+class _ConversationDelegate(QtWidgets.QStyledItemDelegate):
+    """One line a conversation: mark, title, time; on hover the time gives way to a cross."""
+
+    def __init__(self, view: _ConversationView) -> None:
+        super().__init__(view)
+        self._view = view
+        self._heights: Dict[str, Tuple[int, int]] = {}
+
+    def sizeHint(self, option: QtWidgets.QStyleOptionViewItem, index: Index) -> QtCore.QSize:
+        theme = theme_of(self._view)
+        key = theme.body.toString()
+        if key not in self._heights:
+            small = QtGui.QFontMetrics(theme.small).height()
+            self._heights = {key: (small + theme.space(3.5), QtGui.QFontMetrics(theme.body).height() + theme.space(3))}
+        return QtCore.QSize(0, self._heights[key][0 if isinstance(index.data(ROW_ROLE), str) else 1])
+
+    def createEditor(
+        self, parent: QtWidgets.QWidget, option: QtWidgets.QStyleOptionViewItem, index: Index
+    ) -> QtWidgets.QWidget:
+        return LineEdit("Title", parent)
+
+    def paint(self, painter: QtGui.QPainter, option: QtWidgets.QStyleOptionViewItem, index: Index) -> None:
+        # The bindings' stubs lack the fields of the option.
+        theme, rect, state = theme_of(self._view), QtCore.QRect(option.rect), option.state  # type: ignore[attr-defined]
+        row = index.data(ROW_ROLE)
+        painter.save()
+        painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+        if isinstance(row, ConversationRow):
+            hovered = bool(state & QtWidgets.QStyle.StateFlag.State_MouseOver)
+            focused = bool(state & QtWidgets.QStyle.StateFlag.State_Selected) and self._view.hasFocus()
+            self._paint_conversation(painter, rect, row, theme, hovered=hovered, focused=focused)
+        else:
+            font = scaled_font(theme.small, 1.0)
+            font.setWeight(QtGui.QFont.Weight.DemiBold)
+            painter.setFont(font)
+            painter.setPen(theme.dim)
+            painter.drawText(rect.adjusted(theme.space(2), theme.space(2), 0, -theme.space(0.5)), _LEFT, str(row))
+        painter.restore()
+
+    def _paint_conversation(
+        self, painter: QtGui.QPainter, rect: QtCore.QRect, row: ConversationRow, theme: Theme, *, hovered: bool,
+        focused: bool,
+    ) -> None:
+        if hovered or focused or row.id == self._view.current_id:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.hover if row.id == self._view.current_id else theme.raised)
+            painter.drawRoundedRect(QtCore.QRectF(rect).adjusted(0.5, 0.5, -0.5, -0.5), theme.radius, theme.radius)
+        if focused:
+            draw_focus_ring(painter, QtCore.QRectF(rect), theme)
+        area = rect.adjusted(theme.space(2), 0, -theme.space(2), 0)
+        painter.setFont(theme.small)
+        right = cross_width(theme) - theme.space(2) if hovered else painter.fontMetrics().horizontalAdvance(row.when)
+        if hovered:
+            center = QtCore.QPointF(rect.right() - cross_width(theme) / 2, rect.center().y() + 0.5)
+            draw_icon(painter, "delete", theme.dim, center, theme=theme)
+        else:
+            painter.setPen(theme.dim)
+            painter.drawText(area, _RIGHT, row.when)
+        title = area.adjusted(0, 0, -right - theme.space(2), 0)
+        if row.is_running or row.is_unread:
+            center = QtCore.QPointF(title.left() + theme.icon_px / 2, rect.center().y() + 0.5)
+            color = theme.busy if row.is_running else theme.accent
+            draw_icon(painter, "clock" if row.is_running else "dot", color, center, theme=theme)
+            title.setLeft(title.left() + theme.icon_px + theme.space(1))
+        font = scaled_font(theme.body, 1.0)
+        if row.is_unread:
+            font.setWeight(QtGui.QFont.Weight.DemiBold)
+        painter.setFont(font)
+        painter.setPen(theme.text)
+        text = painter.fontMetrics().elidedText(row.title, Qt.TextElideMode.ElideRight, title.width())
+        painter.drawText(title, _LEFT, text)
+
+
+def cross_width(theme: Theme) -> int:
+    """How much of a hovered row's right end deletes it."""
+    return theme.icon_px + theme.space(4)

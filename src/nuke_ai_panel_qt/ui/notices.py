@@ -1,0 +1,176 @@
+"""What the panel says for a moment or until it is mended: the toast with Undo, the banner, the find bar. Main thread."""
+
+from __future__ import annotations
+
+from typing import Callable, Optional
+
+from ..qt import QtCore, QtGui, QtWidgets, Signal
+from .controls import Button, Ground, LineEdit, Text, draw_icon
+from .panel_values import Banner
+from .shortcuts import Shortcuts
+from .theme import theme_of
+
+TOAST_MS = 8000
+
+
+class Toast(Ground):
+    """One line over the composer with at most one action; goes by itself, stays while the pointer is on it."""
+
+    def __init__(self, parent: QtWidgets.QWidget) -> None:
+        super().__init__(parent, raised=True)
+        self.label = Text("", elide=True)
+        self.action = Button("Undo", kind="outline")
+        self._run: Optional[Callable[[], None]] = None
+        theme = theme_of(self)
+        row = QtWidgets.QHBoxLayout(self)
+        row.setContentsMargins(theme.space(3), theme.space(1.5), theme.space(1.5), theme.space(1.5))
+        row.setSpacing(theme.space(2))
+        row.addWidget(self.label, 1)
+        row.addWidget(self.action)
+        self._timer = QtCore.QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(TOAST_MS)
+        self._timer.timeout.connect(self.hide)
+        self.action.clicked.connect(self._clicked)
+        self.hide()
+
+    def say(self, text: str, *, action: str = "", run: Optional[Callable[[], None]] = None) -> None:
+        """Shows `text`, with a button that calls `run`."""
+        self._run = run
+        self.label.set_text(text)
+        self.action.setText(action)
+        self.action.setVisible(bool(action))
+        self.action.updateGeometry()
+        self.layout().activate()
+        self.show()
+        self.raise_()
+        self._timer.start()
+
+    def place(self, area: QtCore.QRect) -> None:
+        """Stands at the lower edge of `area`."""
+        theme = theme_of(self)
+        width = min(self.sizeHint().width(), area.width() - 2 * theme.space(3))
+        height = self.sizeHint().height()
+        left = area.left() + (area.width() - width) // 2
+        self.setGeometry(left, area.bottom() - height - theme.space(2), width, height)
+
+    def enterEvent(self, event: QtGui.QEnterEvent) -> None:
+        self._timer.stop()
+
+    def leaveEvent(self, event: QtCore.QEvent) -> None:
+        self._timer.start()
+
+    def _clicked(self) -> None:
+        self.hide()
+        run, self._run = self._run, None
+        if run is not None:
+            run()
+
+
+class BannerBar(QtWidgets.QWidget):
+    """A lasting notice under the header with an icon, its words, perhaps one action, and a way to dismiss it."""
+
+    action_clicked = Signal()
+    dismissed = Signal()
+
+    def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
+        super().__init__(parent)
+        self._banner: Optional[Banner] = None
+        self.label = Text("", size="small")
+        self.action = Button("", kind="outline")
+        self.close_button = Button(icon="close", tip="Dismiss")
+        theme = theme_of(self)
+        row = QtWidgets.QHBoxLayout(self)
+        row.setContentsMargins(theme.space(4) + theme.icon_px + theme.space(1), theme.space(1.5), theme.space(2),
+                               theme.space(1.5))
+        row.setSpacing(theme.space(2))
+        row.addWidget(self.label, 1)
+        row.addWidget(self.action)
+        row.addWidget(self.close_button)
+        self.action.clicked.connect(self.action_clicked)
+        self.close_button.clicked.connect(self._dismiss)
+        self.hide()
+
+    def banner(self) -> Optional[Banner]:
+        """What is shown."""
+        return self._banner
+
+    def set_banner(self, banner: Optional[Banner]) -> None:
+        """Shows a notice, or none."""
+        self._banner = banner
+        self.setVisible(banner is not None)
+        if banner is not None:
+            self.label.set_text(banner.text)
+            self.action.setText(banner.action)
+            self.action.setVisible(bool(banner.action))
+        self.updateGeometry()
+        self.update()
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        if self._banner is None:
+            return
+        theme = theme_of(self)
+        color = {"info": theme.busy, "warning": theme.warning, "error": theme.error}[self._banner.kind]
+        painter = QtGui.QPainter(self)
+        painter.fillRect(self.rect(), theme.tint(color))
+        center = QtCore.QPointF(theme.space(4) + theme.icon_px / 2 - theme.space(1), self.height() / 2)
+        draw_icon(painter, self._banner.kind, color, center, theme=theme)
+        painter.end()
+
+    def _dismiss(self) -> None:
+        self.set_banner(None)
+        self.dismissed.emit()
+
+
+class FindBar(QtWidgets.QWidget):
+    """Finds words in the conversation: `changed(text)`, `step(+1 or -1)`, `closed`."""
+
+    changed = Signal(str)
+    step = Signal(int)
+    closed = Signal()
+
+    def __init__(self, shortcuts: Shortcuts, parent: Optional[QtWidgets.QWidget] = None) -> None:
+        super().__init__(parent)
+        self.query = LineEdit("Find in this conversation", self, icon="search")
+        self.query.set_shortcuts(shortcuts)
+        self.count = Text("", role="dim", size="small", elide=True)
+        self.previous = Button(icon="chevron-up", tip=shortcuts.tip("Previous hit", "find_previous"))
+        self.next = Button(icon="chevron-down", tip=shortcuts.tip("Next hit", "find_next"))
+        self.close_button = Button(icon="close", tip="Close  (Esc)")
+        theme = theme_of(self)
+        row = QtWidgets.QHBoxLayout(self)
+        row.setContentsMargins(theme.space(2), theme.space(1), theme.space(2), theme.space(1))
+        row.setSpacing(theme.space(1))
+        row.addWidget(self.query, 1)
+        row.addWidget(self.count)
+        row.addWidget(self.previous)
+        row.addWidget(self.next)
+        row.addWidget(self.close_button)
+        self.query.textChanged.connect(self.changed)
+        self.query.returnPressed.connect(self._forward)
+        self.query.arrow_pressed.connect(self.step)
+        self.previous.clicked.connect(self._back)
+        self.next.clicked.connect(self._forward)
+        self.close_button.clicked.connect(self.closed)
+        self.hide()
+
+    def open(self) -> None:
+        """Shows itself with everything selected, ready to type over."""
+        self.show()
+        self.query.setFocus(QtCore.Qt.FocusReason.ShortcutFocusReason)
+        self.query.selectAll()
+
+    def set_hits(self, position: int, count: int) -> None:
+        """`position` of `count` hits, counted from one; a search with no hits says so."""
+        if not self.query.text():
+            self.count.set_text("")
+        else:
+            self.count.set_text(f"{position} of {count}" if count else "No hits", "dim" if count else "warning")
+        for button in (self.previous, self.next):
+            button.setEnabled(count > 0)
+
+    def _forward(self) -> None:
+        self.step.emit(1)
+
+    def _back(self) -> None:
+        self.step.emit(-1)

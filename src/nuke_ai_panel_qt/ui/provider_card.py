@@ -1,0 +1,146 @@
+"""How to reach a provider: address, key, a Test that really connects, Save. Main thread.
+
+The key field is write-only: a stored key never comes back into a widget.
+"""
+
+from __future__ import annotations
+
+from typing import Optional, Tuple
+
+from ..qt import QtCore, QtWidgets, Signal
+from .controls import Button, LineEdit, Text
+from .panel_values import ConnectionState, ProviderForm
+from .sheets import Sheet
+from .shortcuts import Shortcuts
+from .theme import theme_of
+
+Qt = QtCore.Qt
+_ROLE_OF = {"connected": "text", "unreachable": "error", "needs key": "warning", "connecting": "dim", "unknown": "dim"}
+
+
+class ProviderCard(Sheet):
+    """`saved(name, base_url, key)` ("" keeps the key), `tested(name, base_url, key)`, `forgot(name)`."""
+
+    saved = Signal(str, str, str)
+    tested = Signal(str, str, str)
+    forgot = Signal(str)
+    provider_changed = Signal(str)
+
+    def __init__(self, shortcuts: Shortcuts, parent: Optional[QtWidgets.QWidget] = None) -> None:
+        super().__init__("Provider", parent)
+        theme = theme_of(self)
+        self._forms: Tuple[ProviderForm, ...] = ()
+        self.provider = QtWidgets.QComboBox()
+        self.provider.setAccessibleName("Provider")
+        self.provider.setMinimumContentsLength(8)
+        self.provider.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.provider.setMinimumHeight(max(theme.space(7), theme.icon_px + theme.space(3)))
+        self.base_url = LineEdit("Address of the server")
+        self.key = LineEdit("API key")
+        self.key.setEchoMode(QtWidgets.QLineEdit.EchoMode.Password)
+        for field in (self.base_url, self.key):
+            field.set_shortcuts(shortcuts)
+            field.returnPressed.connect(self._save)
+        self.hint = Text("", role="dim", size="small")
+        self.key_note = Text("", role="dim", size="small")
+        self.result = Text("", size="small")
+        self.save = Button("Save", kind="primary")
+        self.test = Button("Test", kind="outline", tip="Connects and counts the models")
+        self.forget = Button("Forget the key", tip="Removes the stored key from this machine")
+        self.forget.set_look(dim=True)
+        self._url_label, self._key_label = Text("Address", role="dim", size="small"), Text("Key", role="dim", size="small")
+        row = QtWidgets.QHBoxLayout()
+        row.setSpacing(theme.space(2))
+        row.addWidget(self.save)
+        row.addWidget(self.test)
+        row.addStretch(1)
+        row.addWidget(self.forget)
+        for part in (self.provider, self.hint, self._url_label, self.base_url, self._key_label, self.key, self.key_note):
+            self.body.addWidget(part)
+        self.body.addSpacing(theme.space(2))
+        self.body.addLayout(row)
+        self.body.addWidget(self.result)
+        self.body.addStretch(1)
+        self.provider.currentIndexChanged.connect(self._provider_changed)
+        self.save.clicked.connect(self._save)
+        self.test.clicked.connect(self._test)
+        self.forget.clicked.connect(self._forget)
+
+    def open(self, forms: Tuple[ProviderForm, ...], name: str) -> None:
+        """Shows the provider `name`; the others are a choice away."""
+        self._forms = forms
+        self.provider.blockSignals(True)
+        self.provider.clear()
+        for form in forms:
+            self.provider.addItem(form.title)
+        names = [form.name for form in forms]
+        self.provider.setCurrentIndex(names.index(name) if name in names else 0)
+        self.provider.blockSignals(False)
+        self._show_form()
+
+    def form(self) -> Optional[ProviderForm]:
+        """The provider on show."""
+        place = self.provider.currentIndex()
+        return self._forms[place] if 0 <= place < len(self._forms) else None
+
+    def update_form(self, form: ProviderForm) -> None:
+        """New facts about a provider; what was typed stays."""
+        self._forms = tuple(form if old.name == form.name else old for old in self._forms)
+        current = self.form()
+        if current is not None and current.name == form.name:
+            self._show_key_note(form)
+
+    def set_result(self, state: ConnectionState, text: str) -> None:
+        """What Test or Save found."""
+        role = _ROLE_OF[state]
+        self.result.set_text(text, role)  # type: ignore[arg-type]  # the table's values are text roles
+        self.test.setEnabled(state != "connecting")
+
+    def _show_form(self) -> None:
+        form = self.form()
+        if form is None:
+            return
+        self.title.set_text(form.title)
+        self.hint.set_text(form.hint)
+        self.hint.setVisible(bool(form.hint))
+        self.base_url.setText(form.base_url)
+        for part in (self._url_label, self.base_url):
+            part.setVisible(form.can_edit_url)
+        self.key.clear()
+        for part in (self._key_label, self.key, self.key_note):
+            part.setVisible(form.needs_key)
+        self._show_key_note(form)
+        self.set_result("unknown", "")
+        first = self.key if form.needs_key else (self.base_url if form.can_edit_url else self.test)
+        first.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def _show_key_note(self, form: ProviderForm) -> None:
+        self.forget.setVisible(form.needs_key and form.key_source not in ("", "environment"))
+        if form.key_source:
+            self.key_note.set_text(f"A key is known already (from the {form.key_source}). A new one replaces it.")
+        else:
+            self.key_note.set_text("Goes to this machine's keyring, never into a script, a log or an export.")
+
+    def _provider_changed(self) -> None:
+        self._show_form()
+        form = self.form()
+        if form is not None:
+            self.provider_changed.emit(form.name)
+
+    def _values(self) -> Tuple[str, str]:
+        return self.base_url.text().strip(), self.key.text().strip()
+
+    def _save(self) -> None:
+        form = self.form()
+        if form is not None:
+            self.saved.emit(form.name, *self._values())
+
+    def _test(self) -> None:
+        form = self.form()
+        if form is not None:
+            self.tested.emit(form.name, *self._values())
+
+    def _forget(self) -> None:
+        form = self.form()
+        if form is not None:
+            self.forgot.emit(form.name)

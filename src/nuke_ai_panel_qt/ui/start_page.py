@@ -1,0 +1,205 @@
+"""What stands where the transcript will be: three ways to begin, or a few questions to begin with. Main thread."""
+
+from __future__ import annotations
+
+from typing import Dict, Optional, Tuple
+
+from ..qt import QtCore, QtGui, QtWidgets, Signal
+from .controls import Button, Ground, Text, draw_icon
+from .panel_values import StartChoice
+from .theme import theme_of
+
+Qt = QtCore.Qt
+MAX_WIDTH_STEPS = 120
+
+
+class ProgressLine(QtWidgets.QWidget):
+    """How far something is, from 0 to 1."""
+
+    def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
+        super().__init__(parent)
+        self._share = 0.0
+        self.setFixedHeight(max(3, theme_of(self).space(1)))
+
+    def set_share(self, share: float) -> None:
+        """Another share."""
+        self._share = min(1.0, max(0.0, share))
+        self.setAccessibleName(f"{round(self._share * 100)} percent")
+        self.update()
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        theme = theme_of(self)
+        painter = QtGui.QPainter(self)
+        painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        rect, radius = QtCore.QRectF(self.rect()), self.height() / 2
+        painter.setBrush(theme.hairline)
+        painter.drawRoundedRect(rect, radius, radius)
+        if self._share:
+            painter.setBrush(theme.accent)
+            painter.drawRoundedRect(QtCore.QRectF(0, 0, max(rect.height(), rect.width() * self._share), rect.height()),
+                                    radius, radius)
+        painter.end()
+
+
+class ChoiceCard(Ground):
+    """One way to begin: what it is, what leaves the machine, one button."""
+
+    chosen = Signal(str)
+
+    def __init__(self, choice: StartChoice, parent: Optional[QtWidgets.QWidget] = None) -> None:
+        super().__init__(parent, raised=True)
+        self.choice = choice
+        self.title = Text(choice.title)
+        self.sentence = Text(choice.sentence, role="dim", size="small")
+        self.leaves = Text(choice.leaves, role="dim", size="small")
+        self.note = Text("", role="warning", size="small")
+        self.button = Button(choice.button, kind="outline")
+        self.progress = ProgressLine()
+        theme = theme_of(self)
+        box = QtWidgets.QVBoxLayout(self)
+        inset = theme.space(3)
+        box.setContentsMargins(inset + theme.icon_px + theme.space(2), inset, inset, inset)
+        box.setSpacing(theme.space(1))
+        for part in (self.title, self.sentence, self.leaves, self.note):
+            box.addWidget(part)
+        box.addSpacing(theme.space(1))
+        box.addWidget(self.progress)
+        row = QtWidgets.QHBoxLayout()
+        row.addWidget(self.button)
+        row.addStretch(1)
+        box.addLayout(row)
+        self.button.clicked.connect(self._clicked)
+        self.set_choice(choice)
+
+    def set_choice(self, choice: StartChoice) -> None:
+        """Another state of the same choice."""
+        self.choice = choice
+        self.title.set_text(choice.title)
+        self.sentence.set_text(choice.sentence)
+        self.leaves.set_text(choice.leaves)
+        self.note.set_text(choice.note)
+        self.note.setVisible(bool(choice.note))
+        self.button.setText(choice.button)
+        self.button.setEnabled(choice.is_enabled)
+        self.button.updateGeometry()
+        self.progress.setVisible(choice.progress is not None)
+        self.progress.set_share(choice.progress or 0.0)
+        self.update()
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        super().paintEvent(event)
+        theme = theme_of(self)
+        painter = QtGui.QPainter(self)
+        line = QtGui.QFontMetrics(theme.body).height()
+        center = QtCore.QPointF(theme.space(3) + theme.icon_px / 2, theme.space(3) + line / 2)
+        draw_icon(painter, self.choice.icon, theme.accent if self.choice.is_enabled else theme.dim, center, theme=theme)
+        painter.end()
+
+    def _clicked(self) -> None:
+        self.chosen.emit(self.choice.id)
+
+
+class StartPage(QtWidgets.QScrollArea):
+    """`chosen(choice id)` at first run, `suggested(text)` in an empty conversation."""
+
+    chosen = Signal(str)
+    suggested = Signal(str)
+
+    def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
+        super().__init__(parent)
+        self._cards: Dict[str, ChoiceCard] = {}
+        self._suggestions: Tuple[Button, ...] = ()
+        self.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._page = QtWidgets.QWidget()
+        self.viewport().setAutoFillBackground(False)
+        self.setWidget(self._page)
+        self._page.setAutoFillBackground(False)
+        self._outer = QtWidgets.QHBoxLayout(self._page)
+        self._outer.setSpacing(0)
+        self._column = QtWidgets.QWidget()
+        self._outer.addStretch(1)
+        self._outer.addWidget(self._column, 1000)
+        self._outer.addStretch(1)
+        self._box = QtWidgets.QVBoxLayout(self._column)
+        self._box.setContentsMargins(0, 0, 0, 0)
+        self.title = Text("", size="title")
+        self.lead = Text("", role="dim")
+        self._list = QtWidgets.QVBoxLayout()
+        self._box.addStretch(2)
+        self._box.addWidget(self.title)
+        self._box.addWidget(self.lead)
+        self._box.addLayout(self._list)
+        self._box.addStretch(3)
+        self._space()
+
+    def cards(self) -> Dict[str, ChoiceCard]:
+        """The choices on show by id."""
+        return self._cards
+
+    def suggestions(self) -> Tuple[Button, ...]:
+        """The suggestion buttons on show."""
+        return self._suggestions
+
+    def show_choices(self, title: str, lead: str, choices: Tuple[StartChoice, ...]) -> None:
+        """First run: the ways to begin."""
+        self._say(title, lead)
+        if tuple(self._cards) == tuple(choice.id for choice in choices):
+            for choice in choices:
+                self._cards[choice.id].set_choice(choice)
+            return
+        self._clear()
+        for choice in choices:
+            card = ChoiceCard(choice)
+            card.chosen.connect(self.chosen)
+            self._cards[choice.id] = card
+            self._list.addWidget(card)
+
+    def show_suggestions(self, title: str, lead: str, texts: Tuple[str, ...]) -> None:
+        """An empty conversation: questions to begin with."""
+        self._say(title, lead)
+        if texts == tuple(button.text() for button in self._suggestions):
+            return
+        self._clear()
+        made = []
+        for text in texts:
+            button = Button(text, icon="chat", kind="outline")
+            button.set_look(left=True)
+            button.setSizePolicy(QtWidgets.QSizePolicy.Policy.Preferred, QtWidgets.QSizePolicy.Policy.Fixed)
+            button.clicked.connect(self._suggestion_clicked)
+            made.append(button)
+            self._list.addWidget(button)
+        self._suggestions = tuple(made)
+
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._space()
+
+    def _say(self, title: str, lead: str) -> None:
+        self.title.set_text(title)
+        self.lead.set_text(lead)
+
+    def _clear(self) -> None:
+        while self._list.count():
+            widget = self._list.takeAt(0).widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        self._cards, self._suggestions = {}, ()
+
+    def _space(self) -> None:
+        theme = theme_of(self)
+        margin = theme.space(4)
+        self._outer.setContentsMargins(margin, margin, margin, margin)
+        self._column.setMaximumWidth(theme.space(MAX_WIDTH_STEPS))
+        self._box.setSpacing(theme.space(2))
+        self._list.setSpacing(theme.space(2))
+        self._list.setContentsMargins(0, theme.space(2), 0, 0)
+
+    def _suggestion_clicked(self) -> None:
+        sender = self.sender()
+        if isinstance(sender, Button):
+            self.suggested.emit(sender.text())
