@@ -1,0 +1,31 @@
+"""Takes keys and control characters out of text that a user, a log or a report may see. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Sequence
+from urllib.parse import quote
+
+MASK = "•••"
+MAX_TEXT = 2000
+
+_PATTERNS = (
+    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=*-]{6,}"), r"\1 " + MASK),
+    (re.compile(r"\b(?:sk|pk|rk|gsk|xai|hf)[-_][A-Za-z0-9*._-]{6,}"), MASK),
+    (re.compile(r"\bAIza[A-Za-z0-9_-]{10,}"), MASK),
+    (re.compile(r"(?i)\b((?:api[_-]?|access[_-]?)?key|token|signature|password)=[^&\s\"']+"), r"\1=" + MASK),
+    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s@]+@"), r"\1" + MASK + "@"),
+    (re.compile(r"(data:[a-z]+/[a-z0-9.+-]+;base64,)[A-Za-z0-9+/=]{16,}"), r"\1" + MASK),
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+
+
+def redact(text: str, secrets: Sequence[str] = ()) -> str:
+    """`text` with `secrets` (also percent-encoded) and everything that looks like a key masked, at most 2,000 long."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= 4:
+            text = text.replace(secret, MASK).replace(quote(secret, safe=""), MASK)
+    for pattern, replacement in _PATTERNS:
+        text = pattern.sub(replacement, text)
+    text = _CONTROL.sub(" ", text)
+    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"
