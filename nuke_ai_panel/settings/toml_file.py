@@ -170,7 +170,8 @@ def _syntax_error(path: Path, text: str, said: str) -> SettingsError:
     found = re.search(r"\bline (\d+)", said)
     line = found.group(1) if found else str(text.rstrip("\n").count("\n") + 1)
     reason = re.sub(r"\s*\(?\bat (?:line \d+,? col(?:umn)? \d+|end of document)\)?", "", said).rstrip(". ") or said
-    return SettingsError(f"{path}, line {line}: not valid TOML: {reason}", next_step="Correct the line, or take it out.")
+    place = f"{path}, line {line}"
+    return SettingsError(f"{place}: not valid TOML: {reason}", next_step="Correct the line, or take it out.")
 
 
 def _parts(dotted: str) -> Path_:
