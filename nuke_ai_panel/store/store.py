@@ -1,9 +1,10 @@
 """The chat history as its callers see it. Any thread may call; answers are futures from the thread `nuke-ai-store`.
 
 Nothing here blocks except `close`. A future that has a result has it from the disk: kill -9 right after loses nothing.
-A future fails with StoreError when history cannot be read or written; the chat goes on. When the file cannot be opened
-at all (damaged, another program's, no access), it is left untouched, the store goes on in memory, and `trouble` says
-why; `open()` says so as an error, for those who only came to read.
+A future fails with StoreError when history cannot be read or written; the chat goes on, and new messages and drafts
+that the disk refused are written once it returns. When the file cannot be opened at all (damaged, another program's,
+no access), it is left untouched, the store goes on in memory, and `trouble` says why; `open()` says so as an error,
+for those who only came to read.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class Store:
             id=id or new_id(), title=clean_text(title), kind=kind, created_at=now, updated_at=now, provider=provider,
             model=model, system=None if system is None else clean_text(system),
         )
-        return self._worker.submit(lambda db: conversation_rows.create(db, conversation), writes=True)
+        return self._worker.submit(lambda db: conversation_rows.create(db, conversation), writes=True, is_kept=True)
 
     def conversations(
         self, *, kinds: Sequence[ConversationKind] = ("chat",), include_deleted: bool = False, limit: int = 200,
@@ -119,12 +120,12 @@ class Store:
 
     def add_message(self, message: Message, *, select: bool = True) -> Future[None]:
         """Stores a new message; with `select` its fork shows it from now on."""
-        return self._worker.submit(lambda db: message_rows.add(db, message, select=select), writes=True)
+        return self._worker.submit(lambda db: message_rows.add(db, message, select=select), writes=True, is_kept=True)
 
     def update_message(self, message: Message) -> Future[None]:
         """Stores the newest state of a message. Several that wait for the same message are written once."""
         return self._worker.submit(
-            lambda db: message_rows.update(db, message), writes=True, key=("message", message.id)
+            lambda db: message_rows.update(db, message), writes=True, key=("message", message.id), is_kept=True
         )
 
     def select_branch(self, conversation_id: str, message_id: str, step: int) -> Future[List[Message]]:
@@ -150,7 +151,8 @@ class Store:
     def save_draft(self, draft: Draft) -> Future[None]:
         """Keeps what stands unsent in a composer; an empty draft is forgotten."""
         return self._worker.submit(
-            lambda db: conversation_rows.save_draft(db, draft), writes=True, key=("draft", draft.conversation_id)
+            lambda db: conversation_rows.save_draft(db, draft), writes=True, key=("draft", draft.conversation_id),
+            is_kept=True,
         )
 
     def draft(self, conversation_id: str) -> Future[Optional[Draft]]:

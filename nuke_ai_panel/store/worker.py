@@ -4,6 +4,8 @@ A future resolves after the commit, so what is acknowledged is on the disk. Unde
 commit share the next one, which is what makes sixty-four running answers cost about as many commits as one.
 The database lives in the thread's own frame and nowhere else: a forked child has the frame's memory but not the
 thread, so it can neither use nor finalise its parent's connection, and its first job starts a thread of its own.
+What a full, busy or failing disk refused is told to its caller at once and tried again with the next write, every ten
+seconds and at the end: the disk may return.
 """
 
 from __future__ import annotations
@@ -30,25 +32,35 @@ Outcome = Tuple[Any, Optional[BaseException]]  # Any: each job has its own resul
 
 THREAD_NAME = "nuke-ai-store"
 _GROUP_LIMIT = 512
+_RETRY_S = 10.0
+_PASSING = frozenset({"locked", "disk_full", "io", "read_only", "unopenable"})
+_CALLERS_FAULT = frozenset({"unknown_message", "unknown_conversation", "duplicate"})
 
 
 class Job:
-    """One thing to do with the database. Jobs with the same `key` may be merged: the newest stands for all."""
+    """One thing to do with the database. Jobs with the same `key` may be merged: the newest stands for all.
 
-    __slots__ = ("futures", "key", "run", "writes")
+    `is_kept` says that the job may run later, when the disk could not take it now.
+    """
 
-    def __init__(self, run: Callable[[Database], object], *, writes: bool, key: Optional[Hashable]) -> None:
+    __slots__ = ("futures", "is_kept", "key", "run", "writes")
+
+    def __init__(
+        self, run: Callable[[Database], object], *, writes: bool, key: Optional[Hashable], is_kept: bool
+    ) -> None:
         self.run = run
         self.writes = writes
         self.key = key
+        self.is_kept = is_kept
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()  # from here on nobody can cancel it: a stopped turn still stores
         self.futures: List[Future[Any]] = [future]
 
     def resolve(self, outcome: Outcome) -> None:
-        """Tells everyone who waits."""
+        """Tells everyone who waits, once."""
         result, error = outcome
-        for future in self.futures:
+        waiting, self.futures = self.futures, []
+        for future in waiting:
             if error is None:
                 future.set_result(result)
             else:
@@ -76,17 +88,18 @@ class Worker:
         return self._trouble
 
     def submit(
-        self, run: Callable[[Database], T], *, writes: bool, key: Optional[Hashable] = None
+        self, run: Callable[[Database], T], *, writes: bool, key: Optional[Hashable] = None, is_kept: bool = False
     ) -> Future[T]:
         """Queues a job; returns at once."""
-        job = Job(run, writes=writes, key=key)
+        job = Job(run, writes=writes, key=key, is_kept=is_kept)
+        future = job.futures[0]
         with self._lock:
             error = self._refusal()
             if error is None:
                 self._jobs.put(job)
         if error is not None:
             job.resolve((None, error))
-        return job.futures[0]
+        return future
 
     def close(self, timeout_s: float) -> None:
         """Refuses new jobs and waits for those that are queued, at most so long. Idempotent, from any thread."""
@@ -118,31 +131,49 @@ class Worker:
 
     def _serve(self, jobs: SimpleQueue[Optional[Job]]) -> None:
         database: Optional[Database] = None
+        owed: List[Job] = []
         is_open = True
         while is_open:
-            group, is_open = _gather(jobs)
+            group, is_open = _gather(jobs, timeout_s=_RETRY_S if owed else None)
+            if not group or not is_open or any(job.writes for job in group):
+                group, owed = owed + group, []
             if not group:
                 continue
             if database is None:
                 database = open_database(self._path, busy_timeout_s=self._busy_timeout_s)
                 self._trouble = _info(database.trouble)
+            group = merged(group)
             outcomes = run_group(database, group)
-            self._note_trouble(database, group, outcomes)
+            if database.mode == "disk":
+                owed += [job for job, (_, error) in zip(group, outcomes) if job.is_kept and _code(error) in _PASSING]
+                self._note_trouble(group, outcomes)
             for job, outcome in zip(group, outcomes):
                 job.resolve(outcome)
         if database is not None:
             _leave(database)
 
-    def _note_trouble(self, database: Database, group: List[Job], outcomes: List[Outcome]) -> None:
-        if database.trouble is not None:
-            return
-        for job, (_, error) in zip(group, outcomes):
-            if job.writes and (error is None or isinstance(error, StoreError)):
-                is_ours = isinstance(error, StoreError) and error.code not in _CALLERS_FAULT
-                self._trouble = _info(error if is_ours else None)
+    def _note_trouble(self, group: List[Job], outcomes: List[Outcome]) -> None:
+        written = [error for job, (_, error) in zip(group, outcomes) if job.writes]
+        judged = [error for error in written if _code(error) not in _CALLERS_FAULT]
+        failures = [error for error in judged if isinstance(error, StoreError)]
+        if judged:
+            self._trouble = _info(failures[-1] if failures else None)
 
 
-_CALLERS_FAULT = frozenset({"unknown_message", "unknown_conversation", "duplicate"})
+def merged(jobs: List[Job]) -> List[Job]:
+    """The same jobs in order, those with one key once: at the place of the first, with what the last has to say."""
+    group: List[Job] = []
+    by_key: Dict[Hashable, Job] = {}
+    for job in jobs:
+        earlier = by_key.get(job.key) if job.key is not None else None
+        if earlier is not None:
+            earlier.run = job.run
+            earlier.futures += job.futures
+            continue
+        group.append(job)
+        if job.key is not None:
+            by_key[job.key] = job
+    return group
 
 
 def run_group(database: Database, group: List[Job]) -> List[Outcome]:
@@ -158,7 +189,7 @@ def run_group(database: Database, group: List[Job]) -> List[Outcome]:
             return [(job.run(database), None) for job in group]
     except Exception as exc:  # noqa: BLE001  # reaches each future below
         error = translated(exc, database.path)
-        if len(group) == 1 or getattr(error, "code", "") == "locked":
+        if len(group) == 1 or _code(error) == "locked":
             return [(None, error) if job.writes else _attempt(database, job) for job in group]
     return [_attempt(database, job) for job in group]
 
@@ -173,26 +204,18 @@ def _attempt(database: Database, job: Job) -> Outcome:
         return None, translated(exc, database.path)
 
 
-def _gather(jobs: SimpleQueue[Optional[Job]]) -> Tuple[List[Job], bool]:
+def _gather(jobs: SimpleQueue[Optional[Job]], *, timeout_s: Optional[float]) -> Tuple[List[Job], bool]:
     """Waits for a job and takes all that are queued behind it; False with them when the last was the end."""
     group: List[Job] = []
-    by_key: Dict[Hashable, Job] = {}
-    job = jobs.get()
-    while job is not None:
-        earlier = by_key.get(job.key) if job.key is not None else None
-        if earlier is not None:
-            earlier.run = job.run
-            earlier.futures += job.futures
-        else:
+    try:
+        job = jobs.get(timeout=timeout_s)
+        while job is not None:
             group.append(job)
-            if job.key is not None:
-                by_key[job.key] = job
-        if len(group) >= _GROUP_LIMIT:
-            return group, True
-        try:
+            if len(group) >= _GROUP_LIMIT:
+                return group, True
             job = jobs.get_nowait()
-        except Empty:
-            return group, True
+    except Empty:
+        return group, True
     return group, False
 
 
@@ -221,6 +244,10 @@ def _leave(database: Database) -> None:
         except (sqlite3.Error, StoreError):
             log.warning("running answers could not be marked interrupted", exc_info=True)
     database.close()
+
+
+def _code(error: Optional[BaseException]) -> str:
+    return error.code if isinstance(error, StoreError) else ""
 
 
 def _again(error: Optional[StoreError]) -> Optional[StoreError]:
