@@ -7,6 +7,7 @@ tables beside `messages`.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sqlite3
@@ -117,22 +118,22 @@ def migrate(connection: sqlite3.Connection, path: Optional[Path], steps: Sequenc
 
 
 def back_up(connection: sqlite3.Connection, target: Path) -> None:
-    """A verified copy at `target`, put in place at once or not at all. Raises StoreError."""
+    """A verified copy at `target`, put in place at once or not at all. Raises StoreError, sqlite3.Error, OSError."""
     partial = target.with_name(f"{target.name}.partial-{os.getpid()}")
-    copy = sqlite3.connect(str(partial))
     try:
-        connection.backup(copy)
-        verdict = copy.execute("PRAGMA quick_check").fetchone()[0]
+        with contextlib.closing(sqlite3.connect(str(partial))) as copy:
+            connection.backup(copy)
+            verdict = copy.execute("PRAGMA quick_check").fetchone()[0]
+        if verdict != "ok":
+            raise StoreError(
+                f"quick_check of the copy: {verdict}", code="corrupt",
+                user_text=f"The chat history could not be copied to {target} before its update; it is damaged.",
+                next_step="Keep a copy of the file; nothing in it was changed. The chat goes on unsaved.",
+            )
+        os.replace(partial, target)
     finally:
-        copy.close()
-    if verdict != "ok":
-        partial.unlink()
-        raise StoreError(
-            f"quick_check of the copy: {verdict}", code="corrupt",
-            user_text=f"The chat history could not be copied to {target} before its update; it is damaged.",
-            next_step="Keep a copy of the file; nothing in it was changed. The chat goes on unsaved.",
-        )
-    os.replace(partial, target)
+        with contextlib.suppress(FileNotFoundError):
+            partial.unlink()
 
 
 def _run_step(connection: sqlite3.Connection, number: int, step: Step) -> None:
