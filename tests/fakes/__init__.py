@@ -1,0 +1,1 @@
+"""Servers with real behaviour, on real sockets, for tests and benchmarks."""
