@@ -10,6 +10,7 @@ NukeAIError                      .user_text: one sentence for an artist; .next_s
 ├─ ToolError                     its text goes to the model, never to a dialog
 ├─ StoreError                    disk full, locked, newer schema: chat goes on unsaved
 ├─ BusyError                     the conversation already has a running turn
+├─ ModelFileError                a model file cannot be fetched, checked, kept or found
 ├─ PolicyError                   a studio rule forbids it
 └─ HostError                     not in Nuke, node gone
 
@@ -168,6 +169,12 @@ class BusyError(NukeAIError):
     """The conversation already has a running turn; the question is still the caller's."""
 
     kind = "busy"
+
+
+class ModelFileError(NukeAIError):
+    """A model file cannot be fetched, checked, kept or found."""
+
+    kind = "model_file"
 
 
 class PolicyError(NukeAIError):
