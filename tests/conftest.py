@@ -1,5 +1,55 @@
-"""Fixtures for every test; they live beside what they start."""
+"""What every test stands on: a home of its own, and no log line above INFO that it did not announce."""
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.fakes.fixtures"]
+import importlib.util
+import logging
+from pathlib import Path
+from typing import Iterator, List
+
+import pytest
+
+pytest_plugins = ["tests.fakes.fixtures"] if importlib.util.find_spec("tests.fakes.fixtures") else []
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user data of this test, empty; nothing of the person who runs the tests is read or written."""
+    path: Path = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("NUKE_AI_PANEL_HOME", str(path))
+    for name in ("NUKE_AI_PANEL_CONFIG", "NUKE_AI_PANEL_PROVIDER", "NUKE_AI_PANEL_MODEL", "OLLAMA_HOST",
+                 "OPENAI_BASE_URL", "OPENAI_API_KEY", "OPENROUTER_BASE_URL", "OPENROUTER_API_KEY", "OLLAMA_API_KEY",
+                 "DBUS_SESSION_BUS_ADDRESS"):
+        monkeypatch.delenv(name, raising=False)
+    return path
+
+
+class LogLines(logging.Handler):
+    """Collects what is logged; a test takes away the lines that it expects with `take`."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: List[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record)
+
+    def take(self, part: str) -> logging.LogRecord:
+        """Removes and returns the first line whose text contains `part`; fails if there is none."""
+        for record in self.lines:
+            if part in record.getMessage():
+                self.lines.remove(record)
+                return record
+        raise AssertionError(f"no log line contains {part!r}: {[one.getMessage() for one in self.lines]}")
+
+
+@pytest.fixture(autouse=True)
+def log_lines() -> Iterator[LogLines]:
+    """Fails the test for every warning or error in the log that the test did not `take`."""
+    lines = LogLines()
+    root = logging.getLogger()
+    root.addHandler(lines)
+    yield lines
+    root.removeHandler(lines)
+    left = [f"{one.levelname} {one.name}: {one.getMessage()}" for one in lines.lines]
+    assert not left, "unexpected log lines:\n" + "\n".join(left)

@@ -44,7 +44,7 @@ class PumpedMainThread:
         return threading.get_ident() == self._thread_id
 
     def serve(self, until: Future[T], timeout_s: Optional[float] = None) -> bool:
-        """Runs what is submitted until `until` is done; False if the time is up first. RuntimeError on other threads."""
+        """Runs what is submitted until `until` is done; False if the time is up first. Its own thread only."""
         if not self.is_current():
             raise RuntimeError("only the thread that made a PumpedMainThread can serve it")
         deadline = None if timeout_s is None else time.monotonic() + timeout_s

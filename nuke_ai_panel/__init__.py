@@ -1,0 +1,30 @@
+"""Nuke AI Panel: chat with language models, from Nuke's panel, the Script Editor and the command line.
+
+    import nuke_ai_panel as ai
+    print(ai.ask("Why is my despill eating the edge?"))
+
+Importing this loads next to nothing; the names below load what they need when they are first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .api import Answer, ask, close, status
+    from .errors import NukeAIError
+
+__version__ = "0.1.0"
+__all__ = ["Answer", "NukeAIError", "__version__", "ask", "close", "status"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "NukeAIError":
+        from .errors import NukeAIError
+
+        return NukeAIError
+    if name in __all__:
+        from . import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

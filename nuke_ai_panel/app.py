@@ -1,0 +1,189 @@
+"""Wires everything once: settings, keys, store, providers, turns. The composition root of every front end.
+
+Opening an App reads settings and nothing else: no socket, no key store, no thread until the first turn. Any thread may
+call anything here. Several Apps in one process share the background loop; the last one to close ends it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures import wait as wait_for_futures
+from typing import Callable, Dict, Mapping, Optional, Set, Tuple, Type
+
+from .core.approval import Approval, ApprovalPolicy, AskBeforeChanges
+from .core.handle import TurnHandle
+from .core.known_paths import KnownPaths
+from .core.place import resolve_choice
+from .core.provider_manager import ProviderManager
+from .core.provider_status import ModelCatalogue, ProviderStatus
+from .core.request import ModelChoice, TurnRequest
+from .core.slots import Slots
+from .core.tokens import TokenRatios
+from .core.turn import Sink, Turn, TurnServices
+from .core.window import Windows
+from .errors import BusyError, NukeAIError
+from .keys import Keys
+from .messages import Json
+from .providers.base import Parameters, Provider
+from .providers.registry import provider_class
+from .settings import Settings, load_settings
+from .store import Store, new_id
+from .tools import Toolbox
+from .utils.event_loop_manager import create_task, get_event_loop_manager, shutdown_event_loop
+from .utils.main_thread import MainThread, PumpedMainThread
+
+__all__ = [
+    "App", "Approval", "ModelCatalogue", "ModelChoice", "Parameters", "ProviderStatus", "TurnHandle", "TurnRequest",
+]
+
+log = logging.getLogger(__name__)
+
+HISTORY_NAME = "history.db"
+
+_open_apps: Set[int] = set()
+_open_apps_lock = threading.Lock()
+
+
+class App:
+    """One opened product: `open` makes it, `close` ends it. `settings`, `store`, `keys`, `providers` are its parts."""
+
+    def __init__(
+        self, settings: Settings, *, keys: Keys, store: Store, reload: Callable[[], Settings],
+        toolbox: Optional[Toolbox] = None, policy: Optional[ApprovalPolicy] = None,
+        main_thread: Optional[MainThread] = None, classes: Callable[[str], Type[Provider]] = provider_class,
+    ) -> None:
+        self.settings = settings
+        self.keys = keys
+        self.store = store
+        self.providers = ProviderManager(settings, keys, classes=classes)
+        self.main_thread: MainThread = main_thread if main_thread is not None else PumpedMainThread()
+        self._reload = reload
+        self._services = TurnServices(
+            lambda: self.settings, store, self.providers, Windows(self.providers), TokenRatios(), KnownPaths(), Slots(),
+            toolbox if toolbox is not None else Toolbox(), policy if policy is not None else AskBeforeChanges(),
+        )
+        self._lock = threading.Lock()
+        self._running: Dict[str, TurnHandle] = {}
+        self._tasks: Set[Future[None]] = set()
+        self._is_closed = False
+        with _open_apps_lock:
+            _open_apps.add(id(self))
+
+    @classmethod
+    def open(
+        cls, *, overrides: Optional[Mapping[str, Json]] = None, env: Optional[Mapping[str, str]] = None,
+        toolbox: Optional[Toolbox] = None, policy: Optional[ApprovalPolicy] = None,
+        main_thread: Optional[MainThread] = None,
+    ) -> App:
+        """An App on the user's settings; `overrides` are dotted names. Raises SettingsError."""
+        env = os.environ if env is None else env
+
+        def load() -> Settings:
+            return load_settings(env=env, overrides=overrides or {})
+
+        settings = load()
+        return cls(
+            settings, keys=Keys(env, settings.home), store=Store(settings.home / HISTORY_NAME), reload=load,
+            toolbox=toolbox, policy=policy, main_thread=main_thread,
+        )
+
+    def start_turn(
+        self, request: TurnRequest, sink: Sink, *, main_thread: Optional[MainThread] = None
+    ) -> TurnHandle:
+        """Starts a turn and returns at once; `sink` gets its events on the loop thread.
+
+        Raises BusyError while the conversation has a running turn, NukeAIError after `close`. All else that can go
+        wrong is the turn's own terminal event. `main_thread` replaces the App's for this turn.
+        """
+        conversation_id = request.conversation_id or new_id()
+        main_thread = main_thread if main_thread is not None else self.main_thread
+        turn = Turn(
+            self._services, request, sink, conversation_id=conversation_id, is_new=request.conversation_id is None,
+            main_thread=main_thread, on_end=lambda: self._forget(conversation_id),
+        )
+        handle = TurnHandle(turn, main_thread)
+        with self._lock:
+            if self._is_closed:
+                raise NukeAIError("the App is closed", user_text="The panel is closing.")
+            if conversation_id in self._running:
+                raise BusyError(
+                    "the conversation has a running turn", user_text="An answer is still being written here.",
+                    next_step="Wait for it, or stop it.",
+                )
+            self._running[conversation_id] = handle
+        task = create_task(turn.run())
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._task_ended(done, turn))
+        return handle
+
+    def turns(self) -> Tuple[TurnHandle, ...]:
+        """The running turns."""
+        with self._lock:
+            return tuple(self._running.values())
+
+    def choice(
+        self, provider: Optional[str] = None, model: Optional[str] = None, *, conversation_id: Optional[str] = None
+    ) -> ModelChoice:
+        """The provider and model that such a question would go to. Raises SettingsError when that is not settled.
+
+        With `conversation_id` the store is asked and waited for.
+        """
+        conversation = self.store.conversation(conversation_id).result() if conversation_id else None
+        asked = None
+        if provider or model:
+            asked = ModelChoice(provider or self.settings.default_provider, model or "")
+        choice = resolve_choice(self.settings, asked, conversation)
+        self.providers.settings(choice.provider)
+        return choice
+
+    def reload_settings(self) -> None:
+        """Reads all settings again; only providers whose row changed connect anew. Raises SettingsError."""
+        settings = self._reload()
+        self.settings = settings
+        self.providers.reload(settings)
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Stops all turns (kept as interrupted), closes sessions, history and, for the last App, the loop. Idempotent.
+
+        Not on the loop's own thread.
+        """
+        loops = get_event_loop_manager()
+        if loops.is_loop_thread():
+            raise RuntimeError("an App cannot be closed from the event loop's own thread")
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            running, tasks = list(self._running.values()), list(self._tasks)
+        deadline = time.monotonic() + timeout_s
+        for handle in running:
+            handle.interrupt()
+        wait_for_futures(tasks, timeout_s * 0.4)
+        with _open_apps_lock:
+            _open_apps.discard(id(self))
+            is_last = not _open_apps
+        self.store.close(max(0.1, min(1.0, deadline - time.monotonic())))
+        if is_last:
+            shutdown_event_loop()
+        elif self.providers.has_live():
+            try:
+                create_task(self.providers.close()).result(max(0.1, deadline - time.monotonic()))
+            except FutureTimeoutError:
+                log.error("the providers did not close in time")
+
+    def _forget(self, conversation_id: str) -> None:
+        with self._lock:
+            self._running.pop(conversation_id, None)
+
+    def _task_ended(self, task: Future[None], turn: Turn) -> None:
+        self._tasks.discard(task)
+        turn.abandon()
+        if not task.cancelled():
+            error = task.exception()
+            if error is not None:
+                log.error("a turn's task failed: this is a bug", exc_info=error)

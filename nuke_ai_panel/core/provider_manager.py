@@ -1,0 +1,355 @@
+"""Owns the live providers: builds them from settings, knows their models and true states, routes each request.
+
+A request goes to exactly the provider and model that were chosen; there is no fallback. Providers are built on the
+loop at first use, hold their session until shutdown, and are closed earlier only when their own settings or key change.
+Whoever listens is called on the thread where the fact was found, mostly the loop's. Values may be read from any thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import AsyncGenerator, AsyncIterator, Callable, Dict, List, Optional, Tuple, Type
+
+from ..errors import MissingKeyError, NukeAIError, ProviderError, SettingsError
+from ..events import StreamEvent
+from ..keys import Keys
+from ..messages import ErrorInfo
+from ..providers.base import ChatRequest, ModelInfo, Provider
+from ..providers.registry import provider_class
+from ..providers.threads import in_daemon_thread
+from ..settings import ProviderSettings, Settings
+from ..utils.event_loop_manager import create_task, get_event_loop_manager
+from .model_cache import load_models, save_models
+from .provider_status import ModelCatalogue, ProviderStatus, State, state_after
+from .request import ModelChoice
+
+__all__ = ["ModelCatalogue", "ModelChoice", "ProviderManager", "ProviderStatus"]
+
+log = logging.getLogger(__name__)
+
+MODEL_INFO_TIMEOUT_S = 5.0
+# The kinds whose servers take the size of the context window from the request.
+WINDOW_KINDS = frozenset({"ollama"})
+
+Listener = Callable[[ProviderStatus], None]
+
+
+@dataclass
+class _Live:
+    """A built provider. `users` counts the streams that use it; a retired one closes with its last."""
+
+    row: ProviderSettings
+    provider: Provider
+    key: Optional[str]
+    users: int = 0
+    is_retired: bool = False
+    is_key_doubted: bool = False
+
+
+class ProviderManager:
+    """See the module's docstring. `settings` are replaced by `reload`."""
+
+    def __init__(
+        self, settings: Settings, keys: Keys, *, classes: Callable[[str], Type[Provider]] = provider_class
+    ) -> None:
+        self._settings = settings
+        self._keys = keys
+        self._classes = classes
+        self._lock = threading.Lock()
+        self._statuses: Dict[str, ProviderStatus] = {}
+        self._listeners: List[Listener] = []
+        self._lists: Dict[str, Tuple[float, Tuple[ModelInfo, ...]]] = {}
+        self._list_errors: Dict[str, ErrorInfo] = {}
+        self._cache_was_read: Dict[str, bool] = {}
+        # Below: loop thread only.
+        self._live: Dict[str, _Live] = {}
+        self._builds: Dict[str, asyncio.Lock] = {}
+        self._fetches: Dict[str, asyncio.Task[None]] = {}
+        self._infos: Dict[ModelChoice, ModelInfo] = {}
+        self._closer = f"providers {id(self):x}"
+
+    # ------------------------------------------------------------ any thread
+
+    def names(self) -> Tuple[str, ...]:
+        """The enabled providers, in the order of settings."""
+        return tuple(name for name, row in self._settings.providers.items() if row.enabled)
+
+    def settings(self, name: str) -> ProviderSettings:
+        """The provider's row. Raises SettingsError for an unknown name or one that is turned off."""
+        row = self._settings.provider(name)
+        if not row.enabled:
+            raise SettingsError(
+                f"the provider {name} is turned off", user_text=f"{row.label} is turned off.",
+                next_step=f"Turn it on in Settings (providers.{name}.enabled), or choose another model.",
+            )
+        return row
+
+    def status(self, name: str) -> ProviderStatus:
+        """What is known about the provider right now."""
+        known = self._statuses.get(name)
+        return known if known is not None else ProviderStatus(name, self._settings.provider(name).label)
+
+    def subscribe(self, callback: Listener) -> Callable[[], None]:
+        """Calls `callback` at every change of a status, on any thread; returns what ends that."""
+        with self._lock:
+            self._listeners = [*self._listeners, callback]
+
+        def unsubscribe() -> None:
+            with self._lock:
+                self._listeners = [one for one in self._listeners if one is not callback]
+
+        return unsubscribe
+
+    def models(self, name: Optional[str] = None) -> ModelCatalogue:
+        """The models known so far, without waiting for anything but, the first time, a small file."""
+        names = self.names() if name is None else (name,)
+        for one in names:
+            self._read_cache(one)
+        with self._lock:
+            lists = {one: self._lists[one] for one in names if one in self._lists}
+            errors = {one: self._list_errors[one] for one in names if one in self._list_errors}
+        return ModelCatalogue(
+            tuple(model for _, models in lists.values() for model in models),
+            {one: fetched_at for one, (fetched_at, _) in lists.items()}, errors,
+        )
+
+    def known_model(self, choice: ModelChoice) -> Optional[ModelInfo]:
+        """What the cached lists say about a model."""
+        return next((one for one in self.models(choice.provider).models if one.id == choice.model), None)
+
+    def refresh_models(self, name: Optional[str] = None) -> Future[ModelCatalogue]:
+        """Asks the providers for their models in the background; one that fails leaves the others' alone."""
+        return create_task(self._refresh(name))
+
+    def check(self, name: str) -> Future[ProviderStatus]:
+        """Connects for real, by asking for the models. The future never fails; the status tells."""
+        return create_task(self._check(name))
+
+    def reload(self, settings: Settings) -> None:
+        """Takes new settings; only providers whose own row changed are closed, after their running streams."""
+        old, self._settings = self._settings, settings
+        for name, row in old.providers.items():
+            if settings.providers.get(name) != row:
+                self.reset(name)
+
+    def reset(self, name: str) -> None:
+        """Has the provider built anew at its next use, for example because its key changed."""
+        with self._lock:
+            for known in (self._statuses, self._lists, self._list_errors, self._cache_was_read):
+                known.pop(name, None)
+        if name in self._live:
+            create_task(self._retire(name))
+
+    def has_live(self) -> bool:
+        """Whether anything is open that `close` would close."""
+        return bool(self._live)
+
+    def with_base_url(self, name: str, base_url: str) -> str:
+        """The name of a row like `name` but at `base_url`, added if need be. It lives in memory only."""
+        row = self.settings(name)
+        if row.base_url == base_url:
+            return name
+        added = f"{name} at {base_url}"
+        if added not in self._settings.providers:
+            rows = {**self._settings.providers, added: replace(row, name=added, title=row.label, base_url=base_url)}
+            self._settings = replace(self._settings, providers=rows)
+        return added
+
+    # ------------------------------------------------------------ loop thread
+
+    def sends_window(self, name: str) -> bool:
+        """Whether the provider takes the context window from the request."""
+        return self.settings(name).kind in WINDOW_KINDS
+
+    async def stream(self, choice: ModelChoice, request: ChatRequest) -> AsyncGenerator[StreamEvent, None]:
+        """The answer of exactly that provider to `request`. Closing the iterator closes the socket."""
+        live = await self._acquire(choice.provider)
+        before = self.status(choice.provider)
+        if before.state != "connected":
+            self._publish(choice.provider, "connecting")
+        live.users += 1
+        events = live.provider.stream(request)
+        is_heard = False
+        try:
+            async for event in events:
+                if not is_heard:
+                    is_heard = True
+                    self._heard(choice.provider)
+                yield event
+        except ProviderError as error:
+            live.is_key_doubted = error.kind == "auth"
+            self._publish_error(choice.provider, error.info())
+            is_heard = True
+            raise
+        finally:
+            if not is_heard and before.state != "connected":
+                self._publish(choice.provider, before.state, error=before.error)
+            live.users -= 1
+            await _close_events(events)
+            if live.is_retired and not live.users:
+                await live.provider.close()
+
+    async def model_info(self, choice: ModelChoice) -> Optional[ModelInfo]:
+        """What the provider says about one model; None if it does not, or not in time."""
+        known = self._infos.get(choice)
+        if known is not None:
+            return known
+        try:
+            live = await self._acquire(choice.provider)
+            known = await asyncio.wait_for(live.provider.model_info(choice.model), MODEL_INFO_TIMEOUT_S)
+        except (NukeAIError, asyncio.TimeoutError) as exc:
+            log.info("nothing known about the model %s of %s: %s", choice.model, choice.provider, exc)
+            return None
+        self._infos[choice] = known
+        return known
+
+    async def close(self) -> None:
+        """Closes every provider and stops asking for models; the next use builds anew."""
+        get_event_loop_manager().forget(self._closer)
+        for task in self._fetches.values():
+            task.cancel()
+        lives, self._live, self._builds, self._fetches = list(self._live.values()), {}, {}, {}
+        for outcome in await asyncio.gather(*(one.provider.close() for one in lives), return_exceptions=True):
+            if isinstance(outcome, Exception):
+                log.error("a provider did not close", exc_info=outcome)
+
+    async def _acquire(self, name: str) -> _Live:
+        live = self._live.get(name)
+        if live is not None and not live.is_key_doubted:
+            return live
+        async with self._builds.setdefault(name, asyncio.Lock()):
+            live = self._live.get(name)
+            if live is not None and not live.is_key_doubted:
+                return live
+            try:
+                built = await self._build(self.settings(name))
+            except SettingsError as error:
+                self._publish_error(name, error.info())
+                raise
+            if live is not None:
+                live.is_key_doubted = False
+                if built.key == live.key:
+                    return live
+                await self._retire(name)
+            get_event_loop_manager().on_shutdown(self._closer, self.close)
+            self._live[name] = built
+            return built
+
+    async def _build(self, row: ProviderSettings) -> _Live:
+        make: Callable[..., Provider] = self._classes(row.kind)
+        # Constructing touches nothing, so the provider itself can say whether a key is needed.
+        provider = make(row, key=None)
+        found = await in_daemon_thread(lambda: self._keys.find(row)) if provider.needs_key or row.key_env else None
+        if found is None:
+            if provider.needs_key:
+                raise MissingKeyError(row.label, row.key_env or "the environment variable that key_env names")
+            return _Live(row, provider, None)
+        key = found.reveal()
+        return _Live(row, make(row, key=key), key)
+
+    async def _retire(self, name: str) -> None:
+        live = self._live.pop(name, None)
+        self._infos = {choice: info for choice, info in self._infos.items() if choice.provider != name}
+        if live is not None:
+            live.is_retired = True
+            if not live.users:
+                await live.provider.close()
+
+    async def _refresh(self, name: Optional[str]) -> ModelCatalogue:
+        await asyncio.gather(*(self._fetch_once(one) for one in (self.names() if name is None else (name,))))
+        return self.models(name)
+
+    async def _check(self, name: str) -> ProviderStatus:
+        await self._fetch_once(name)
+        return self.status(name)
+
+    async def _fetch_once(self, name: str) -> None:
+        task = self._fetches.get(name)
+        if task is None:
+            task = self._fetches[name] = asyncio.ensure_future(self._fetch(name))
+            task.add_done_callback(lambda _: self._fetches.pop(name, None))
+        await asyncio.wait([task])
+
+    async def _fetch(self, name: str) -> None:
+        before = self.status(name)
+        if before.state != "connected":
+            self._publish(name, "connecting")
+        started = time.monotonic()
+        try:
+            live = await self._acquire(name)
+            started = time.monotonic()
+            models = await live.provider.models()
+        except NukeAIError as error:
+            self._list_failed(name, error.info())
+        except asyncio.CancelledError:
+            self._publish(name, before.state, error=before.error)
+            raise
+        except Exception as exc:
+            log.exception("the provider %s failed to list its models", name)
+            self._list_failed(name, ErrorInfo("internal", f"{type(exc).__name__}: {exc}", provider=name))
+        else:
+            fetched_at = time.time()
+            with self._lock:
+                self._lists[name] = (fetched_at, tuple(models))
+                self._list_errors.pop(name, None)
+            self._publish(name, "connected", latency_s=time.monotonic() - started)
+            await in_daemon_thread(lambda: save_models(self._settings.home, live.row, fetched_at, tuple(models)))
+
+    def _list_failed(self, name: str, error: ErrorInfo) -> None:
+        with self._lock:
+            self._list_errors[name] = error
+        self._publish_error(name, error)
+
+    def _read_cache(self, name: str) -> None:
+        if self._cache_was_read.get(name):
+            return
+        self._cache_was_read[name] = True
+        found = load_models(self._settings.home, self._settings.provider(name))
+        with self._lock:
+            if found is not None and name not in self._lists:
+                self._lists[name] = found
+
+    # ------------------------------------------------------------ status
+
+    def _heard(self, name: str) -> None:
+        known = self._statuses.get(name)
+        if known is None or known.state != "connected" or known.error is not None:
+            self._publish(name, "connected")
+
+    def _publish_error(self, name: str, error: ErrorInfo) -> None:
+        before = self.status(name).state
+        state = state_after(error, "unknown" if before == "connecting" else before)
+        self._publish(name, state, error=error)
+
+    def _publish(
+        self, name: str, state: State, *, latency_s: Optional[float] = None, error: Optional[ErrorInfo] = None
+    ) -> None:
+        with self._lock:
+            row = self._settings.providers.get(name)
+            if row is None:
+                return
+            known = self._statuses.get(name) or ProviderStatus(name, row.label)
+            status = ProviderStatus(
+                name, row.label, state, known.since if known.state == state else time.time(),
+                known.latency_s if latency_s is None else latency_s, error,
+            )
+            self._statuses[name] = status
+            listeners = self._listeners
+        if status == known:
+            return
+        for listener in listeners:
+            try:
+                listener(status)
+            except Exception:
+                log.exception("a listener to provider states failed")
+
+
+async def _close_events(events: AsyncIterator[StreamEvent]) -> None:
+    close = getattr(events, "aclose", None)
+    if close is not None:
+        await close()

@@ -1,0 +1,147 @@
+"""Receives one answer: asks the provider, tries again while nothing was shown, lets the answer grow. Loop thread.
+
+Work per token is kept tiny: text and thinking are handled where they arrive, everything else in `_take`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from typing import Callable, Optional
+
+from ..errors import ProviderError, provider_error
+from ..events import (
+    AnswerReset,
+    Finish,
+    Keepalive,
+    Progress,
+    Restarted,
+    StreamEvent,
+    StreamStarted,
+    StreamWarning,
+    TextAdded,
+    TextDelta,
+    ThinkingAdded,
+    ThinkingDelta,
+    ThinkingOpaque,
+    TurnEvent,
+    UsageReport,
+    WaitChanged,
+)
+from ..messages import ToolCall
+from ..providers.base import ChatRequest
+from .answer import GrowingAnswer
+from .provider_manager import ProviderManager
+from .request import ModelChoice
+from .retry import RetryPolicy, name_wait, next_delay
+
+log = logging.getLogger(__name__)
+
+
+class Reception:
+    """One request's way from a provider into an answer. `on_growth` hears of every new text."""
+
+    def __init__(
+        self, turn_id: str, choice: ModelChoice, providers: ProviderManager, *, policy: RetryPolicy,
+        tell: Callable[[TurnEvent], None], on_growth: Callable[[], None], is_stopped: Callable[[], bool],
+    ) -> None:
+        self._turn_id = turn_id
+        self._choice = choice
+        self._providers = providers
+        self._policy = policy
+        self._tell = tell
+        self._on_growth = on_growth
+        self._is_stopped = is_stopped
+        self._phase = ""
+
+    async def receive(self, request: ChatRequest, answer: GrowingAnswer) -> None:
+        """Lets `answer` grow until its Finish. Raises ProviderError once trying again is over."""
+        attempt, waited_s = 0, 0.0
+        while True:
+            try:
+                await self._try(request, answer)
+                return
+            except ProviderError as error:
+                attempt += 1
+                delay: Optional[float] = None
+                if not answer.is_touched:
+                    delay = next_delay(
+                        self._policy, error, attempt=attempt, waited_s=waited_s, random=random.random
+                    )
+                if delay is None:
+                    name_wait(error)
+                    raise
+                log.info("try %d at %s failed (%s, request %s); again in %.1f s",
+                         attempt, self._choice.provider, error.kind, error.request_id, delay)
+                self._phase = "retrying"
+                self._tell(WaitChanged(
+                    self._turn_id, "retrying", detail=error.user_text, retry_in_s=delay, attempt=attempt
+                ))
+            await asyncio.sleep(delay)
+            waited_s += delay
+
+    async def _try(self, request: ChatRequest, answer: GrowingAnswer) -> None:
+        loop, tell, turn_id = asyncio.get_running_loop(), self._tell, self._turn_id
+        on_growth, is_stopped = self._on_growth, self._is_stopped
+        is_known = self._providers.status(self._choice.provider).state == "connected"
+        self._wait("waiting" if is_known else "connecting")
+        started = loop.time()
+        stream = self._providers.stream(self._choice, request)
+        try:
+            async for event in stream:
+                kind = type(event)
+                if answer.finish is not None:
+                    continue  # nothing counts after the end; the provider only tidies its connection
+                if kind is TextDelta or kind is ThinkingDelta:
+                    if answer.first_token_s is None:
+                        answer.first_token_s, answer.is_touched = loop.time() - started, True
+                    text: str = event.text  # type: ignore[union-attr]  # narrowed by its exact type
+                    if kind is TextDelta:
+                        piece = answer.text.add(text)
+                        if piece:
+                            tell(TextAdded(turn_id, piece))
+                    else:
+                        piece = answer.thinking.add(text)
+                        if piece:
+                            tell(ThinkingAdded(turn_id, piece))
+                    on_growth()
+                else:
+                    self._take(event, answer)
+                if is_stopped():
+                    raise asyncio.CancelledError
+        finally:
+            answer.total_s = loop.time() - started
+            await stream.aclose()
+        if answer.finish is None:
+            raise provider_error("truncated", "the stream ended without its end", provider=self._choice.provider)
+
+    def _take(self, event: StreamEvent, answer: GrowingAnswer) -> None:
+        if isinstance(event, Finish):
+            answer.finish, answer.raw_finish = event.reason, event.raw_reason
+        elif isinstance(event, UsageReport):
+            answer.add_usage(event.usage)
+        elif isinstance(event, StreamStarted):
+            answer.start(event)
+            self._wait("waiting", answer)
+        elif isinstance(event, ToolCall):
+            answer.is_touched = True
+            answer.tool_calls.append(event)
+        elif isinstance(event, ThinkingOpaque):
+            answer.add_opaque(event)
+        elif isinstance(event, Keepalive):
+            answer.keepalives += 1
+            self._wait("waiting", answer)
+        elif isinstance(event, Progress):
+            self._phase = event.phase
+            self._tell(WaitChanged(self._turn_id, event.phase, event.detail, event.done, event.total))
+        elif isinstance(event, StreamWarning):
+            answer.warnings.append(event.code)
+        elif isinstance(event, Restarted):
+            answer.restart()
+            self._tell(AnswerReset(self._turn_id))
+
+    def _wait(self, phase: str, answer: Optional[GrowingAnswer] = None) -> None:
+        if phase != self._phase and not (answer is not None and answer.is_touched):
+            self._phase = phase
+            self._tell(WaitChanged(self._turn_id, phase))

@@ -1,0 +1,35 @@
+"""The sentences that a turn says about itself. Pure."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from ..errors import NukeAIError
+from ..messages import ToolCall
+
+
+def bug(exc: BaseException) -> NukeAIError:
+    """An error of ours for what should not have happened."""
+    return NukeAIError(
+        f"{type(exc).__name__}: {exc}", user_text="Something went wrong inside Nuke AI Panel. This is a bug.",
+        next_step="Copy the details and send them to whoever looks after this tool; Retry may still work.",
+    )
+
+
+def context_dropped_text(tokens: int) -> str:
+    """A server cut the conversation without saying so."""
+    return (
+        f"The server dropped about {tokens:,} tokens from the start of the conversation, so the model did not read "
+        "them. Raise the context window (num_ctx), or start a new conversation."
+    )
+
+
+def unanswered_calls_text(calls: Sequence[ToolCall]) -> str:
+    """The model asked for tools that do not exist here."""
+    names = ", ".join(dict.fromkeys(call.name for call in calls))
+    return f"The model asked to use {names}, but no tools are available here; nothing was run."
+
+
+def tool_rounds_text(rounds: int) -> str:
+    """The bound on tool rounds was reached."""
+    return f"The model asked for tools {rounds} times in one answer; it was not asked again (max_tool_rounds)."

@@ -1,0 +1,49 @@
+"""Chooses the context window of each request: what a model can read, and what a local server is asked to load.
+
+Loop thread. A local server loads a model anew whenever the window changes, so a window never shrinks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, Optional
+
+from ..providers.base import Parameters
+from .prompt import ANSWER_TOKENS, SMALLEST_WINDOW, choose_window
+from .provider_manager import ProviderManager
+from .request import ModelChoice
+
+
+@dataclass(frozen=True)
+class Window:
+    """The tokens that prompt and answer share, None when unknown; `is_sent` when the server is to be told."""
+
+    tokens: Optional[int]
+    is_sent: bool = False
+
+
+class Windows:
+    """The window of each model that was used so far."""
+
+    def __init__(self, providers: ProviderManager) -> None:
+        self._providers = providers
+        self._sticky: Dict[ModelChoice, int] = {}
+
+    async def choose(self, choice: ModelChoice, prompt_tokens: int, parameters: Parameters) -> Window:
+        """The window for a prompt of about that size. Asks the provider about the model only where it matters."""
+        fixed = self._providers.settings(choice.provider).options.get("num_ctx")
+        is_sent = self._providers.sends_window(choice.provider)
+        if isinstance(fixed, int) and fixed > 0:
+            return Window(fixed, is_sent)
+        known = self._providers.known_model(choice)
+        limit = known.context_tokens if known is not None else None
+        if not is_sent:
+            return Window(limit)
+        needed = prompt_tokens + (parameters.max_tokens or ANSWER_TOKENS)
+        sticky = self._sticky.get(choice)
+        window = choose_window(needed, limit, sticky)
+        if window > (sticky or SMALLEST_WINDOW) and limit is None:
+            info = await self._providers.model_info(choice)
+            window = choose_window(needed, info.context_tokens if info is not None else None, sticky)
+        self._sticky[choice] = window
+        return Window(window, True)
