@@ -14,7 +14,7 @@ import logging
 import os
 import sqlite3
 from pathlib import Path
-from typing import Iterator, Literal, Optional, Tuple
+from typing import Iterator, Literal, Optional, Set, Tuple
 from urllib.parse import quote
 
 from filelock import FileLock, Timeout
@@ -33,6 +33,7 @@ Version = Tuple[int, int, int]
 BUSY_TIMEOUT_S = 5.0
 _LOCK_POLL_S = 0.005
 _MAGIC = b"SQLite format 3\0"
+_parents_files: Set[str] = set()
 _MEMORY_NOTE = "The chat goes on unsaved."
 
 
@@ -89,14 +90,25 @@ class Database:
 def open_database(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Database:
     """The history at `path`, made if there is none. What cannot be opened is left alone and memory stands in for it."""
     try:
+        if os.path.realpath(path) in _parents_files:
+            raise StoreError(
+                "this process was forked", code="forked",
+                user_text="This process is a copy of one that has the chat history open; its chats are not saved.",
+                next_step="Start a new process instead of forking, and its chats are kept.",
+            )
         return _open_file(path, busy_timeout_s)
     except (sqlite3.Error, OSError, StoreError) as exc:
         error = translated(exc, path)
     assert isinstance(error, StoreError)
-    log.warning("chat history %s: %s; this session's chats stay in memory", path, error)
+    log.info("chat history %s: %s; this session's chats stay in memory", path, error)
     connection = sqlite3.connect(":memory:", isolation_level=None)
     migrate(connection, None)
     return Database(connection, "memory", path=path, trouble=error)
+
+
+def leave_to_parent(path: Path) -> None:
+    """Notes, in a forked child, that its parent has `path` open: SQLite's own record of the locks is wrong here."""
+    _parents_files.add(os.path.realpath(path))
 
 
 @contextlib.contextmanager
@@ -185,7 +197,7 @@ def _inspect(connection: sqlite3.Connection, path: Path) -> Optional[StoreError]
 
 
 def _open_read_only(path: Path, busy_timeout_s: float, trouble: StoreError) -> Database:
-    log.warning("chat history %s is open for reading only: %s", path, trouble)
+    log.info("chat history %s is open for reading only: %s", path, trouble)
     connection = _connect(_uri(path, "ro"), busy_timeout_s)
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()

@@ -179,7 +179,7 @@ def _readable_rows(database: Database, nodes: Sequence[Node]) -> List[Row]:
         try:
             rows += _fetch(database, _by_seq([node]), ())
         except sqlite3.DatabaseError:
-            log.warning("message %s of the chat history cannot be read", node.id, exc_info=True)
+            log.info("message %s of the chat history cannot be read", node.id, exc_info=True)
     return rows
 
 

@@ -3,7 +3,8 @@
 A future resolves after the commit, so what is acknowledged is on the disk. Under load the jobs that gather during one
 commit share the next one, which is what makes sixty-four running answers cost about as many commits as one.
 The database lives in the thread's own frame and nowhere else: a forked child has the frame's memory but not the
-thread, so it can neither use nor finalise its parent's connection, and its first job starts a thread of its own.
+thread, so it can neither use nor finalise its parent's connection; its own jobs run on a thread and in memory of its
+own, because SQLite's notes about who holds which lock were copied too and are wrong there.
 What a full, busy or failing disk refused is told to its caller at once and tried again with the next write, every ten
 seconds and at the end: the disk may return.
 """
@@ -22,7 +23,7 @@ from typing import Any, Callable, Dict, Hashable, List, Optional, Tuple, TypeVar
 
 from ..errors import StoreError
 from ..messages import ErrorInfo
-from .database import Database, open_database
+from .database import Database, leave_to_parent, open_database
 from .errors import translated
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ class Worker:
         self._busy_timeout_s = busy_timeout_s
         self._trouble: Optional[ErrorInfo] = None
         self._is_closed = False
-        self.begin()
+        self._begin()
         _watch_forks(self)
 
     @property
@@ -123,8 +124,13 @@ class Worker:
             self._thread = thread
         return None
 
-    def begin(self) -> None:
-        """Starts with nothing queued and no thread. A forked child does so: it cannot use what the fork copied."""
+    def begin_in_child(self) -> None:
+        """Starts again after a fork; a file that the parent has open stays the parent's."""
+        if self._thread is not None:
+            leave_to_parent(self._path)
+        self._begin()
+
+    def _begin(self) -> None:
         self._lock = threading.RLock()
         self._jobs = SimpleQueue()
         self._thread = None
@@ -231,7 +237,7 @@ def _mark_interrupted(database: Database) -> None:
                 writers.mark_interrupted(connection, lost)
             writers.forget(lost)
     except (sqlite3.Error, StoreError, OSError):
-        log.warning("interrupted answers could not be marked", exc_info=True)  # they still read as interrupted
+        log.info("interrupted answers could not be marked", exc_info=True)  # they still read as interrupted
 
 
 def _leave(database: Database) -> None:
@@ -242,7 +248,7 @@ def _leave(database: Database) -> None:
             with database.writing() as connection:
                 database.writers.mark_interrupted(connection, {own})
         except (sqlite3.Error, StoreError):
-            log.warning("running answers could not be marked interrupted", exc_info=True)
+            log.info("running answers could not be marked interrupted", exc_info=True)
     database.close()
 
 
@@ -274,4 +280,4 @@ def _watch_forks(worker: Worker) -> None:
 
 def _begin_again_in_child() -> None:
     for worker in list(_workers):
-        worker.begin()
+        worker.begin_in_child()

@@ -46,7 +46,7 @@ def new_conversation(store: Store, title: str = "") -> str:
     return store.create_conversation(title=title).result(WAIT_S).id
 
 
-def other_process(code: str, *arguments: str) -> "subprocess.Popen[str]":
+def other_process(code: str, *arguments: str) -> subprocess.Popen[str]:
     """Another interpreter that runs `code` on this library, warnings as errors; talk to it through its pipes."""
     env = dict(os.environ, PYTHONPATH=str(REPO))
     return subprocess.Popen(
