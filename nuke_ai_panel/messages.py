@@ -99,7 +99,8 @@ class ErrorInfo:
 class Message:
     """One node of a conversation's tree. Ids are UUIDs as text; `created_at` is UTC seconds since the epoch.
 
-    `model` is the one that was chosen, `reported_model` what the server called itself.
+    `model` is the one that was chosen, `reported_model` what the server called itself. `exact_text`
+    and `exact_reasoning` are what was sent, where a half character in it had to be replaced; they are never stored.
     """
 
     id: str
@@ -125,6 +126,8 @@ class Message:
     keepalives: int = 0
     timings: Timings = field(default_factory=Timings)
     reported_model: Optional[str] = None
+    exact_text: Optional[str] = None
+    exact_reasoning: Optional[str] = None
 
 
 @dataclass(frozen=True)

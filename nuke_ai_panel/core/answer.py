@@ -21,16 +21,26 @@ class CleanText:
     def __init__(self, text: str = "") -> None:
         self._pieces: List[str] = [text] if text else []
         self._half = ""
+        self._exact: Optional[List[str]] = None
+
+    @property
+    def exact(self) -> Optional[str]:
+        """What was sent, lone halves and all; None when there were none, which is nearly always."""
+        return None if self._exact is None else "".join(self._exact)
 
     def add(self, piece: str) -> str:
         """Takes a piece and returns what is new and whole; may be empty while half a character waits."""
         if not self._half and piece.isascii():
             self._pieces.append(piece)
+            if self._exact is not None:
+                self._exact.append(piece)
             return piece
         piece = self._half + piece
         self._half = piece[-1:] if "\ud800" <= piece[-1:] <= "\udbff" else ""
-        whole = clean_text(piece[:-1] if self._half else piece)
+        sent = piece[:-1] if self._half else piece
+        whole = clean_text(sent)
         if whole:
+            self._keep_exact(sent, whole)
             self._pieces.append(whole)
         return whole
 
@@ -38,18 +48,26 @@ class CleanText:
         """What is left when nothing more comes: a half character becomes U+FFFD."""
         if not self._half:
             return ""
-        self._half = ""
+        half, self._half = self._half, ""
+        self._keep_exact(half, "\ufffd")
         self._pieces.append("\ufffd")
         return "\ufffd"
 
-    def clear(self) -> None:
-        """Forgets everything."""
-        self._pieces = []
+    def clear(self, text: str) -> None:
+        """Forgets everything but `text`."""
+        self._pieces = [text] if text else []
         self._half = ""
+        self._exact = None
 
     def compact(self) -> None:
         """Joins what is there, so that the next join is cheap. Loop thread, as all that changes the text."""
         self._pieces = ["".join(self._pieces)]
+
+    def _keep_exact(self, sent: str, whole: str) -> None:
+        if self._exact is None and whole.count("\ufffd") > sent.count("\ufffd"):
+            self._exact = list(self._pieces)
+        if self._exact is not None:
+            self._exact.append(sent)
 
     def __str__(self) -> str:
         return "".join(self._pieces)
@@ -59,11 +77,11 @@ class CleanText:
 
 
 class GrowingAnswer:
-    """The running answer. `seed` is its empty message, or a cut one that is being continued."""
+    """The running answer. `seed` is its empty message, or a cut one that goes on in `text`."""
 
-    def __init__(self, seed: Message) -> None:
+    def __init__(self, seed: Message, text: Optional[CleanText] = None) -> None:
         self._seed = seed
-        self.text = CleanText(seed.text)
+        self.text = CleanText() if text is None else text
         self.thinking = CleanText(seed.reasoning)
         self.tool_calls: List[ToolCall] = list(seed.tool_calls)
         self.opaque: List[Json] = list(seed.reasoning_opaque)
@@ -104,8 +122,8 @@ class GrowingAnswer:
 
     def restart(self) -> None:
         """Forgets what was said: the upstream begins again."""
-        self.text = CleanText(self._seed.text)
-        self.thinking = CleanText(self._seed.reasoning)
+        self.text.clear(self._seed.text)
+        self.thinking.clear(self._seed.reasoning)
         self.tool_calls = list(self._seed.tool_calls)
         self.opaque = list(self._seed.reasoning_opaque)
         self.usage = None
@@ -117,6 +135,7 @@ class GrowingAnswer:
             self._seed, text=str(self.text), reasoning=str(self.thinking), status=status, error=error,
             tool_calls=tuple(self.tool_calls), reasoning_opaque=tuple(self.opaque), warnings=tuple(self.warnings),
             usage=self.usage, keepalives=self.keepalives, finish=self.finish, raw_finish=self.raw_finish,
-            response_id=self.response_id, reported_model=self.reported_model,
+            response_id=self.response_id, reported_model=self.reported_model, exact_text=self.text.exact,
+            exact_reasoning=self.thinking.exact,
             timings=Timings(self.first_token_s, self.total_s),
         )
