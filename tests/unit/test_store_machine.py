@@ -1,0 +1,172 @@
+"""Two stores on one file and a plain model of it: after every step they show the same conversation.
+
+NUKE_AI_PANEL_CAMPAIGN multiplies the number of runs.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Dict, List, Optional, Tuple
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from nuke_ai_panel.messages import Message, clean_text
+from nuke_ai_panel.store import Store
+
+from .store_kit import WAIT_S, new_conversation, said
+
+RUNS = 15 * int(os.environ.get("NUKE_AI_PANEL_CAMPAIGN", "1"))
+STEPS = 30
+
+TEXTS = st.text(max_size=20) | st.sampled_from(["", "\ud800", "\0", "'; --", "𝄞"])
+WHICH = st.integers(min_value=0, max_value=1)
+PICK = st.integers(min_value=0, max_value=1000)
+
+
+@dataclass
+class Said:
+    """A message of the model. `shown_last` lists its children, the one shown last at the end."""
+
+    message: Message
+    parent: Optional[Said]
+    shown_last: List[Said] = field(default_factory=list)
+    born: List[Said] = field(default_factory=list)
+    deleted_with: Optional[str] = None
+
+
+class Conversations(RuleBasedStateMachine):
+    """Appends, edits, regenerates, switches, deletes and undoes, by either store."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        path = Path(self.folder.name) / "history.db"
+        self.stores = [Store(path), Store(path)]
+        self.conversation_id = new_conversation(self.stores[0])
+        self.root = Said(said(self.conversation_id, "nothing is above the first question"), None)
+        self.everything: Dict[str, Said] = {}
+        self.deletions: List[str] = []
+
+    def teardown(self) -> None:
+        for store in self.stores:
+            store.close(WAIT_S)
+        self.folder.cleanup()
+
+    # ------------------------------------------------------------ the model
+
+    def shown(self) -> List[Said]:
+        path, at = [], self.root
+        while True:
+            alive = [child for child in at.shown_last if child.deleted_with is None]
+            if not alive:
+                return path
+            at = alive[-1]
+            path.append(at)
+
+    def put(self, store: Store, parent: Said, text: str, role: str) -> Said:
+        above = parent.message if parent is not self.root else None
+        message = said(self.conversation_id, text, after=above, role=role)
+        store.add_message(message).result(WAIT_S)
+        entry = Said(said_cleanly(message), parent)
+        parent.shown_last.append(entry)
+        parent.born.append(entry)
+        self.everything[message.id] = entry
+        return entry
+
+    # ------------------------------------------------------------ what a user does
+
+    @rule(which=WHICH, question=TEXTS, answer=TEXTS)
+    def append(self, which: int, question: str, answer: str) -> None:
+        path = self.shown()
+        asked = self.put(self.stores[which], path[-1] if path else self.root, question, "user")
+        self.put(self.stores[which], asked, answer, "assistant")
+
+    @precondition(lambda self: self.shown())
+    @rule(which=WHICH, pick=PICK, text=TEXTS)
+    def edit_or_regenerate(self, which: int, pick: int, text: str) -> None:
+        path = self.shown()
+        target = path[pick % len(path)]
+        assert target.parent is not None
+        self.put(self.stores[which], target.parent, text, target.message.role)
+
+    @precondition(lambda self: self.shown())
+    @rule(which=WHICH, pick=PICK, step=st.sampled_from([-1, 1]))
+    def switch(self, which: int, pick: int, step: int) -> None:
+        path = self.shown()
+        target = path[pick % len(path)]
+        assert target.parent is not None
+        siblings = [child for child in target.parent.born if child.deleted_with is None]
+        place = min(max(siblings.index(target) + step, 0), len(siblings) - 1)
+        target.parent.shown_last.remove(siblings[place])
+        target.parent.shown_last.append(siblings[place])
+        answer = self.stores[which].select_branch(self.conversation_id, target.message.id, step).result(WAIT_S)
+        assert answer == [entry.message for entry in self.shown()]
+
+    @precondition(lambda self: self.shown())
+    @rule(which=WHICH, pick=PICK, text=TEXTS)
+    def flush(self, which: int, pick: int, text: str) -> None:
+        path = self.shown()
+        target = path[pick % len(path)]
+        newer = Message(**{**vars(target.message), "text": text})
+        self.stores[which].update_message(newer).result(WAIT_S)
+        target.message = said_cleanly(newer)
+
+    @precondition(lambda self: self.shown())
+    @rule(which=WHICH, pick=PICK)
+    def delete(self, which: int, pick: int) -> None:
+        path = self.shown()
+        target = path[pick % len(path)]
+        gone = [target]
+        for entry in gone:
+            gone += [child for child in entry.born if child.deleted_with is None]
+        hidden = [entry for entry in gone if entry not in path]
+        assert self.stores[which].delete_message(target.message.id).result(WAIT_S) == len(hidden)
+        for entry in gone:
+            entry.deleted_with = target.message.id
+        self.deletions.append(target.message.id)
+
+    @precondition(lambda self: self.deletions)
+    @rule(which=WHICH, pick=PICK)
+    def undo(self, which: int, pick: int) -> None:
+        message_id = self.deletions.pop(pick % len(self.deletions))
+        for entry in self.everything.values():
+            if entry.deleted_with == message_id:
+                entry.deleted_with = None
+        answer = self.stores[which].restore_message(message_id).result(WAIT_S)
+        assert answer == [entry.message for entry in self.shown()]
+
+    # ------------------------------------------------------------ what must hold
+
+    @invariant()
+    def both_stores_show_what_the_model_shows(self) -> None:
+        path = self.shown()
+        expected = [entry.message for entry in path]
+        places: Dict[str, Tuple[int, int]] = {}
+        for entry in path:
+            assert entry.parent is not None
+            siblings = [child for child in entry.parent.born if child.deleted_with is None]
+            places[entry.message.id] = (siblings.index(entry) + 1, len(siblings))
+        for store in self.stores:
+            assert store.path(self.conversation_id).result(WAIT_S) == expected
+            assert store.branches(self.conversation_id).result(WAIT_S) == places
+        listed = self.stores[0].conversation(self.conversation_id).result(WAIT_S)
+        assert listed is not None
+        assert listed.message_count == sum(entry.deleted_with is None for entry in self.everything.values())
+
+
+def said_cleanly(message: Message) -> Message:
+    return Message(**{**vars(message), "text": clean_text(message.text)})
+
+
+Conversations.TestCase.settings = settings(
+    max_examples=RUNS, stateful_step_count=STEPS, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestStoreAgreesWithTheModel = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")(
+    Conversations.TestCase
+)
