@@ -8,11 +8,11 @@ address. API keys never live here: see keys.py.
 from __future__ import annotations
 
 from .addresses import is_loopback_url, origin_of
-from .home import home_dir, settings_path
+from .home import history_path, home_dir, settings_path
 from .layers import load_settings, save_setting
 from .values import PanelSettings, ParameterSettings, ProviderSettings, Settings
 
 __all__ = [
-    "PanelSettings", "ParameterSettings", "ProviderSettings", "Settings", "home_dir", "is_loopback_url",
-    "load_settings", "origin_of", "save_setting", "settings_path",
+    "PanelSettings", "ParameterSettings", "ProviderSettings", "Settings", "history_path", "home_dir",
+    "is_loopback_url", "load_settings", "origin_of", "save_setting", "settings_path",
 ]

@@ -28,3 +28,8 @@ def home_dir(env: Optional[Mapping[str, str]] = None) -> Path:
 def settings_path(home: Path) -> Path:
     """The user's settings file."""
     return home / "settings.toml"
+
+
+def history_path(home: Path) -> Path:
+    """The file of all conversations."""
+    return home / "history.db"

@@ -39,6 +39,8 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "openai": {"kind": "openai", "title": "OpenAI", "base_url": "https://api.openai.com/v1",
                "key_env": "OPENAI_API_KEY"},
 }
+_PROVIDER: Path_ = ("default_provider",)
+_MODEL: Path_ = ("default_model",)
 _TABLES = ("headers", "options")
 _NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
 _Place = Callable[[Path_], str]
@@ -55,10 +57,8 @@ def load_settings(
     for path, missing_ok in [(path, False) for path in studio_files(env)] + [(settings_path(home), True)]:
         file = read_toml(path, missing_ok=missing_ok)
         _merge(merged, _entries(file.data, file.place), file.place)
-    for variable, name in ENVIRONMENT.items():
-        text = env.get(variable, "").strip()
-        if text:
-            _merge(merged, iter([(name, text)]), _always(variable))
+    said = {name: (variable, env.get(variable, "").strip()) for variable, name in ENVIRONMENT.items()}
+    _merge(merged, ((name, text) for name, (_, text) in said.items() if text), lambda name: said[name][0])
     given = [(dotted_name(name), value) for name, value in (overrides or {}).items() if value is not None]
     _merge(merged, iter(given), _always("arguments"))
     return _settings(home, merged)
@@ -117,7 +117,11 @@ def _table(name: Path_, value: Json, place: _Place) -> Mapping[str, Json]:
 
 
 def _merge(merged: _Merged, entries: Iterator[Tuple[Path_, Json]], place: _Place) -> None:
-    for name, value in entries:
+    layer = list(entries)
+    if any(name == _PROVIDER for name, _ in layer):
+        # The model that a lower layer named belongs to the provider that it named.
+        merged.pop(_MODEL, None)
+    for name, value in layer:
         where = place(name)
         value = _checked(name, value, where)
         if name[3:]:

@@ -108,7 +108,7 @@ class Settings:
         found = self.providers.get(name)
         if found is not None:
             return found
-        near = difflib.get_close_matches(name, list(self.providers), n=1)
+        near = difflib.get_close_matches(name, list(self.providers), n=1, cutoff=0.65)
         known = ", ".join(sorted(row.name for row in self.providers.values() if row.enabled))
         raise SettingsError(
             f"there is no provider called {name!r}",

@@ -1,0 +1,139 @@
+"""`chat`: a conversation in the terminal. Also reads a pipe, one question a line."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Optional, Tuple
+
+from ..errors import NukeAIError
+from . import exits
+from .chat_input import LineReader, open_reader
+from .console import Console
+from .options import add_common_options, overrides_of
+from .program import Parser, add_command, say_error
+
+if TYPE_CHECKING:
+    from ..app import App
+    from ..core.request import ModelChoice
+
+HELP = """\
+/help                  this list
+/new                   begin a new conversation
+/model                 show the model, and the ones there are
+/model ID              ask this model of the same provider from now on
+/model PROVIDER ID     ask another provider's model from now on
+/quit                  leave (also Ctrl-D)
+Enter sends. Alt+Enter, Ctrl-J or a \\ at the end of the line goes on on the next line.
+Ctrl-C stops an answer and keeps what arrived; pressed again, it leaves."""
+
+
+def register(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Adds the command."""
+    parser = add_command(commands, "chat", "have a conversation in the terminal")
+    add_common_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Runs until the reader leaves."""
+    overrides = overrides_of(arguments)
+    from ..app import App
+
+    app = App.open(overrides=overrides)
+    try:
+        return _Chat(app, console, retries=arguments.retries).run(open_reader(console, app.settings.home))
+    finally:
+        app.close()
+
+
+class _Chat:
+    """One conversation after another, until the end of input."""
+
+    def __init__(self, app: App, console: Console, *, retries: Optional[int]) -> None:
+        self._app = app
+        self._console = console
+        self._retries = retries
+        self._conversation_id: Optional[str] = None
+        self._choice: Optional[ModelChoice] = None
+        self._interrupts = 0
+
+    def run(self, reader: LineReader) -> int:
+        """The exit code: of the last answer when input is piped, 0 when a human leaves."""
+        if reader.is_human:
+            self._console.say(f"Chatting with {self._model_name()}. /help lists what else you can type.")
+        code = exits.COMPLETE
+        while True:
+            try:
+                line = reader.read()
+            except KeyboardInterrupt:
+                self._interrupts += 1
+                if self._interrupts > 1 or not reader.is_human:
+                    return exits.INTERRUPTED
+                self._console.note("Ctrl-C again leaves; so does /quit.")
+                continue
+            if line is None:
+                return exits.COMPLETE if reader.is_human else code
+            text = line.strip()
+            if not text:
+                continue
+            if text.startswith("/") and not text.startswith("//"):
+                self._interrupts = 0
+                if not self._command(*text.split()):
+                    return code if not reader.is_human else exits.COMPLETE
+                continue
+            code = self._ask(line[1:] if text.startswith("//") else line)
+            self._interrupts = 1 if code == exits.INTERRUPTED else 0
+            if code == exits.INTERRUPTED and not reader.is_human:
+                return code
+
+    def _ask(self, text: str) -> int:
+        from ..core.request import TurnRequest
+        from .turn_view import follow
+
+        request = TurnRequest(
+            text=text, choice=self._choice, conversation_id=self._conversation_id, retries=self._retries
+        )
+        outcome = follow(self._app, request, self._console)
+        self._conversation_id = outcome.conversation_id
+        return outcome.code
+
+    def _command(self, name: str, *words: str) -> bool:
+        """Whether the chat goes on."""
+        if name in ("/quit", "/exit"):
+            return False
+        if name == "/help":
+            self._console.say(HELP)
+        elif name == "/new":
+            self._conversation_id = None
+            self._console.say("A new conversation.")
+        elif name == "/model" and len(words) <= 2:
+            try:
+                self._choose(words)
+            except NukeAIError as error:
+                say_error(self._console, error)
+        else:
+            self._console.note(f"There is no command {' '.join((name, *words))}. /help lists them; // sends a /.")
+        return True
+
+    def _choose(self, words: Tuple[str, ...]) -> None:
+        from ..core.request import ModelChoice
+
+        if words:
+            provider = words[0] if len(words) == 2 else self._provider()
+            self._app.settings.provider(provider)
+            self._choice = ModelChoice(provider, words[-1])
+            self._console.say(f"Now asking {self._model_name()}.")
+            return
+        self._console.say(f"Asking {self._model_name()}.")
+        for model in self._app.providers.models(self._provider()).models:
+            self._console.say(f"  {model.id}")
+
+    def _provider(self) -> str:
+        return self._choice.provider if self._choice is not None else self._app.settings.default_provider
+
+    def _model_name(self) -> str:
+        settings = self._app.settings
+        row = settings.provider(self._provider())
+        model = self._choice.model if self._choice is not None else settings.default_model or row.default_model
+        return f"{model or 'no model yet'} · {row.label}"
+

@@ -1,0 +1,103 @@
+"""The options that every talking command shares, and the settings they become."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from typing import Callable, Dict, Optional
+
+from ..messages import Json
+from .exits import UsageError
+
+# option → the setting that it overrides
+_SETTINGS = {
+    "provider": "default_provider", "model": "default_model", "system": "system",
+    "temperature": "parameters.temperature", "max_tokens": "parameters.max_tokens",
+}
+_TEXTS = ("provider", "model", "base_url", "system")
+
+
+def add_common_options(parser: argparse.ArgumentParser) -> None:
+    """--provider, --model and the rest."""
+    add_reaching_options(parser)
+    parser.add_argument("--model", metavar="ID", help="the model, by the provider's own id")
+    parser.add_argument("--system", metavar="TEXT", help="the system prompt")
+    parser.add_argument("--temperature", metavar="NUMBER", type=number(0, 2), help="how freely to choose words, 0 to 2")
+    parser.add_argument("--max-tokens", metavar="COUNT", type=count(1, 10_000_000), help="the most an answer may hold")
+    parser.add_argument("--retries", metavar="COUNT", type=count(0, 20), help=(
+        "how often to try again before any text arrived; 0 turns retries off"))
+
+
+def add_reaching_options(parser: argparse.ArgumentParser) -> None:
+    """Whom to ask, and how long to wait. An absent option is absent, so that a sub-command may have it too."""
+    parser.add_argument("--provider", metavar="NAME", default=argparse.SUPPRESS, help=(
+        "the provider: local, ollama, openrouter, openai or one of your own"))
+    parser.add_argument("--base-url", metavar="URL", default=argparse.SUPPRESS, help=(
+        "the server's address; one on this machine needs no key"))
+    parser.add_argument("--timeout", metavar="SECONDS", type=number(0.05, 7200), default=argparse.SUPPRESS, help=(
+        "the longest wait for the connection, for the first sign of an answer and between two of them"))
+
+
+def number(least: float, most: float) -> Callable[[str], float]:
+    """A converter for a finite number in a range."""
+
+    def convert(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+        if not math.isfinite(value) or not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not between {least:g} and {most:g}")
+        return value
+
+    return convert
+
+
+def count(least: int, most: int) -> Callable[[str], int]:
+    """A converter for a whole number in a range."""
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not between {least} and {most}")
+        return value
+
+    return convert
+
+
+def overrides_of(arguments: argparse.Namespace) -> Dict[str, Json]:
+    """The top layer of settings. Raises SettingsError when the layers below are wrong, UsageError for a bad mix."""
+    from ..settings import load_settings
+
+    given = {name: value for name, value in vars(arguments).items() if value is not None}
+    for name in _TEXTS:
+        text_of(given.get(name), what=f"--{name.replace('_', '-')}")
+    settings = load_settings()
+    provider: Optional[str] = given.get("provider")
+    overrides: Dict[str, Json] = {path: given[name] for name, path in _SETTINGS.items() if name in given}
+    if "base_url" in given:
+        chosen = settings.provider(provider or settings.default_provider)
+        if chosen.kind in ("local", "scripted"):
+            raise UsageError(
+                f"--base-url means nothing to {chosen.label}.", next_step="Add --provider openai, or another one."
+            )
+        overrides[f"providers.{chosen.name}.base_url"] = given["base_url"]
+    if "timeout" in given:
+        for name in settings.providers:
+            overrides[f"providers.{name}.connect_timeout_s"] = min(given["timeout"], 600)
+            overrides[f"providers.{name}.first_event_timeout_s"] = given["timeout"]
+            overrides[f"providers.{name}.idle_timeout_s"] = given["timeout"]
+    return overrides
+
+
+def text_of(argument: Optional[str], *, what: str = "An argument") -> str:
+    """An argument that is real text; the system's bytes that are not are refused. Raises UsageError."""
+    text = argument or ""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as exc:
+        raise UsageError(f"{what} is not UTF-8 text.", next_step="Check the terminal's encoding.") from exc
+    return text
