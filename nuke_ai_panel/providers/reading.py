@@ -1,0 +1,102 @@
+"""Reads one answer: response → bytes → frames → events. Lives on the loop thread, in the task that iterates.
+
+Invariants for every provider: exactly one `Finish` or a ProviderError; a stream that ends without its protocol's
+terminator is never a success; closing the iterator closes the socket; after a good end the rest is read for at most a
+second, so that a conversation needs one TCP connection.
+"""
+
+from __future__ import annotations
+
+from typing import AsyncIterator, List, Optional, Protocol, Sequence
+
+from ..errors import ProviderError, provider_error
+from ..events import StreamEvent
+from .classify import classify_error
+from .error_facts import plain_text
+from .http_stream import StreamResponse
+from .wire import COMMENT, Frame, FrameTooLarge, NdjsonParser, Parser, SniffingParser, SseParser
+
+DRAIN_S = 1.0
+_SHOWN_BYTES = 4096
+_SHOWN_CHARACTERS = 200
+
+
+class Decoder(Protocol):
+    """Frames in, events out, until `done`; then `error` says whether the answer failed."""
+
+    done: bool
+    error: Optional[ProviderError]
+
+    def feed(self, frames: Sequence[Frame]) -> List[StreamEvent]:
+        """The events in `frames`."""
+        ...
+
+    def finish(self) -> List[StreamEvent]:
+        """The events of a clean end without terminator."""
+        ...
+
+
+def sse_parser(response: StreamResponse) -> Parser:
+    """The parser for an answer that should be server-sent events; what says so is believed, the rest is sniffed."""
+    return SseParser() if response.content_type == "text/event-stream" else SniffingParser()
+
+
+def ndjson_parser(response: StreamResponse) -> Parser:
+    """The parser for an answer that should be JSON lines; a whole JSON body is one line of them."""
+    return NdjsonParser()
+
+
+async def check_head(response: StreamResponse, *, provider: str, model: str) -> None:
+    """Raises the ProviderError that the head of an answer already is; the response is closed then."""
+    is_page = response.content_type in ("text/html", "application/xhtml+xml")
+    if 200 <= response.status < 300 and not is_page:
+        return
+    try:
+        body = await response.read_body(_SHOWN_BYTES if response.status < 300 else 1 << 20)
+    finally:
+        response.close()
+    if response.status >= 300:
+        raise classify_error(response.status, body, response.headers, provider=provider, model=model)
+    shown = " ".join(plain_text(body.decode("utf-8", "replace")).split())[:_SHOWN_CHARACTERS]
+    raise provider_error(
+        "protocol", f"a web page came instead of an answer: {shown}", provider=provider, model=model,
+        request_id=response.request_id, user_text=f"{provider} answered with a web page.",
+        next_step="Check the base URL; a proxy or a sign-in page may stand in between.",
+    )
+
+
+async def read_events(response: StreamResponse, parser: Parser, decoder: Decoder, *, provider: str
+                      ) -> AsyncIterator[StreamEvent]:
+    """The events of an answer whose head is fine. Raises ProviderError; the response is closed in every case."""
+    broken: Optional[ProviderError] = None
+    try:
+        try:
+            async for chunk in response.chunks():
+                frames = parser.feed(chunk)
+                if not frames:
+                    continue
+                if frames[-1] is COMMENT and all(frame is COMMENT for frame in frames):
+                    response.keepalive_seen()
+                else:
+                    response.event_seen()
+                for event in decoder.feed(frames):
+                    yield event
+                if decoder.done:
+                    break
+        except ProviderError as exc:
+            broken = exc
+        except FrameTooLarge as exc:
+            raise provider_error("protocol", str(exc), provider=provider) from exc
+        if not decoder.done:
+            for event in decoder.feed(parser.finish() if broken is None else parser.salvage()):
+                yield event
+        if broken is None or decoder.done:
+            for event in decoder.finish():
+                yield event
+            broken = decoder.error
+        if broken is not None:
+            raise broken
+    finally:
+        if decoder.done and decoder.error is None:
+            await response.drain(DRAIN_S)
+        response.close()
