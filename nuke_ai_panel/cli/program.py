@@ -12,6 +12,7 @@ from . import exits
 from .console import Console
 from .exits import OutputLostError, UsageError
 from .interrupts import ignore_interrupts
+from .log_file import keep_log
 
 PROG = "nuke-ai-panel"
 # Each is a module beside this one with `register(commands)`.
@@ -40,6 +41,7 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
 def run(argv: Optional[Sequence[str]] = None) -> int:
     """Runs one command. A `None` argv means that the process is ours, to its end."""
     console = Console()
+    keep_log()
     try:
         return _run(argv, console)
     except KeyboardInterrupt:
