@@ -1,5 +1,6 @@
 """Kills processes that write chats and stream answers, at random moments, and looks for what they were promised.
 
+Each journal on its own, and both at once: sessions whose SQLite wants a write-ahead log beside those that must not.
 NUKE_AI_PANEL_CAMPAIGN multiplies the number of rounds; NUKE_AI_PANEL_SEED replays one.
 """
 
@@ -19,17 +20,17 @@ import pytest
 from nuke_ai_panel.store import Store
 from tests.unit.store_kit import WAIT_S, other_process
 
-ROUNDS = 10 * int(os.environ.get("NUKE_AI_PANEL_CAMPAIGN", "1"))
+ROUNDS = 4 * int(os.environ.get("NUKE_AI_PANEL_CAMPAIGN", "1"))
 SEED = int(os.environ.get("NUKE_AI_PANEL_SEED", "20260101"))
 
 # Tells its parent about a message only after the store acknowledged it: the id and how much of it.
 WRITER = """
 import os, random, sys
-from concurrent.futures import wait
 from pathlib import Path
 from nuke_ai_panel.messages import Message
-from nuke_ai_panel.store import Store, new_id
+from nuke_ai_panel.store import Store, database, new_id
 
+database.is_wal_safe = lambda version: sys.argv[3] == "wal"
 store = Store(Path(sys.argv[1]), busy_timeout_s=60)
 rng = random.Random(int(sys.argv[2]))
 
@@ -51,14 +52,16 @@ while True:
         for flush in range(rng.randrange(1, 20)):
             text = "word " * rng.randrange(flush * 10, flush * 10 + 10)
             status = "streaming" if rng.random() < 0.95 else "complete"
-            store.update_message(Message(answer.id, c, question.id, "assistant", text, status, created_at=1.0)).result(60)
+            newer = Message(answer.id, c, question.id, "assistant", text, status, created_at=1.0)
+            store.update_message(newer).result(60)
             tell("stored", answer.id, str(len(text)))
         parent = answer.id
 """
 
 
+@pytest.mark.parametrize("journals", [("truncate",), ("wal",), ("truncate", "wal")], ids="-".join)
 def test_nothing_acknowledged_is_lost_when_processes_are_killed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], journals: Tuple[str, ...]
 ) -> None:
     path = tmp_path / "history.db"
     rng = random.Random(SEED)
@@ -66,7 +69,8 @@ def test_nothing_acknowledged_is_lost_when_processes_are_killed(
     kills = marked = 0
     for round_number in range(ROUNDS):
         writers = [
-            other_process(WRITER, str(path), str(rng.randrange(1 << 30))) for _ in range(rng.randrange(1, 4))
+            other_process(WRITER, str(path), str(rng.randrange(1 << 30)), rng.choice(journals))
+            for _ in range(rng.randrange(1, 4))
         ]
         for process in writers:
             assert process.stdout is not None
@@ -79,7 +83,10 @@ def test_nothing_acknowledged_is_lost_when_processes_are_killed(
         assert lost == [], f"round {round_number} of seed {SEED}"
         marked = interrupted_after_a_look(path)
     with capsys.disabled():
-        print(f"\n{kills} kills, {len(promised)} messages acknowledged, 0 lost, {marked} answers marked interrupted")
+        print(
+            f"\n{' and '.join(journals)}: {kills} kills, {len(promised)} messages acknowledged, 0 lost,"
+            f" {marked} answers marked interrupted"
+        )
     assert len(promised) > kills
 
 
