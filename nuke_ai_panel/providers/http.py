@@ -10,14 +10,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import math
 import os
 import ssl
+import sys
 import time
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import (
-    Any,
-    Coroutine,
+    Awaitable,
+    Callable,
     Dict,
     List,
     Mapping,
@@ -40,6 +42,8 @@ from .http_errors import (
     broken_answer,
     cancelled,
     connection_gone,
+    not_a_url,
+    proxy_refused,
     redirected,
     timed_out,
     translate,
@@ -52,7 +56,7 @@ from .proxies import proxy_for, proxy_secrets
 from .redact import redact
 from .threads import in_daemon_thread
 from .tls import tls_context
-from .urls import is_loopback_url, origin_of
+from .urls import is_loopback_url
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +68,6 @@ PROXY_CACHE_S = 60.0
 STALE_RETRIES = 8
 USER_AGENT = "nuke-ai-panel"
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
-ABANDON_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ class HttpClient:
         self._pid = 0
         self._tls: Optional[asyncio.Future[ssl.SSLContext]] = None
         self._proxies: Dict[str, Tuple[float, Optional[str]]] = {}
-        self._tasks: Set[asyncio.Task[Any]] = set()  # of any result
+        self._trips: Set[Trip] = set()
         self._streams: Set[StreamResponse] = set()
         survive_fork(self)
 
@@ -136,20 +139,19 @@ class HttpClient:
         self._closed_on = asyncio.get_running_loop()
         for stream in tuple(self._streams):
             stream.fail(self.redacted(cancelled(stream.route)))
-        tasks: Tuple[asyncio.Future[Any], ...] = (*self._tasks, *([self._tls] if self._tls is not None else []))
-        self._tls = None
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=0.5)
+        for trip in tuple(self._trips):
+            trip.abort()
+        if self._tls is not None:
+            self._tls.cancel()
+            self._tls = None
         await session.close()
         await asyncio.sleep(0)
 
     # ------------------------------------------------------------ one request
 
     async def _json(self, method: str, url: str, body: Json, headers: Mapping[str, str], timeout_s: float) -> Json:
-        route, request = await self._prepare(method, url, body, headers, compressed=True)
-        status, answer, data = await self._watched(self._fetch(route, request), route, timeout_s)
+        route, request = await self._prepare(method, url, body, headers, compressed=True, timeout_s=timeout_s)
+        status, answer, data = await self._watched(lambda trip: self._fetch(route, request, trip), route, timeout_s)
         content_type = answer.get("content-type", "").partition(";")[0].strip().lower()
         if not 200 <= status < 300:
             raise self.redacted(classify_error(status, data, answer, provider=self._provider))
@@ -160,8 +162,8 @@ class HttpClient:
         except ProviderError as exc:
             raise self.redacted(broken_answer(route, exc.message, status=status)) from exc
 
-    async def _fetch(self, route: Route, request: HttpRequest) -> Tuple[int, Mapping[str, str], bytes]:
-        response = await self._send(route, request)
+    async def _fetch(self, route: Route, request: HttpRequest, trip: Trip) -> Tuple[int, Mapping[str, str], bytes]:
+        response = await self._send(route, request, trip)
         try:
             answer = {name.lower(): value for name, value in response.headers.items()}
             limit = JSON_LIMIT_BYTES if response.status < 300 else ERROR_LIMIT_BYTES
@@ -178,8 +180,12 @@ class HttpClient:
     ) -> StreamResponse:
         options = self._options
         started = asyncio.get_running_loop().time()
-        route, request = await self._prepare(method, url, body, headers, compressed=False)
-        response = await self._watched(self._send(route, request), route, options.first_event_timeout_s)
+        route, request = await self._prepare(
+            method, url, body, headers, compressed=False, timeout_s=options.first_event_timeout_s
+        )
+        response = await self._watched(
+            lambda trip: self._send(route, request, trip), route, options.first_event_timeout_s
+        )
         stream = StreamResponse(
             response, route=route, started=started, limit_bytes=limit_bytes,
             clocks=Clocks(options.first_event_timeout_s, options.idle_timeout_s, options.progress_timeout_s),
@@ -194,11 +200,16 @@ class HttpClient:
         return stream
 
     async def _prepare(
-        self, method: str, url: str, body: Json, headers: Mapping[str, str], *, compressed: bool
+        self, method: str, url: str, body: Json, headers: Mapping[str, str], *, compressed: bool, timeout_s: float
     ) -> Tuple[Route, HttpRequest]:
         """Everything that can fail before a socket is opened."""
-        route = Route(self._provider, url, None, self._options.connect_timeout_s)
+        connect_s = min(self._options.connect_timeout_s, timeout_s)
+        route = Route(self._provider, url, None, connect_s)
+        if url[:7].lower() != "http://" and url[:8].lower() != "https://":
+            raise self.redacted(not_a_url(route))
         own = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate" if compressed else "identity"}
+        if method == "POST":
+            own["Content-Type"] = "application/json"
         sent = clean_headers(own, self._options.headers, headers, provider=self._provider)
         if not compressed:
             sent["Accept-Encoding"] = "identity"
@@ -207,33 +218,35 @@ class HttpClient:
             data = None
             if method == "POST":
                 data = await in_daemon_thread(lambda: encode_json(body)) if is_large(body) else encode_json(body)
-                sent.setdefault("Content-Type", "application/json")
             secure = url[:6].lower() == "https:" or (proxy or "")[:6].lower() == "https:"
             context = await self._tls_context() if secure else None
         except ProviderError as exc:
             exc.provider = self._provider
             raise self.redacted(exc) from exc.__cause__
-        return route._replace(proxy=proxy), HttpRequest(method, url, sent, data, proxy, context)
+        return route._replace(proxy=proxy), HttpRequest(method, url, sent, data, proxy, context, connect_s)
 
-    async def _send(self, route: Route, request: HttpRequest) -> aiohttp.ClientResponse:
+    async def _send(self, route: Route, request: HttpRequest, trip: Trip) -> aiohttp.ClientResponse:
         """The head of the answer. A request that dies unanswered on an old connection is sent again at once."""
         for _ in range(STALE_RETRIES):
-            trip = Trip()
-            TRIP.set(trip)
+            trip.start()
             arrived = False
             try:
                 response = await self._live_session().request(
-                    request.method, request.url, allow_redirects=False, **request.options()
+                    request.method, request.url, allow_redirects=False, **request.options(),
+                    timeout=aiohttp.ClientTimeout(total=None, connect=request.connect_timeout_s),
                 )
                 arrived = True
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as exc:
-                if not trip.reused or not _nothing_arrived(exc):
+                if not trip.reused or trip.expired or self._is_closed() or not _nothing_arrived(exc):
                     raise
                 log.debug("an idle connection to %s was gone; sending again", route.address)
                 continue
             finally:
                 if not arrived:
                     trip.abort()
+            if response.status == 407 and request.proxy is not None:
+                response.close()
+                raise proxy_refused(route, response.status)
             if 300 <= response.status < 400:
                 location = response.headers.get("Location", "")
                 response.close()
@@ -241,31 +254,40 @@ class HttpClient:
             return response
         raise aiohttp.ServerDisconnectedError
 
-    async def _watched(self, work: Coroutine[Any, Any, T], route: Route, timeout_s: float) -> T:
-        """The result of `work`, run as a task of its own: only so is our own cancellation told from aiohttp's."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    async def _watched(self, work: Callable[[Trip], Awaitable[T]], route: Route, timeout_s: float) -> T:
+        """The result of `work`, within `timeout_s`, or an error of ours.
+
+        The deadline drops the socket instead of cancelling: so every CancelledError that comes out is somebody else's.
+        """
+        trip = Trip()
+        token = TRIP.set(trip)
+        self._trips.add(trip)
+        timer = asyncio.get_running_loop().call_later(timeout_s, trip.expire)
         try:
-            await asyncio.wait({task}, timeout=timeout_s)
+            result = await work(trip)
+            if trip.expired:  # a body without a length ends "well" when its socket is dropped
+                raise asyncio.TimeoutError
+            return result
         except asyncio.CancelledError:
-            await _abandon(task)
-            raise
-        if not task.done():
-            await _abandon(task)
-            raise self.redacted(timed_out(route, "no answer came", timeout_s))
-        if task.cancelled():
-            raise self.redacted(cancelled(route) if self._is_closed() else connection_gone(route))
-        exc = task.exception()
-        if exc is None:
-            return task.result()
-        if isinstance(exc, ProviderError):
-            raise self.redacted(exc)
-        if self._is_closed():
-            raise self.redacted(cancelled(route)) from exc
-        if isinstance(exc, FOREIGN_ERRORS):
+            if _was_cancelled():
+                raise
+            raise self.redacted(cancelled(route) if self._is_closed() else connection_gone(route)) from None
+        except ProviderError as exc:
+            raise self.redacted(exc) from exc.__cause__
+        except FOREIGN_ERRORS as exc:
+            if self._is_closed():
+                raise self.redacted(cancelled(route)) from exc
+            if trip.expired:
+                raise self.redacted(timed_out(route, "no answer came", timeout_s)) from exc
             raise self.redacted(translate(exc, route)) from exc
-        raise exc
+        except (RuntimeError, AttributeError) as exc:  # what aiohttp says when its session goes away underneath
+            if not self._is_closed():
+                raise
+            raise self.redacted(cancelled(route)) from exc
+        finally:
+            timer.cancel()
+            self._trips.discard(trip)
+            TRIP.reset(token)
 
     # ------------------------------------------------------------ the session and what it needs
 
@@ -282,7 +304,6 @@ class HttpClient:
             known = inspect.signature(aiohttp.ClientSession).parameters
             self._session = aiohttp.ClientSession(
                 connector=Connector(), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False,
-                timeout=aiohttp.ClientTimeout(total=None, connect=self._options.connect_timeout_s),
                 **{name: value for name, value in limits.items() if name in known},  # type: ignore[arg-type]  # since 3.9
             )
         return self._session
@@ -299,26 +320,30 @@ class HttpClient:
     def leave_behind(self) -> Tuple[object, ...]:
         """Forgets the session without touching its sockets, and returns what must not be collected yet."""
         connector = self._session.connector if self._session is not None else None
-        left = (self._session, connector, self._loop, self._tls, tuple(self._tasks), tuple(self._streams))
+        left = (self._session, connector, self._loop, self._tls, tuple(self._trips), tuple(self._streams))
         if self._session is not None:
             self._session.detach()
         self._session = self._loop = self._tls = self._closed_on = None
-        self._tasks, self._streams = set(), set()
+        self._trips, self._streams = set(), set()
         return left
 
     def _is_closed(self) -> bool:
         return self._closed_on is asyncio.get_running_loop()
 
     async def _proxy(self, url: str) -> Optional[str]:
-        setting = self._options.proxy
-        if setting or is_loopback_url(url):
-            return proxy_for(url, setting)
-        origin, now = origin_of(url), time.monotonic()
-        known = self._proxies.get(origin)
-        if known is None or now - known[0] > PROXY_CACHE_S:
-            known = (now, await in_daemon_thread(lambda: proxy_for(url, None)))
-            self._proxies[origin] = known
-            self._secrets = (*self._secrets, *(s for s in proxy_secrets(known[1]) if s not in self._secrets))
+        """Asked for every request, so it is remembered: the system's answer for a minute, ours for good."""
+        now = time.monotonic()
+        known = self._proxies.get(url)
+        if known is None or now > known[0]:
+            setting = self._options.proxy
+            if setting or is_loopback_url(url):
+                known = (math.inf, proxy_for(url, setting))
+            else:
+                known = (now + PROXY_CACHE_S, await in_daemon_thread(lambda: proxy_for(url, None)))
+                self._secrets = (*self._secrets, *(s for s in proxy_secrets(known[1]) if s not in self._secrets))
+            if len(self._proxies) > 64:
+                self._proxies.clear()
+            self._proxies[url] = known
         return known[1]
 
     async def _tls_context(self) -> ssl.SSLContext:
@@ -357,13 +382,7 @@ def _nothing_arrived(exc: Exception) -> bool:
     return not isinstance(exc, aiohttp.ServerDisconnectedError) or isinstance(exc.message, str)
 
 
-async def _abandon(task: asyncio.Task[Any]) -> None:  # of any result
-    """Cancels `task` and gives it a moment to put its socket down."""
-    task.add_done_callback(_discard_result)
-    task.cancel()
-    await asyncio.wait({task}, timeout=ABANDON_S)
-
-
-def _discard_result(task: asyncio.Task[Any]) -> None:  # of any result
-    if not task.cancelled() and task.exception() is None and isinstance(task.result(), aiohttp.ClientResponse):
-        task.result().close()
+def _was_cancelled() -> bool:
+    """True when somebody cancelled the current task. Before 3.11 nobody can tell; then it is believed."""
+    task = asyncio.current_task()
+    return sys.version_info < (3, 11) or task is None or task.cancelling() > 0

@@ -29,13 +29,23 @@ _PROBES = (("TCP_KEEPIDLE", 30), ("TCP_KEEPALIVE", 30), ("TCP_KEEPINTVL", 10), (
 
 
 class Trip:
-    """One request's way over the wire."""
+    """One request's way over the wire, through every attempt at it."""
 
-    __slots__ = ("reused", "transport")
+    __slots__ = ("expired", "reused", "transport")
 
     def __init__(self) -> None:
+        self.expired = False
+        self.start()
+
+    def start(self) -> None:
+        """A new attempt: no connection yet."""
         self.reused = False
         self.transport: Optional[asyncio.BaseTransport] = None
+
+    def expire(self) -> None:
+        """The deadline has passed: the socket is dropped now, or as soon as there is one."""
+        self.expired = True
+        self.abort()
 
     def abort(self) -> None:
         """Drops the socket now, with whatever is still unsent."""
@@ -93,6 +103,9 @@ class Connector(aiohttp.TCPConnector):
                 _probe_when_idle(connection.transport)
             if trip is not None:
                 trip.reused, trip.transport = reused, connection.transport
+                if trip.expired:
+                    connection.close()
+                    raise asyncio.TimeoutError
         return connection
 
 

@@ -82,6 +82,25 @@ def broken_answer(route: Route, why: str, *, status: Optional[int] = None) -> Pr
     return _error(route, "protocol", f"{why} (from {route.address})", status=status)
 
 
+def proxy_refused(route: Route, status: int) -> ProviderError:
+    """The proxy answered instead of the server."""
+    login = " and wants a user name and a password" if status == 407 else ""
+    return _error(
+        route, "network", f"the proxy {route.proxy_address} answered HTTP {status}", status=status, retryable=False,
+        user_text=f"The proxy {route.proxy_address} refuses to connect us{login}.",
+        next_step="Write the proxy as http://user:password@host:port in Settings, or ask IT.",
+    )
+
+
+def not_a_url(route: Route) -> ProviderError:
+    """The base URL cannot be asked at all."""
+    return _error(
+        route, "bad_request", f"not a URL that can be asked: {route.address}", retryable=False,
+        user_text="The base URL is not an address that can be asked.",
+        next_step="Write the base URL like https://host/v1 in Settings.",
+    )
+
+
 def _error(
     route: Route, kind: ErrorKind, message: str, *, status: Optional[int] = None, retryable: Optional[bool] = None,
     user_text: str = "", next_step: str = "",
@@ -113,13 +132,7 @@ def _proxy_unreachable(exc: BaseException, route: Route) -> ProviderError:
 
 
 def _proxy_refuses(exc: BaseException, route: Route) -> ProviderError:
-    status = getattr(exc, "status", 0)
-    login = " and wants a user name and a password" if status == 407 else ""
-    return _error(
-        route, "network", f"the proxy {route.proxy_address} answered HTTP {status}", status=status, retryable=False,
-        user_text=f"The proxy {route.proxy_address} refuses to connect us{login}.",
-        next_step="Write the proxy as http://user:password@host:port in Settings, or ask IT.",
-    )
+    return proxy_refused(route, getattr(exc, "status", 0))
 
 
 def _untrusted(exc: BaseException, route: Route) -> ProviderError:
@@ -196,7 +209,7 @@ def _not_http(exc: BaseException, route: Route) -> ProviderError:
 
 
 def _bad_url(exc: BaseException, route: Route) -> ProviderError:
-    return _error(route, "bad_request", f"not a URL that can be asked: {route.address}", retryable=False)
+    return not_a_url(route)
 
 
 # The order matters: a class stands before its bases.

@@ -19,6 +19,7 @@ class HttpRequest(NamedTuple):
     data: Optional[bytes]
     proxy: Optional[str]
     tls: Optional[ssl.SSLContext]
+    connect_timeout_s: float
 
     def options(self) -> Dict[str, Any]:  # keyword arguments of aiohttp's request, of many types
         """What aiohttp's request takes besides method and URL."""

@@ -21,13 +21,14 @@ def is_large(body: Json, limit: int = LARGE_BODY_BYTES) -> bool:
     seen, waiting = 0, [body]
     while waiting:
         item = waiting.pop()
-        if isinstance(item, str):
+        kind = type(item)
+        if kind is str:
             seen += len(item)
             if seen > limit:
                 return True
-        elif isinstance(item, Mapping):
+        elif kind is dict:
             waiting.extend(item.values())
-        elif isinstance(item, (list, tuple)):
+        elif kind is list or kind is tuple:
             waiting.extend(item)
     return False
 
