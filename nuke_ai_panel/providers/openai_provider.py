@@ -65,14 +65,18 @@ class OpenAIProvider:
     async def stream(self, request: ChatRequest) -> AsyncIterator[StreamEvent]:
         """The answer as events; see `base.Provider`."""
         response = await self._open(request)
-        for repair in sorted(self._repairs.get(request.model, ())):
-            if is_loss(repair):
-                yield StreamWarning(f"parameter_dropped:{repair}")
         decoder = OpenAIDecoder(
             self._label, model=request.model, think_tags=request.think_tags, request_id=response.request_id
         )
-        async for event in read_events(response, sse_parser(response), decoder, provider=self._label):
-            yield event
+        events = read_events(response, sse_parser(response), decoder, provider=self._label)
+        try:
+            for repair in self._losses(request):
+                yield StreamWarning(f"parameter_dropped:{repair}")
+            async for event in events:
+                yield event
+        finally:
+            await events.aclose()
+            response.close()
 
     async def models(self) -> Tuple[ModelInfo, ...]:
         """The server's list; empty when it has none to give. Raises ProviderError."""
@@ -125,6 +129,14 @@ class OpenAIProvider:
                 raise error
             self._repairs[request.model] = repairs | {repair}
         raise error
+
+    def _losses(self, request: ChatRequest) -> List[Repair]:
+        """What the user set and this model refuses."""
+        repairs = self._repairs.get(request.model)
+        if not repairs:
+            return []
+        asked = encode(request, self._dialect, provider=self.name)
+        return sorted(repair for repair in repairs if is_loss(repair) and repair in asked)
 
     async def _post(self, body: Json) -> StreamResponse:
         return await self._client.post_stream(join_url(self._base, "chat/completions"), body, headers=self._headers)

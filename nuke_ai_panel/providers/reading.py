@@ -7,7 +7,7 @@ second, so that a conversation needs one TCP connection.
 
 from __future__ import annotations
 
-from typing import AsyncIterator, List, Optional, Protocol, Sequence
+from typing import AsyncGenerator, List, Optional, Protocol, Sequence
 
 from ..errors import ProviderError, provider_error
 from ..events import StreamEvent
@@ -65,8 +65,9 @@ async def check_head(response: StreamResponse, *, provider: str, model: str) -> 
     )
 
 
-async def read_events(response: StreamResponse, parser: Parser, decoder: Decoder, *, provider: str
-                      ) -> AsyncIterator[StreamEvent]:
+async def read_events(
+    response: StreamResponse, parser: Parser, decoder: Decoder, *, provider: str
+) -> AsyncGenerator[StreamEvent, None]:
     """The events of an answer whose head is fine. Raises ProviderError; the response is closed in every case."""
     broken: Optional[ProviderError] = None
     try:

@@ -1,0 +1,66 @@
+"""Reads OpenRouter's catalogue. Pure. Prices are decimal strings in dollars a token; ours are dollars a million."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Dict, FrozenSet, List, Optional
+
+from ..messages import Json
+from .base import ModelInfo
+from .openai_models import rows_of
+from .usage_counts import count
+
+_MILLION = Decimal(1_000_000)
+
+
+def read_catalogue(body: Json, provider: str) -> List[ModelInfo]:
+    """The models of `GET /models`; what a row does not say is None."""
+    found: Dict[str, ModelInfo] = {}
+    for row in rows_of(body):
+        model = row.get("id")
+        if isinstance(model, str) and model and model not in found:
+            found[model] = _model(row, model, provider)
+    return list(found.values())
+
+
+def price_per_million(value: Json) -> Optional[float]:
+    """Dollars a million tokens; None for what is no price. A negative one means that it depends on the route."""
+    if not isinstance(value, (str, int, float)) or isinstance(value, bool):
+        return None
+    try:
+        price = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return float(price * _MILLION) if price.is_finite() and price >= 0 else None
+
+
+def _model(row: Dict[str, Json], model: str, provider: str) -> ModelInfo:
+    prices, top = _mapping(row.get("pricing")), _mapping(row.get("top_provider"))
+    name = row.get("name")
+    return ModelInfo(
+        model, provider, name=name if isinstance(name, str) else "",
+        context_tokens=count(row.get("context_length")) or count(top.get("context_length")),
+        max_output_tokens=count(top.get("max_completion_tokens")),
+        capabilities=_abilities(row),
+        price_input=price_per_million(prices.get("prompt")), price_output=price_per_million(prices.get("completion")),
+    )
+
+
+def _abilities(row: Dict[str, Json]) -> Optional[FrozenSet[str]]:
+    accepted, modalities = row.get("supported_parameters"), _mapping(row.get("architecture")).get("input_modalities")
+    if not isinstance(accepted, list) and not isinstance(modalities, list):
+        return None
+    words = {str(word) for word in (accepted or ())} if isinstance(accepted, list) else set()
+    inputs = {str(word) for word in (modalities or ())} if isinstance(modalities, list) else set()
+    said = {
+        "tools": "tools" in words,
+        "reasoning": "reasoning" in words,
+        "json": bool(words & {"response_format", "structured_outputs"}),
+        "vision": "image" in inputs,
+        "pdf": "file" in inputs,
+    }
+    return frozenset(name for name, can in said.items() if can)
+
+
+def _mapping(value: Json) -> Dict[str, Json]:
+    return value if isinstance(value, dict) else {}
