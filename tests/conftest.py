@@ -9,6 +9,12 @@ from typing import Iterator, List
 
 import pytest
 
+from nuke_ai_panel.app import App
+from nuke_ai_panel.providers.scripted_provider import ScriptedProvider
+from nuke_ai_panel.utils.event_loop_manager import shutdown_event_loop
+
+from .unit.turn_kit import OVERRIDES
+
 pytest_plugins = ["tests.fakes.fixtures"] if importlib.util.find_spec("tests.fakes.fixtures") else []
 
 
@@ -53,3 +59,16 @@ def log_lines() -> Iterator[LogLines]:
     root.removeHandler(lines)
     left = [f"{one.levelname} {one.name}: {one.getMessage()}" for one in lines.lines]
     assert not left, "unexpected log lines:\n" + "\n".join(left)
+
+
+@pytest.fixture
+def app() -> Iterator[App]:
+    """An App whose default provider plays scripts; `ScriptedProvider.scripts` are restored afterwards."""
+    kept = dict(ScriptedProvider.scripts)
+    ScriptedProvider.scripts["say"] = ["Hello", ", ", "artist."]
+    opened = App.open(overrides=OVERRIDES)
+    yield opened
+    opened.close()
+    shutdown_event_loop()
+    ScriptedProvider.scripts.clear()
+    ScriptedProvider.scripts.update(kept)

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import List, Optional, Sequence, Set, Tuple
+from itertools import takewhile
+from typing import List, Optional, Sequence, Tuple
 
-from ..messages import Attachment, Message, ToolCall
+from ..messages import Attachment, Message
 from ..providers.base import ChatRequest, Parameters, ToolSpec
 from .tokens import MESSAGE_TOKENS, estimate, estimate_message, estimate_messages
 
@@ -101,19 +102,16 @@ def dropped_by_server(prompt: Prompt, reported: Optional[int]) -> int:
 
 def sendable(path: Sequence[Message]) -> List[Message]:
     """The messages of `path` as they are sent: attachments written out, empty answers and unanswered calls left out."""
-    answered = {message.tool_call_id for message in path if message.role == "tool"}
     sent: List[Message] = []
-    asked: Set[Optional[str]] = set()
-    for message in path:
+    for number, message in enumerate(path):
         if message.role == "user":
             _add_question(sent, render_question(message))
         elif message.role == "assistant":
-            calls = tuple(call for call in message.tool_calls if call.id in answered and call.arguments is not None)
+            results = {one.tool_call_id: one for one in takewhile(lambda one: one.role == "tool", path[number + 1:])}
+            calls = tuple(call for call in message.tool_calls if call.id in results)
             if message.text or calls:
-                asked.update(call.id for call in calls)
-                sent.append(_answer(message, calls))
-        elif message.role == "tool" and message.tool_call_id in asked:
-            sent.append(message)
+                sent.append(message if calls == message.tool_calls else replace(message, tool_calls=calls))
+                sent += [results[call.id] for call in calls]
     return sent
 
 
@@ -153,10 +151,6 @@ def _add_question(sent: List[Message], question: Message) -> None:
         return
     text = "\n\n".join(part for part in (last.text, question.text) if part)
     sent[-1] = replace(question, text=text, attachments=last.attachments + question.attachments)
-
-
-def _answer(message: Message, calls: Tuple[ToolCall, ...]) -> Message:
-    return message if calls == message.tool_calls else replace(message, tool_calls=calls)
 
 
 def estimate_question(message: Message) -> int:

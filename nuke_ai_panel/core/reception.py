@@ -140,6 +140,8 @@ class Reception:
         elif isinstance(event, Restarted):
             answer.restart()
             self._tell(AnswerReset(self._turn_id))
+            if answer.text:  # what a continuation began with
+                self._tell(TextAdded(self._turn_id, str(answer.text)))
 
     def _wait(self, phase: str, answer: Optional[GrowingAnswer] = None) -> None:
         if phase != self._phase and not (answer is not None and answer.is_touched):

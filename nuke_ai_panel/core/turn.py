@@ -38,6 +38,7 @@ from ..tools import Tool, Toolbox
 from ..utils.main_thread import MainThread
 from .answer import GrowingAnswer
 from .approval import Approval, ApprovalPolicy
+from .joint import JoinedText
 from .journal import Journal
 from .known_paths import KnownPaths
 from .place import Place, find_place, merge_parameters
@@ -184,7 +185,7 @@ class Turn:
             question_id=self._question_id, answer_id=self._answer.id,
         )
         self._place = place
-        self._answer = GrowingAnswer(place.answer)
+        self._answer = GrowingAnswer(place.answer, JoinedText(place.answer.text) if place.answer.text else None)
         self._tell(TurnStarted(self.turn_id, self.conversation_id, place.question, place.answer))
         self._tell_trouble()
 
@@ -265,6 +266,7 @@ class Turn:
             self._warn("tool_rounds", tool_rounds_text(self._rounds))
             return ()
         self._rounds += 1
+        self._tell_rest()
         asked = answer.message("complete")
         self._cancel_flush()
         await self._journal.finish(asked)
@@ -311,10 +313,7 @@ class Turn:
     async def _close(self, error: Optional[NukeAIError]) -> None:
         """Stores the final state and ends the turn; a stop that comes meanwhile still wins."""
         self._cancel_flush()
-        for channel, event in ((self._answer.text, TextAdded), (self._answer.thinking, ThinkingAdded)):
-            rest = channel.end()
-            if rest:
-                self._tell(event(self.turn_id, rest))
+        self._tell_rest()
         self.error = error if self._stop_status is None else None
         status: Status = self._stop_status or ("complete" if error is None else "failed")
         message = self._final(status)
@@ -380,6 +379,14 @@ class Turn:
             if not self._is_sink_blamed:
                 self._is_sink_blamed = True
                 log.exception("the receiver of a turn's events failed; it goes on getting them")
+
+    def _tell_rest(self) -> None:
+        """Tells what was held back: half a character, the start of a continuation."""
+        text, thinking = self._answer.text.end(), self._answer.thinking.end()
+        if text:
+            self._tell(TextAdded(self.turn_id, text))
+        if thinking:
+            self._tell(ThinkingAdded(self.turn_id, thinking))
 
     def _warn(self, code: str, text: str) -> None:
         self._answer.warnings.append(code)

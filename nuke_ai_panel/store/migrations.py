@@ -66,6 +66,7 @@ _FIRST: Step = (
         keepalives INTEGER NOT NULL DEFAULT 0,
         first_token_s REAL,
         total_s REAL,
+        reported_model TEXT,
         tool_call_id TEXT,
         tool_calls TEXT,
         attachments TEXT,
