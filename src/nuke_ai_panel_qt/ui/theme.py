@@ -170,13 +170,15 @@ def make_theme(palette: QtGui.QPalette, font: QtGui.QFont, *, scale: float = 1.0
     )
 
 
-_CACHE: Dict[Tuple[int, str, float], Theme] = {}
+_CACHE: Dict[Tuple[object, ...], Theme] = {}
+_ROLES = (Role.Window, Role.Base, Role.WindowText, Role.Highlight, Role.HighlightedText)
 
 
 def theme_of(widget: QtWidgets.QWidget, *, scale: float = 1.0) -> Theme:
-    """The theme of the palette and font that `widget` inherits, computed once per pair."""
+    """The theme of the palette and font that `widget` inherits, computed once per set of colours and font."""
     palette, font = widget.palette(), widget.font()
-    key = (int(palette.cacheKey()), font.toString(), scale)
+    # Not the palette's cache key: every child's resolved palette has its own.
+    key = (*(palette.color(role).rgb() for role in _ROLES), font.key(), scale)
     theme = _CACHE.get(key)
     if theme is None:
         if len(_CACHE) > 32:

@@ -1,0 +1,331 @@
+"""One block of code: a header with its language and actions, and the exact text on its own ground. Main thread.
+
+Lines never wrap; the height of the sideways scrollbar is always reserved, so that a long line which arrives late moves
+nothing. A long block shows its first lines and a button for the rest. Copy always takes the data, never what is drawn:
+what is drawn has invisible characters written out and endless lines folded.
+"""
+
+from __future__ import annotations
+
+from typing import List, Optional, Tuple
+
+from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
+from .controls import Button
+from .highlight import CodeHighlighter
+from .markdown import Code
+from .safe_text import visible_code
+from .theme import FLASH_ALPHA, Theme
+
+Qt = QtCore.Qt
+
+COLLAPSE_LINES = 60
+SHOWN_LINES = 30
+SHOWN_CHARACTERS = 6_000
+FOLD_CHARACTERS = 2_000
+COPIED_MS = 1_600
+
+
+def drawn_code(text: str) -> str:
+    """`text` as it is drawn: nothing invisible, no line so long that laying it out would stall the host."""
+    shown = visible_code(text)
+    if len(shown) <= FOLD_CHARACTERS:
+        return shown
+    lines = []
+    for line in shown.split("\n"):
+        lines += [line[at : at + FOLD_CHARACTERS] for at in range(0, len(line), FOLD_CHARACTERS)] or [""]
+    return "\n".join(lines)
+
+
+class _CodeText(QtWidgets.QPlainTextEdit):
+    """The lines. The transcript scrolls up and down; this scrolls sideways only."""
+
+    user_selected = Signal()
+
+    def __init__(self, parent: QtWidgets.QWidget) -> None:
+        super().__init__(parent)
+        self.setReadOnly(True)
+        self.setUndoRedoEnabled(False)
+        self.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
+        self.setLineWrapMode(QtWidgets.QPlainTextEdit.LineWrapMode.NoWrap)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setTabChangesFocus(True)
+        self.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
+        self.document().setDocumentMargin(0)
+        self.viewport().setAutoFillBackground(False)
+        option = self.document().defaultTextOption()
+        option.setTextDirection(Qt.LayoutDirection.LeftToRight)
+        self.document().setDefaultTextOption(option)
+        self.selectionChanged.connect(self._on_selection)
+
+    def wheelEvent(self, event: QtGui.QWheelEvent) -> None:
+        delta = event.angleDelta()
+        shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        if (shifted or abs(delta.x()) > abs(delta.y())) and self.horizontalScrollBar().maximum() > 0:
+            bar = self.horizontalScrollBar()
+            bar.setValue(bar.value() - (delta.x() or delta.y()) // 2)
+            event.accept()
+        else:
+            event.ignore()
+
+    def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
+        keys = QtGui.QKeySequence.StandardKey
+        if event.matches(keys.Copy) or event.matches(keys.SelectAll):
+            super().keyPressEvent(event)
+        else:
+            event.ignore()
+
+    def _on_selection(self) -> None:
+        if self.textCursor().hasSelection():
+            self.user_selected.emit()
+
+
+class CodeBlock(QtWidgets.QWidget):
+    """A fence of a message, as a card."""
+
+    copied = Signal(str)
+    height_changed = Signal()
+    user_selected = Signal()
+
+    def __init__(self, theme: Theme, parent: Optional[QtWidgets.QWidget] = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._code = Code("")
+        self._drawn = ""
+        self._is_live = False
+        self._is_expanded = False
+        self._coloured: Tuple[str, str, Optional[Theme]] = ("", "", None)
+        self._found: List[Tuple[int, int, bool]] = []
+        self._text = _CodeText(self)
+        self._text.user_selected.connect(self.user_selected)
+        self._highlighter = CodeHighlighter(self._text.document())
+        self._copy = Button("Copy", icon="copy", tip="Copy this code", parent=self)
+        self._copy.set_look(dim=True)
+        self._copy.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self._copy.clicked.connect(self._copy_code)
+        self._more = Button("", tip="Show the whole block", parent=self)
+        self._more.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self._more.clicked.connect(self._toggle)
+        self._more.hide()
+        self._timer = QtCore.QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(COPIED_MS)
+        self._timer.timeout.connect(self._show_copy)
+        self._apply_theme()
+
+    # ------------------------------------------------------------------ content
+
+    def set_code(self, code: Code, theme: Theme, *, live: bool = False) -> bool:
+        """Shows `code`; `live` while its answer streams. Whether its height may have changed."""
+        if theme is not self._theme:
+            self._theme = theme
+            self._apply_theme()
+        if live and not self._is_live:
+            self._is_expanded = True  # a block the artist watched arriving never folds under the eye
+        was_live, self._is_live = self._is_live, live
+        if code is self._code and was_live == live and self._drawn:
+            self._colour()
+            return False
+        grew = code.text.startswith(self._code.text) and was_live
+        if not grew and not live and code.text != self._code.text:
+            self._is_expanded = was_live and self._is_expanded
+        self._code = code
+        self._redraw()
+        enabled = code.closed or not live
+        if self._copy.isEnabled() != enabled:
+            self._copy.setEnabled(enabled)
+            self._copy.set_tip("Copy this code" if enabled else "Copy: ready when the block is complete")
+        self.setAccessibleName(f"Code, {code.language or 'text'}, {code.text.count(chr(10)) + 1} lines")
+        return True
+
+    def reset(self) -> None:
+        """Forgets what was shown, before the card is given to another message."""
+        self._code, self._drawn, self._is_live, self._is_expanded = Code(""), "", False, False
+        self._coloured = ("", "", None)
+        self._highlighter.stop()
+        self._text.clear()
+        self._show_copy()
+
+    def code(self) -> str:
+        """The exact text between the fences."""
+        return self._code.text
+
+    def copy_button(self) -> Button:
+        """The button that copies."""
+        return self._copy
+
+    def text_widget(self) -> QtWidgets.QPlainTextEdit:
+        """The widget that shows the lines."""
+        return self._text
+
+    def focusable(self) -> List[QtWidgets.QWidget]:
+        """What Tab stops at, in order."""
+        return [self._copy, *([self._more] if not self._more.isHidden() else [])]
+
+    def height_for(self, width: int) -> int:
+        """The card's height; code never wraps, so the width does not matter."""
+        return self._header_height() + self._text_height() + (0 if self._more.isHidden() else self._theme.space(7))
+
+    def words(self) -> str:
+        """The text as it is drawn."""
+        return self._drawn
+
+    # ------------------------------------------------------------------ find
+
+    def find_all(self, query: str) -> List[int]:
+        """Where `query` occurs in what is drawn."""
+        found, haystack, needle, at = [], self._drawn.casefold(), query.casefold(), 0
+        while needle:
+            at = haystack.find(needle, at)
+            if at < 0:
+                break
+            found.append(at)
+            at += len(needle)
+        return found
+
+    def set_found(self, spans: List[Tuple[int, int, bool]]) -> None:
+        """Highlights (start, length, is_current) spans."""
+        if spans == self._found:
+            return
+        self._found = spans
+        marks = []
+        for start, length, current in spans:
+            ground = QtGui.QColor(self._theme.accent)
+            ground.setAlpha(FLASH_ALPHA * (3 if current else 1))
+            mark = QtWidgets.QTextEdit.ExtraSelection()
+            cursor = QtGui.QTextCursor(self._text.document())
+            cursor.setPosition(start)
+            cursor.setPosition(start + length, QtGui.QTextCursor.MoveMode.KeepAnchor)
+            mark.cursor = cursor  # type: ignore[attr-defined]  # the stubs do not know its two fields
+            mark.format.setBackground(ground)  # type: ignore[attr-defined]  # the same
+            marks.append(mark)
+        self._text.setExtraSelections(marks)
+
+    def y_of(self, position: int) -> int:
+        """The top of the line that holds a position of the drawn text."""
+        line = self._drawn.count("\n", 0, position)
+        return self._header_height() + line * self._line_height()
+
+    def position_at(self, y: int) -> int:
+        """The position of the first letter of the line at `y`."""
+        line = max(0, (y - self._header_height()) // max(1, self._line_height()))
+        return self._text.document().findBlockByNumber(min(line, self._text.blockCount() - 1)).position()
+
+    # ------------------------------------------------------------------ events
+
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
+        super().resizeEvent(event)
+        theme, width = self._theme, self.width()
+        header = self._header_height()
+        hint = self._copy.sizeHint().width()
+        self._copy.setGeometry(width - hint - theme.space(1), (header - theme.space(6)) // 2, hint, theme.space(6))
+        body = self._text_height()
+        side = theme.space(3)
+        self._text.setGeometry(side, header + theme.space(2), width - side - 2, body - theme.space(2))
+        if not self._more.isHidden():
+            self._more.setGeometry(1, header + body, width - 2, self.height() - header - body - 1)
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        theme = self._theme
+        painter = QtGui.QPainter(self)
+        painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+        rect = QtCore.QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        painter.setPen(QtGui.QPen(theme.hairline, 1))
+        painter.setBrush(theme.code_ground)
+        painter.drawRoundedRect(rect, theme.radius, theme.radius)
+        header = self._header_height()
+        painter.fillRect(QtCore.QRectF(1, header, self.width() - 2, 1), theme.hairline)
+        if not self._more.isHidden():
+            painter.fillRect(QtCore.QRectF(1, self._more.y() - 1, self.width() - 2, 1), theme.hairline)
+        painter.setFont(theme.small)
+        painter.setPen(theme.dim)
+        room = self._copy.x() - theme.space(5)
+        label = painter.fontMetrics().elidedText(self._code.language or "text", Qt.TextElideMode.ElideRight, room)
+        painter.drawText(
+            QtCore.QRectF(theme.space(3), 0, room, header), flag_value(Qt.AlignmentFlag.AlignVCenter), label
+        )
+        painter.end()
+
+    # ------------------------------------------------------------------ inside
+
+    def _apply_theme(self) -> None:
+        self._text.setFont(self._theme.code)
+        palette = self._text.palette()
+        palette.setColor(QtGui.QPalette.ColorRole.Text, self._theme.text)
+        self._text.setPalette(palette)
+        self._text.setTabStopDistance(4 * QtGui.QFontMetricsF(self._theme.code).horizontalAdvance(" "))
+        self._text.horizontalScrollBar().setFixedHeight(self._theme.space(2.5))
+        self._coloured = ("", "", None)
+
+    def _redraw(self) -> None:
+        drawn = self._shown_text()
+        if drawn != self._drawn:
+            if self._drawn and drawn.startswith(self._drawn):
+                cursor = QtGui.QTextCursor(self._text.document())
+                cursor.movePosition(QtGui.QTextCursor.MoveOperation.End)
+                cursor.insertText(drawn[len(self._drawn) :])
+            else:
+                self._text.setPlainText(drawn)
+            self._drawn = drawn
+        self._colour()
+
+    def _shown_text(self) -> str:
+        text = self._code.text
+        total = text.count("\n") + 1
+        is_long = total > COLLAPSE_LINES or len(text) > 3 * SHOWN_CHARACTERS
+        if is_long and not self._is_live:
+            if self._is_expanded:
+                self._more.setText("Show less")
+            elif total > SHOWN_LINES:
+                self._more.setText(f"Show all {total:,} lines")
+            else:
+                self._more.setText(f"Show all {len(text):,} characters")
+        self._more.setVisible(is_long and not self._is_live)
+        if not is_long or self._is_expanded:
+            return drawn_code(text)
+        return drawn_code("\n".join(text[:SHOWN_CHARACTERS].split("\n")[:SHOWN_LINES]))
+
+    def _colour(self) -> None:
+        if self._is_live and not self._code.closed:
+            return
+        wanted = (self._drawn, self._code.language, self._theme)
+        if wanted != self._coloured:
+            self._coloured = wanted
+            self._highlighter.start(self._drawn, self._code.language, self._theme)
+
+    def _header_height(self) -> int:
+        return self._theme.space(7.5)
+
+    def _line_height(self) -> int:
+        return self._text.fontMetrics().lineSpacing()
+
+    def _text_height(self) -> int:
+        document = self._text.document()
+        count = document.blockCount()
+        height = count * self._line_height()
+        if count <= 2 * COLLAPSE_LINES and not self._drawn.isascii():  # a fallback font's lines may be taller
+            block, height = document.firstBlock(), 0
+            while block.isValid():
+                height += int(self._text.blockBoundingRect(block).height() + 0.5)
+                block = block.next()
+        return self._theme.space(2) + height + self._theme.space(2.5) + 2
+
+    def _toggle(self) -> None:
+        self._is_expanded = not self._is_expanded
+        self._redraw()
+        self.height_changed.emit()
+
+    def _copy_code(self) -> None:
+        QtWidgets.QApplication.clipboard().setText(self._code.text)
+        self._copy.setText("Copied")
+        self._copy.set_icon("check")
+        self.resizeEvent(QtGui.QResizeEvent(self.size(), self.size()))
+        self._timer.start()
+        self.copied.emit(self._code.text)
+
+    def _show_copy(self) -> None:
+        self._timer.stop()
+        self._copy.setText("Copy")
+        self._copy.set_icon("copy")
+        self.resizeEvent(QtGui.QResizeEvent(self.size(), self.size()))

@@ -1,0 +1,462 @@
+"""One message on the screen: a question, an answer or a notice. Main thread.
+
+A view is bound to an item, laid out at a width, and bound again to another item when it has scrolled away; it owns only
+its parts. It knows the item's id and puts it into every action it reports.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import List, Optional, Tuple
+
+from ..qt import QtCore, QtGui, QtWidgets, Signal
+from .controls import Button, draw_focus_ring
+from .message_body import MessageBody
+from .message_footer import Footer
+from .message_parts import ChipFlow, Disclosure, ErrorPanel, StateLine
+from .safe_text import visible_prose
+from .theme import Theme
+from .values import MessageItem
+
+Qt = QtCore.Qt
+
+SPOKEN_CHARACTERS = 2_000
+NARROW_PX = 360
+_ANSWER_ACTIONS = (
+    ("regenerate", "regenerate", "Answer again"),
+    ("copy", "copy", "Copy the answer"),
+    ("more", "more", "More"),
+)
+_ENDED = {
+    "stopped": ("Stopped", "stopped", "dim"),
+    "interrupted": ("Interrupted before it was complete", "warning", "warning"),
+}
+# Where the top of the screen stands inside a message: a part of its body, a text position in it, pixels below that.
+Place = Tuple[int, int, int]
+
+
+@dataclass
+class ViewState:
+    """What an artist opened in a message; it outlives the view that shows it."""
+
+    thinking_open: bool = False
+    as_source: bool = False
+
+
+class MessageView(QtWidgets.QWidget):
+    """The widget of one row."""
+
+    action = Signal(str, str, object)
+    height_changed = Signal(str)
+    user_selected = Signal(object)
+
+    def __init__(self, theme: Theme, parent: Optional[QtWidgets.QWidget] = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._item = MessageItem("", "notice")
+        self.idle_state = self._state = ViewState()
+        self._is_busy = False
+        self._layout: Tuple[int, int] = (-1, 0)
+        self._bubble = QtCore.QRectF()
+        self._spoken = ""
+        self.body = MessageBody(theme, self)
+        self.body.link_activated.connect(self._on_link)
+        self.body.code_copied.connect(self._on_code_copied)
+        self.body.height_changed.connect(self._on_height)
+        self.body.user_selected.connect(self.user_selected)
+        self._thought: Optional[Disclosure] = None
+        self._thinking: Optional[MessageBody] = None
+        self._chips: Optional[ChipFlow] = None
+        self._error: Optional[ErrorPanel] = None
+        self._lines: List[StateLine] = []
+        self._footer: Optional[Footer] = None
+        self._tools: List[Button] = []
+        self._menu: Optional[QtWidgets.QMenu] = None
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+
+    # ------------------------------------------------------------------ binding
+
+    @property
+    def item_id(self) -> str:
+        """The id of the message that is shown."""
+        return self._item.id
+
+    def bind(self, item: MessageItem, state: ViewState, theme: Theme, *, busy: bool = False) -> None:
+        """Shows `item`; cheap when little changed."""
+        if item is self._item and state is self._state and theme is self._theme and busy == self._is_busy:
+            return
+        if item.id != self._item.id:
+            self.body.clear()
+        self._item, self._state, self._theme, self._is_busy = item, state, theme, busy
+        self._layout = (-1, 0)
+        self._show_body()
+        self._show_thinking()
+        self._show_chips()
+        self._show_lines()
+        self._show_error()
+        self._show_actions()
+        self._speak()
+        self.update()
+
+    def append_text(self, item: MessageItem, text: str) -> None:
+        """The answer grew by `text`; `item` already holds it."""
+        first = not self._item.text
+        self._item = item
+        if self._state.as_source or first:
+            self.bind(replace(item), self._state, self._theme, busy=self._is_busy)
+        else:
+            self.body.append_text(text)
+        self._layout = (-1, 0)
+
+    def append_thinking(self, item: MessageItem, text: str) -> None:
+        """The thinking grew by `text`; it is only drawn while it is open."""
+        first = not self._item.thinking
+        self._item = item
+        if first:
+            self._show_thinking()
+            self._show_lines()
+            self._layout = (-1, 0)
+        elif self._thinking is not None and self._state.thinking_open:
+            self._thinking.append_text(text)
+            self._layout = (-1, 0)
+
+    def is_live(self) -> bool:
+        """Whether the message is still arriving."""
+        return self._item.status == "streaming"
+
+    def has_selection(self) -> bool:
+        """Whether some of its text is selected."""
+        bodies = (self.body, self._thinking)
+        return any(body is not None and body.has_selection() for body in bodies)
+
+    # ------------------------------------------------------------------ places
+
+    def place_at(self, y: int) -> Place:
+        """What stands at `y`, so that it can be found again after another layout."""
+        parts, top = self.body.parts(), self.body.y()
+        for index, part in enumerate(parts):
+            start = top + part.y()
+            if y < start + part.height():
+                if y < start:
+                    break
+                position = part.position_at(y - start)
+                return index, position, y - start - part.y_of(position)
+        return -1, 0, y
+
+    def y_of(self, place: Place) -> int:
+        """Where a place is now."""
+        index, position, below = place
+        parts = self.body.parts()
+        if 0 <= index < len(parts):
+            return self.body.y() + parts[index].y() + parts[index].y_of(position) + below
+        return below
+
+    def highlight(self, query: str, current: int) -> Optional[int]:
+        """Marks what find found; the y of the current hit."""
+        found = self.body.highlight(query, current)
+        return None if found is None else self.body.y() + found
+
+    def focusable(self) -> List[QtWidgets.QWidget]:
+        """What Tab stops at, from top to bottom."""
+        stops: List[QtWidgets.QWidget] = []
+        if self._thought is not None and not self._thought.isHidden():
+            stops.append(self._thought)
+        for part in self.body.parts():
+            stops += getattr(part, "focusable", list)()
+        for line in self._lines:
+            if not line.isHidden():
+                stops += line.focusable()
+        for card in (self._error, self._chips, self._footer):
+            if card is not None and not card.isHidden():
+                stops += card.focusable()
+        return stops + [tool for tool in self._tools if not tool.isHidden()]
+
+    # ------------------------------------------------------------------ layout
+
+    def height_for(self, width: int) -> int:
+        """Lays the message out at `width` and answers its height."""
+        if self._layout[0] != width:
+            theme = self._theme
+            margin = theme.space(3 if width < NARROW_PX else 4)
+            column = min(width - 2 * margin, theme.measure_px)
+            left = max(margin, (width - column) // 2)
+            place = {"user": self._place_question, "assistant": self._place_answer}.get(
+                self._item.role, self._place_notice
+            )
+            self._layout = (width, place(left, column))
+        return self._layout[1]
+
+    def _place_question(self, left: int, column: int) -> int:
+        theme = self._theme
+        side, inset = theme.space(2.5), theme.space(2)
+        tool = theme.space(6)
+        room = column - len(self._tools) * tool - theme.space(2) + side
+        self.body.height_for(room - side)
+        ideal = self.body.ideal_width()
+        inner = min(room - side, ideal) if ideal is not None else room - side
+        height = self.body.height_for(max(inner, theme.space(4)))
+        top = theme.space(4)
+        self.body.setGeometry(left, top + inset, max(inner, theme.space(4)), height)
+        self._bubble = QtCore.QRectF(left - side, top, inner + 2 * side, height + 2 * inset)
+        first_line = top + inset + QtGui.QFontMetrics(theme.body).height() * 0.64
+        for index, button in enumerate(self._tools):
+            x = left + column - (len(self._tools) - index) * tool + (tool - theme.icon_px) // 2
+            button.setGeometry(x, round(first_line - tool / 2), tool, tool)
+        y = int(self._bubble.bottom())
+        if self._chips is not None and not self._chips.isHidden():
+            chips = self._chips.height_for(column, theme)
+            self._chips.setGeometry(left, y + theme.space(2), column, chips)
+            y += theme.space(2) + chips
+        if self._footer is not None and not self._footer.isHidden():
+            self._footer.setGeometry(left, y + theme.space(1), column, theme.space(6))
+            self._footer.place()
+            y += theme.space(7)
+        return y + theme.space(2)
+
+    def _place_answer(self, left: int, column: int) -> int:
+        theme = self._theme
+        y = theme.space(3)
+        self._bubble = QtCore.QRectF()
+        if self._thought is not None and not self._thought.isHidden():
+            hint = theme.icon_px * 2 + theme.space(5)
+            hint += QtGui.QFontMetrics(theme.small).horizontalAdvance(self._thought.text())
+            self._thought.setGeometry(left, y, min(column, hint), theme.space(6))
+            y += theme.space(7)
+            if self._thinking is not None and not self._thinking.isHidden():
+                inset = theme.icon_px + theme.space(1.5)
+                height = self._thinking.height_for(column - inset)
+                self._thinking.setGeometry(left + inset, y, column - inset, height)
+                y += height + theme.space(3)
+        if not self.body.is_empty():
+            height = self.body.height_for(column)
+            self.body.setGeometry(left, y, column, height)
+            y += height + theme.space(2)
+        for line in self._lines:
+            if not line.isHidden():
+                height = line.height_for(column)
+                line.setGeometry(left, y, column, height)
+                y += height + theme.space(1)
+        if self._error is not None and not self._error.isHidden():
+            y += theme.space(1)
+            height = self._error.height_for(column)
+            self._error.setGeometry(left, y, column, height)
+            y += height + theme.space(2)
+        if self._footer is not None and not self._footer.isHidden():
+            self._footer.setGeometry(left, y, column, theme.space(6))
+            self._footer.place()
+            y += theme.space(6)
+        return y + theme.space(2)
+
+    def _place_notice(self, left: int, column: int) -> int:
+        theme, y = self._theme, self._theme.space(2)
+        self._bubble = QtCore.QRectF()
+        for line in self._lines:
+            if not line.isHidden():
+                height = line.height_for(column)
+                line.setGeometry(left, y, column, height)
+                y += height + theme.space(1)
+        return y + theme.space(2)
+
+    # ------------------------------------------------------------------ parts
+
+    def _show_body(self) -> None:
+        item = self._item
+        if item.role == "notice":
+            self.body.clear()
+        else:
+            kind = "source" if self._state.as_source else "question" if item.role == "user" else "answer"
+            self.body.show_text(item.text, kind, self._theme, live=self.is_live())  # type: ignore[arg-type]  # a literal
+        self.body.setVisible(not self.body.is_empty())
+
+    def _show_thinking(self) -> None:
+        item = self._item
+        if not item.thinking:
+            for part in (self._thought, self._thinking):
+                if part is not None:
+                    part.hide()
+            if self._thinking is not None:
+                self._thinking.clear()
+            return
+        if self._thought is None:
+            self._thought = Disclosure(self._theme, self)
+            self._thought.clicked.connect(self._toggle_thinking)
+        seconds = "" if item.thinking_s is None else f" for {_seconds(item.thinking_s)}"
+        thinks = self.is_live() and not item.text
+        self._thought.set_line(f"Thinking{seconds}…" if thinks else f"Thought{seconds}", self._theme)
+        self._thought.setChecked(self._state.thinking_open)
+        self._thought.show()
+        if self._state.thinking_open:
+            if self._thinking is None:
+                self._thinking = MessageBody(self._theme, self)
+                self._thinking.link_activated.connect(self._on_link)
+                self._thinking.height_changed.connect(self._on_height)
+                self._thinking.user_selected.connect(self.user_selected)
+            self._thinking.show_text(item.thinking, "thinking", self._theme, live=self.is_live())
+        if self._thinking is not None:
+            self._thinking.setVisible(self._state.thinking_open)
+
+    def _show_chips(self) -> None:
+        if self._item.chips and self._chips is None:
+            self._chips = ChipFlow(self)
+            self._chips.opened.connect(self._on_chip)
+        if self._chips is not None:
+            self._chips.set_chips(self._item.chips)
+            self._chips.setVisible(bool(self._item.chips))
+
+    def _show_lines(self) -> None:
+        wanted = list(self._state_lines())
+        while len(self._lines) < len(wanted):
+            line = StateLine(self._theme, self)
+            line.triggered.connect(self._on_action)
+            self._lines.append(line)
+        for index, line in enumerate(self._lines):
+            if index < len(wanted):
+                text, icon, role, action = wanted[index]
+                line.set_line(text, icon, self._theme, role=role, action=action)
+            line.setVisible(index < len(wanted))
+
+    def _state_lines(self) -> List[Tuple[str, str, str, str]]:
+        item = self._item
+        if item.role == "notice":
+            return [(text, "info", "dim", "") for text in (item.text, *item.notices) if text]
+        lines = [(text, "warning", "warning", "") for text in item.notices]
+        if item.role != "assistant":
+            return lines
+        if item.status == "streaming" and (item.wait or not (item.text or item.thinking)):
+            lines.append((item.wait or "Waiting for the first words…", "clock", "dim", ""))
+        can_continue = "continue" if item.text and not self._is_busy else ""
+        if item.status in _ENDED:
+            lines.append((*_ENDED[item.status], can_continue))
+        elif item.truncated and item.status == "complete":
+            lines.append(("Cut off at the length limit", "warning", "warning", can_continue))
+        return lines
+
+    def _show_error(self) -> None:
+        card = self._item.error
+        if card is not None:
+            if self._error is None:
+                self._error = ErrorPanel(self._theme, self)
+                self._error.triggered.connect(self._on_action)
+            self._error.set_card(card, self._theme)
+        if self._error is not None:
+            self._error.setVisible(card is not None)
+
+    def _show_actions(self) -> None:
+        item = self._item
+        is_question, is_answer = item.role == "user", item.role == "assistant"
+        if is_question and not self._tools:
+            for name, icon, tip in (("edit", "edit", "Edit and ask again"), ("more", "more", "More")):
+                button = Button(icon=icon, tip=tip, parent=self)
+                button.set_look(dim=True)
+                button.setObjectName(name)
+                button.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+                button.clicked.connect(self._on_tool)
+                self._tools.append(button)
+        for button in self._tools:
+            button.setVisible(is_question)
+            button.setEnabled(not self._is_busy or button.objectName() == "more")
+        wants_footer = is_answer or (is_question and item.branch[1] > 1)
+        if wants_footer and self._footer is None:
+            self._footer = Footer(self._theme, self)
+            self._footer.set_actions(_ANSWER_ACTIONS)
+            self._footer.triggered.connect(self._on_action)
+        if self._footer is not None:
+            self._footer.setVisible(wants_footer)
+            if wants_footer:
+                self._footer.set_item(item, self._theme, live=self.is_live() or is_question, busy=self._is_busy)
+                if is_question:
+                    arrows = item.branch_enabled and not self._is_busy
+                    self._footer.branch.set_branch(item.branch, self._theme, enabled=arrows)
+
+    def _speak(self) -> None:
+        item = self._item
+        if self.is_live():
+            return
+        who = {"user": "You", "assistant": item.label or "Model"}.get(item.role, "Notice")
+        spoken = ", ".join(part for part in (who, item.time, visible_prose(item.text[:SPOKEN_CHARACTERS])) if part)
+        if spoken != self._spoken:
+            self._spoken = spoken
+            self.setAccessibleName(spoken)
+
+    # ------------------------------------------------------------------ actions
+
+    def _on_action(self, name: str) -> None:
+        if name == "more":
+            self._open_menu()
+            return
+        payload: object = None
+        if name == "copy":
+            payload = self._item.text
+            QtWidgets.QApplication.clipboard().setText(self._item.text)
+        elif name == "copy_details" and self._item.error is not None:
+            payload = self._item.error.details
+            QtWidgets.QApplication.clipboard().setText(self._item.error.details)
+        self.action.emit(name, self._item.id, payload)
+
+    def _on_tool(self) -> None:
+        self._on_action(self.sender().objectName())
+
+    def _open_menu(self) -> None:
+        sender = self.sender()
+        if self._menu is None:
+            self._menu = QtWidgets.QMenu(self)
+            self._menu.triggered.connect(self._on_menu)
+        self._menu.clear()
+        source = "Show formatted" if self._state.as_source else "Show the exact source"
+        entries = [("copy", "Copy"), ("source", source), ("delete", "Delete…")]
+        for name, words in entries:
+            entry = self._menu.addAction(words)
+            entry.setData(name)
+            entry.setEnabled(name != "delete" or not self._is_busy)
+        anchor = sender if isinstance(sender, QtWidgets.QWidget) and sender is not self._footer else self
+        if self._footer is not None and sender is self._footer:
+            anchor = self._footer.button("more")
+        self._menu.popup(anchor.mapToGlobal(QtCore.QPoint(0, anchor.height())))
+
+    def _on_menu(self, entry: QtGui.QAction) -> None:
+        if entry.data() == "source":
+            self._state.as_source = not self._state.as_source
+            self._show_body()
+            self._on_height()
+        else:
+            self._on_action(str(entry.data()))
+
+    def _toggle_thinking(self) -> None:
+        self._state.thinking_open = not self._state.thinking_open
+        self._show_thinking()
+        self._on_height()
+
+    def _on_link(self, target: str) -> None:
+        self.action.emit("link", self._item.id, target)
+
+    def _on_code_copied(self, text: str) -> None:
+        self.action.emit("copy_code", self._item.id, text)
+
+    def _on_chip(self, chip: object) -> None:
+        self.action.emit("open_chip", self._item.id, chip)
+
+    def _on_height(self) -> None:
+        self._layout = (-1, 0)
+        self.height_changed.emit(self._item.id)
+
+    # ------------------------------------------------------------------ painting
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        theme = self._theme
+        painter = QtGui.QPainter(self)
+        painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+        if not self._bubble.isEmpty():
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.raised)
+            painter.drawRoundedRect(self._bubble, theme.radius, theme.radius)
+        if self._thinking is not None and not self._thinking.isHidden():
+            x = self._thinking.x() - theme.icon_px / 2 - theme.space(1.5)
+            painter.fillRect(QtCore.QRectF(x - 0.5, self._thinking.y(), 1, self._thinking.height()), theme.hairline)
+        if self.hasFocus():
+            draw_focus_ring(painter, QtCore.QRectF(self.rect()).adjusted(2, 1, -2, -1), theme)
+        painter.end()
+
+
+def _seconds(seconds: float) -> str:
+    whole = max(1, round(seconds))
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
