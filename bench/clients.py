@@ -87,11 +87,10 @@ def bare_aiohttp(port: int, path: str, separator: bytes, prefix: bytes) -> Tuple
 
 def ours(port: int, kind: str) -> Tuple[Ask, Callable[[], Awaitable[None]]]:
     """The provider path: request values in, events out."""
-    from nuke_ai_panel.providers.registry import provider_class
-
     from nuke_ai_panel.events import TextDelta
     from nuke_ai_panel.messages import Message
     from nuke_ai_panel.providers.base import ChatRequest
+    from nuke_ai_panel.providers.registry import provider_class
     from nuke_ai_panel.settings import ProviderSettings
 
     base = f"http://127.0.0.1:{port}" + ("/v1" if kind == "openai" else "")
@@ -154,7 +153,6 @@ def whole_turn(port: int, requests: int, at_once: int) -> Dict[str, float]:
     from nuke_ai_panel.app import App
     from nuke_ai_panel.core.provider_manager import ModelChoice
     from nuke_ai_panel.core.turn import TurnRequest
-
     from nuke_ai_panel.events import TERMINAL_EVENTS, AnswerStored, TextAdded
 
     with tempfile.TemporaryDirectory() as home:
@@ -175,12 +173,10 @@ def whole_turn(port: int, requests: int, at_once: int) -> Dict[str, float]:
                     loop.call_soon_threadsafe(done.set_result, event.answer.text)
 
             app.start_turn(TurnRequest(QUESTION, choice=choice), sink)
-            return (0.0, await done) if not firsts else (firsts[0], await done)
+            text = await done
+            return firsts[0], text
 
-        async def timed() -> Tuple[float, str]:
-            return await ask()
-
-        got = asyncio.run(measure(timed, requests, at_once))
+        got = asyncio.run(measure(ask, requests, at_once))
         app.close()
         got["database_mib"] = sum(p.stat().st_size for p in Path(home).rglob("*.db*")) / 2**20
         return got
