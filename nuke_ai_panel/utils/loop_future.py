@@ -28,6 +28,15 @@ class LoopFuture(Future):  # type: ignore[type-arg]  # a base class cannot be `F
         super().__init__()
         self._name = name
         self._is_read = False
+        self._claims = [True]
+
+    def claim(self) -> bool:
+        """True for the first caller, who then sets the outcome; False for later ones, and when it was cancelled."""
+        try:
+            self._claims.pop()  # atomic: a blocked loop may come free while another thread gives it up
+        except IndexError:
+            return False
+        return self.set_running_or_notify_cancel()
 
     def result(self, timeout: Optional[float] = None) -> Any:  # Any: whatever the coroutine returns
         """What the coroutine returned, or its exception raised here."""
@@ -60,19 +69,19 @@ def begin(loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], futur
     """Starts `coro` as the task behind `future`. Loop thread. Any: the coroutine's own types do not matter here."""
     if future.cancelled():
         coro.close()
-        future.set_running_or_notify_cancel()
+        future.claim()
         return
     task = loop.create_task(coro)
     task.add_done_callback(functools.partial(_finish, loop, future))
     future.add_done_callback(functools.partial(_stop_if_cancelled, loop, task))
 
 
-def abandon(coro: Optional[Coroutine[Any, Any, Any]], future: Future[Any]) -> None:
+def abandon(coro: Optional[Coroutine[Any, Any, Any]], future: LoopFuture) -> None:
     """Ends a future whose loop is gone, so that nobody waits for it for ever. `coro` is None once it has a task."""
     if coro is not None:
         coro.close()
     if future.cancel():
-        future.set_running_or_notify_cancel()
+        future.claim()
 
 
 def _stop_if_cancelled(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], future: Future[Any]) -> None:
@@ -83,10 +92,10 @@ def _stop_if_cancelled(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any],
 def _finish(loop: asyncio.AbstractEventLoop, future: LoopFuture, task: asyncio.Task[Any]) -> None:
     if task.cancelled():
         future.cancel()
-        future.set_running_or_notify_cancel()
+        future.claim()
         return
     error = task.exception()
-    if not future.set_running_or_notify_cancel():
+    if not future.claim():
         if error is not None:
             log.error("%s failed while it was being cancelled", future._name, exc_info=error)
     elif error is None:

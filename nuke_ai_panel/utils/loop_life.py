@@ -15,7 +15,7 @@ import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import thread as pool_module
 from dataclasses import dataclass, field
-from typing import Any, Awaitable, Callable, Coroutine, Dict, Iterable, List, Mapping, Optional, Set
+from typing import Any, Awaitable, Callable, Coroutine, Dict, Iterable, List, Mapping, Optional, Set, cast
 
 from .loop_future import LoopFuture, abandon, begin
 
@@ -44,7 +44,7 @@ class RunningLoop:
     thread: threading.Thread
     executor: ThreadPoolExecutor
     workers: List[threading.Thread] = field(default_factory=list)
-    unfinished: Dict[Future[Any], Optional[Coroutine[Any, Any, Any]]] = field(default_factory=dict)
+    unfinished: Dict[LoopFuture, Optional[Coroutine[Any, Any, Any]]] = field(default_factory=dict)
 
 
 _left_behind: List[RunningLoop] = []
@@ -130,7 +130,7 @@ def _begin(running: RunningLoop, coro: Coroutine[Any, Any, Any], future: LoopFut
 
 
 def _forget(running: RunningLoop, future: Future[Any]) -> None:
-    running.unfinished.pop(future, None)
+    running.unfinished.pop(cast(LoopFuture, future), None)
 
 
 def _start_workers(running: RunningLoop) -> None:
