@@ -11,6 +11,7 @@ from typing import AsyncIterator, FrozenSet, Mapping, Optional, Protocol, Tuple
 
 from ..events import StreamEvent
 from ..messages import Json, Message
+from ..settings import ProviderSettings
 
 
 @dataclass(frozen=True)
@@ -75,13 +76,17 @@ class ModelInfo:
 class Provider(Protocol):
     """The contract; tests/contract runs every behaviour of it against every provider.
 
-    Built by the registry as `cls(name, settings, key=...)`: `name` is the row in settings ("openai", "studio-vllm"),
-    `settings` its `ProviderSettings`, `key` the API key or None.
+    `name` is the row in settings ("openai", "studio-vllm"), `is_local` says that nothing leaves the house, `needs_key`
+    that a request without a key is refused.
     """
 
     name: str
     is_local: bool
     needs_key: bool
+
+    def __init__(self, settings: ProviderSettings, *, key: Optional[str] = None) -> None:
+        """From a row of the settings and the API key, if there is one. Raises SettingsError for a bad option."""
+        ...
 
     def stream(self, request: ChatRequest) -> AsyncIterator[StreamEvent]:
         """The answer as events; exactly one Finish, or a ProviderError. Closing the iterator closes the socket."""

@@ -281,10 +281,10 @@ class Server:
             loop.close()
 
     async def _tidy(self) -> None:
-        connections = tuple(self._open)
-        tasks = [connection.task for connection in connections]
-        for connection in connections:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}  # also of connections that just closed
+        for connection in tuple(self._open):
             connection.transport.abort()
-            connection.task.cancel()
+        for task in tasks:
+            task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0.01 if self._tls else 0)

@@ -1,0 +1,90 @@
+"""Every recorded answer, replayed over a real socket, becomes the recorded result: provider, door and wire together."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Callable, List, Optional, Tuple
+
+import pytest
+
+from nuke_ai_panel.errors import ProviderError
+from nuke_ai_panel.events import StreamEvent, TextDelta
+from nuke_ai_panel.messages import Message
+from nuke_ai_panel.providers.base import ChatRequest
+from nuke_ai_panel.providers.registry import provider_class
+from nuke_ai_panel.settings import ProviderSettings
+
+from ..fakes.fault_server import FaultServer, replay
+from ..normalised import differences, normalised
+from ..streams import OPENAI_FAMILY, Case, load_cases
+
+StartFaultServer = Callable[..., FaultServer]
+CASES = [case for case in load_cases(OPENAI_FAMILY | {"ollama"}) if case.end != "cancel"]
+CHUNKINGS = [(case, chunking) for case in CASES for chunking in ("whole", "bytes", "random")
+             if chunking == "whole" or len(case.body) < 5000]
+CANCELLED = [case for case in load_cases() if case.end == "cancel"]
+KINDS = {"ollama": "ollama", "openrouter": "openrouter"}
+PATHS = {"ollama": "", "openrouter": "/api/v1", "openai": "/v1"}
+# The door words what broke in its own way, and the recorded times are not now.
+LOOSE = {"reset": ("message", "code"), "idle_timeout": ("message",)}
+
+
+def row(case: Case, server: FaultServer) -> ProviderSettings:
+    kind = KINDS.get(case.api, "openai")
+    return ProviderSettings(
+        name=kind, kind=kind, base_url=server.url + PATHS[kind], first_event_timeout_s=0.4, idle_timeout_s=0.4,
+    )
+
+
+def request_of(case: Case) -> ChatRequest:
+    return ChatRequest("m", (Message("q", "c", None, "user", "hello"),), think_tags=case.think_tags)
+
+
+async def collect(
+    settings: ProviderSettings, request: ChatRequest
+) -> Tuple[List[StreamEvent], Optional[ProviderError]]:
+    provider = provider_class(settings.kind)(settings, key="sk-test")
+    events: List[StreamEvent] = []
+    try:
+        async for event in provider.stream(request):
+            events.append(event)
+    except ProviderError as error:
+        return events, error
+    finally:
+        await provider.close()
+    return events, None
+
+
+@pytest.mark.parametrize(("case", "chunking"), CHUNKINGS, ids=lambda value: getattr(value, "id", value))
+def test_recorded_answer_over_a_socket(case: Case, chunking: str, fault_server: StartFaultServer) -> None:
+    server = fault_server(replay(
+        status=case.status, headers=case.headers, body=case.body, end=case.end, chunking=chunking, seed=11
+    ))
+
+    got = normalised(*asyncio.run(collect(row(case, server), request_of(case))))
+
+    ignore = LOOSE.get(case.end, ())
+    if case.now is not None:
+        ignore = (*ignore, "retry_after")
+    assert differences(got, case, ignore=ignore) == []
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("case", CANCELLED, ids=lambda case: case.id)
+def test_closing_the_iterator_closes_the_socket(case: Case, fault_server: StartFaultServer) -> None:
+    server = fault_server(replay(status=200, headers=case.headers, body=case.body, end=case.end))
+
+    async def read_some() -> str:
+        provider = provider_class("openai")(row(case, server), key=None)
+        events = provider.stream(request_of(case))
+        said = ""
+        async for event in events:
+            if isinstance(event, TextDelta):
+                said += event.text
+                break
+        await events.aclose()  # type: ignore[attr-defined]  # a generator, which the contract does not promise
+        await asyncio.to_thread(server.wait_until, lambda: bool(server.disconnects), 0.2)
+        await provider.close()
+        return said
+
+    assert asyncio.run(read_some()) == case.expect["text"]
