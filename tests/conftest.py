@@ -38,7 +38,9 @@ class LogLines(logging.Handler):
         self.lines: List[logging.LogRecord] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record)
+        # What asyncio's debug mode finds slow depends on what else the machine does.
+        if not (record.name == "asyncio" and record.getMessage().startswith("Executing ")):
+            self.lines.append(record)
 
     def take(self, part: str) -> logging.LogRecord:
         """Removes and returns the first line whose text contains `part`; fails if there is none."""

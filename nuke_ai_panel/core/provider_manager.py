@@ -241,10 +241,14 @@ class ProviderManager:
             return built
 
     async def _build(self, row: ProviderSettings) -> _Live:
+        # Not on the loop: importing aiohttp takes a tenth of a second, a key store as long as it likes.
+        return await in_daemon_thread(lambda: self._built(row))
+
+    def _built(self, row: ProviderSettings) -> _Live:
         make: Callable[..., Provider] = self._classes(row.kind)
         # Constructing touches nothing, so the provider itself can say whether a key is needed.
         provider = make(row, key=None)
-        found = await in_daemon_thread(lambda: self._keys.find(row)) if provider.needs_key or row.key_env else None
+        found = self._keys.find(row) if provider.needs_key or row.key_env else None
         if found is None:
             if provider.needs_key:
                 raise MissingKeyError(row.label, row.key_env or "the environment variable that key_env names")
