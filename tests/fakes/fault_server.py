@@ -92,8 +92,8 @@ def stream(
     pieces = list(pieces)
 
     async def behave(connection: Connection, request: Request) -> None:
-        fields = {"Content-Type": EVENT_STREAM, **(headers or {})}
-        fields.update({"Transfer-Encoding": "chunked"} if framing == "chunked" else {"Connection": "close"})
+        fields = {name.lower(): value for name, value in {"Content-Type": EVENT_STREAM, **(headers or {})}.items()}
+        fields.update({"transfer-encoding": "chunked"} if framing == "chunked" else {"connection": "close"})
         await connection.pause(before_s)
         await connection.send(head(200, fields))
         for piece in pieces:
