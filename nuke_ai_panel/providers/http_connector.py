@@ -62,7 +62,7 @@ TRIP: ContextVar[Optional[Trip]] = ContextVar("nuke_ai_panel_trip", default=None
 
 
 class CountingResponses(ResponseHandler):
-    """A connection on which a server cannot say "100 Continue" for ever."""
+    """A connection on which a server cannot say "100 Continue" for ever, and that may be dropped at any moment."""
 
     interim = 0
 
@@ -76,6 +76,13 @@ class CountingResponses(ResponseHandler):
         else:
             self.interim = 0
         return answer
+
+    def connection_lost(self, exc: Optional[BaseException]) -> None:
+        """As in aiohttp; and an upload that we stopped does not log that its connection was lost."""
+        stopped_upload = getattr(self, "_drain_waiter", None)
+        super().connection_lost(exc)
+        if stopped_upload is not None and stopped_upload.done() and not stopped_upload.cancelled():
+            stopped_upload.exception()
 
 
 class Connector(aiohttp.TCPConnector):

@@ -148,6 +148,9 @@ def redirect_target(url: str, location: str) -> str:
     """Where a redirect points, as `scheme://host:port`; the path is left out, it may carry anything."""
     if not location.strip():
         return "nowhere"
-    target = urljoin(url, location.strip())
-    scheme = urlsplit(target).scheme
+    try:
+        target = urljoin(url, location.strip())
+        scheme = urlsplit(target).scheme
+    except ValueError:
+        return "an address that is none"
     return f"{scheme}://{address_of(target)}" if scheme in ("http", "https") else f"a {scheme[:20] or '?'}: address"
