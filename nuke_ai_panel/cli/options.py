@@ -78,8 +78,8 @@ def overrides_of(arguments: argparse.Namespace) -> Dict[str, Json]:
     settings = load_settings()
     provider: Optional[str] = given.get("provider")
     overrides: Dict[str, Json] = {path: given[name] for name, path in _SETTINGS.items() if name in given}
+    chosen = settings.provider(provider or settings.default_provider)
     if "base_url" in given:
-        chosen = settings.provider(provider or settings.default_provider)
         if chosen.kind in ("local", "scripted"):
             raise UsageError(
                 f"--base-url means nothing to {chosen.label}.", next_step="Add --provider openai, or another one."
