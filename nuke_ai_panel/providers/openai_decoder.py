@@ -37,7 +37,7 @@ class OpenAIDecoder(AnswerDecoder):
         self._upstream: Optional[str] = None
         self._finish: Optional[str] = None
         self._usage: Json = None
-        self._is_refused = self._any_chunk = False
+        self._is_refused = self._any_chunk = self._is_whole = False
         self._tools = ToolSlots(self._warn)
         self._details = ReasoningDetails()
         self._splitter = ThinkTagSplitter() if think_tags else None
@@ -149,6 +149,7 @@ class OpenAIDecoder(AnswerDecoder):
         if not isinstance(choices, list) or not choices:
             self._protocol("no choices in response")
             return
+        self._is_whole = True
         self._chunk(body, b"")
         if self.done:
             return
@@ -243,8 +244,9 @@ class OpenAIDecoder(AnswerDecoder):
             self._say(refusal)
         calls = delta.get("tool_calls")
         if isinstance(calls, list):
-            for fragment in calls:
-                self._tools.add(fragment)
+            for number, fragment in enumerate(calls):
+                is_whole = self._is_whole and isinstance(fragment, dict)
+                self._tools.add({**fragment, "index": number} if is_whole else fragment)
         legacy = delta.get("function_call")
         if isinstance(legacy, dict):
             self._tools.add({"index": 0, "function": legacy})
