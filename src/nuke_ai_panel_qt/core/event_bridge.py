@@ -12,7 +12,8 @@ import logging
 import threading
 import time
 from concurrent.futures import CancelledError, Future
-from typing import Callable, Dict, List, Optional, Tuple, TypeVar
+from dataclasses import dataclass
+from typing import Callable, Dict, Generic, List, Optional, TypeVar
 
 from nuke_ai_panel.events import TextAdded, ThinkingAdded, TurnEvent, WaitChanged
 
@@ -119,10 +120,10 @@ class EventBridge:
         if wake:
             self._wake()
 
-    def when_done(self, future: "Future[T]", callback: Callable[["Future[T]"], None]) -> None:
+    def when_done(self, future: Future[T], callback: Callable[[Future[T]], None]) -> None:
         """Calls `callback(future)` on the main thread once the future is done; the main thread never waits for it."""
 
-        def done(finished: "Future[T]") -> None:
+        def done(finished: Future[T]) -> None:
             self.call(lambda: callback(finished))
 
         future.add_done_callback(done)
@@ -166,15 +167,21 @@ class EventBridge:
                     entry.call()
                 else:
                     self._on_event(entry.joined())
-            except Exception:  # noqa: BLE001 - the slot boundary: one bad handler must not end the drain
+            except Exception:  # the slot boundary: one bad handler must not end the drain
                 log.exception("an event could not be shown")
 
 
-def outcome(future: "Future[T]") -> Tuple[Optional[T], Optional[BaseException]]:
-    """A done future as (value, error), without raising."""
+@dataclass(frozen=True)
+class Outcome(Generic[T]):
+    """What became of a done future: a value, or an error."""
+
+    value: Optional[T] = None
+    error: Optional[BaseException] = None
+
+
+def outcome(future: Future[T]) -> Outcome[T]:
+    """A done future's outcome, without raising."""
     if future.cancelled():
-        return None, CancelledError()
+        return Outcome(error=CancelledError())
     error = future.exception()
-    if error is not None:
-        return None, error
-    return future.result(), None
+    return Outcome(error=error) if error is not None else Outcome(future.result())

@@ -49,7 +49,7 @@ class ChatPanel(QtWidgets.QWidget):
         self.setAccessibleName("Nuke AI Panel")
         self.header = Header(self.shortcuts)
         self.banner = BannerBar()
-        self.find = FindBar(self.shortcuts)
+        self.find_bar = FindBar(self.shortcuts)
         self.transcript = Transcript()
         self.start = StartPage()
         self.composer = Composer(self.shortcuts)
@@ -129,7 +129,8 @@ class ChatPanel(QtWidgets.QWidget):
     # ------------------------------------------------------------ keys
 
     def event(self, event: QtCore.QEvent) -> bool:
-        if event.type() == QtCore.QEvent.Type.ShortcutOverride and isinstance(event, QtGui.QKeyEvent):
+        if event.type() == QtCore.QEvent.Type.ShortcutOverride:
+            assert isinstance(event, QtGui.QKeyEvent)
             if self.shortcuts.command_of(event) is not None or _is_writing(event):
                 event.accept()
                 return True
@@ -153,7 +154,7 @@ class ChatPanel(QtWidgets.QWidget):
         if flag_value(event.modifiers()) & flag_value(Qt.KeyboardModifier.ControlModifier):
             delta = event.angleDelta().y()
             if delta:
-                self._zoom(self._scale * (ZOOM_STEP if delta > 0 else 1 / ZOOM_STEP))
+                self._zoom_by(1 if delta > 0 else -1)
             event.accept()
             return
         super().wheelEvent(event)
@@ -184,7 +185,7 @@ class ChatPanel(QtWidgets.QWidget):
         """The ladder: what lies on top, the find bar, a field, an edit, the running answer, the panel itself."""
         if self.overlay.close_content() or self.header.cancel_renaming():
             self.focus_composer()
-        elif self.find.isVisible():
+        elif self.find_bar.isVisible():
             self.close_find()
         elif self.composer.editing.isVisible():
             self.composer.editing_cancelled.emit()
@@ -200,12 +201,12 @@ class ChatPanel(QtWidgets.QWidget):
     def open_find(self) -> None:
         """The find bar."""
         self.overlay.close_content()
-        self.find.open()
-        self._search(self.find.query.text())
+        self.find_bar.open()
+        self._search(self.find_bar.query.text())
 
     def close_find(self) -> None:
         """Hides the find bar and its marks."""
-        self.find.hide()
+        self.find_bar.hide()
         self.transcript.find("")
         self.focus_composer()
 
@@ -224,17 +225,20 @@ class ChatPanel(QtWidgets.QWidget):
 
     def _search(self, text: str) -> None:
         hits = self.transcript.find(text)
-        self.find.set_hits(1 if hits else 0, hits)
+        self.find_bar.set_hits(1 if hits else 0, hits)
 
     def _find_step(self, step: int) -> None:
-        if self.find.isHidden():
+        if self.find_bar.isHidden():
             self.open_find()
             return
         if step > 0:
             self.transcript.find_next()
         else:
             self.transcript.find_prev()
-        self.find.set_hits(*self.transcript.find_position())
+        self.find_bar.set_hits(*self.transcript.find_position())
+
+    def _zoom_by(self, steps: int) -> None:
+        self._zoom(self._scale * ZOOM_STEP ** steps)
 
     def _zoom(self, scale: float) -> None:
         scale = min(2.5, max(0.7, round(scale, 3)))
@@ -251,6 +255,8 @@ class ChatPanel(QtWidgets.QWidget):
 
     def showEvent(self, event: QtGui.QShowEvent) -> None:
         super().showEvent(event)
+        if self.focusWidget() is None:
+            self.focus_composer()  # else Qt would give the focus to the first button
         self.visibility_changed.emit(True)
 
     def hideEvent(self, event: QtGui.QHideEvent) -> None:
@@ -264,7 +270,7 @@ class ChatPanel(QtWidgets.QWidget):
         column = QtWidgets.QVBoxLayout()
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for part in (self.header, Hairline(), self.banner, self.find):
+        for part in (self.header, Hairline(), self.banner, self.find_bar):
             column.addWidget(part)
         column.addWidget(self._stack, 1)
         column.addWidget(Hairline())
@@ -283,16 +289,16 @@ class ChatPanel(QtWidgets.QWidget):
             (self.composer.attach, self.transcript), (self.transcript, self.header.list),
         ):
             QtWidgets.QWidget.setTabOrder(first, second)
-        self.setFocusProxy(None)
 
     def _connect(self) -> None:
         self.header.list.clicked.connect(self.toggle_list)
-        self.header.find.clicked.connect(self.open_find)
+        self.header.find_button.clicked.connect(self.open_find)
         self.header.menu.clicked.connect(self._open_menu)
         self.header.new.clicked.connect(self._new)
-        self.find.changed.connect(self._search)
-        self.find.step.connect(self._find_step)
-        self.find.closed.connect(self.close_find)
+        self.transcript.zoomed.connect(self._zoom_by)
+        self.find_bar.changed.connect(self._search)
+        self.find_bar.step.connect(self._find_step)
+        self.find_bar.closed.connect(self.close_find)
         self.provider_card.close_requested.connect(self.close_overlay)
         self.text_sheet.close_requested.connect(self.close_overlay)
         self.composer.prompt.height_changed.connect(self._place_toast)
@@ -332,7 +338,8 @@ class ChatPanel(QtWidgets.QWidget):
                 self.overlay.close_content()
             self._fit_list()
         self.overlay.follow_parent()
-        self.composer.set_room(self.height(), self.width() - (self.conversations.width() if wide else 0))
+        beside = self.conversations.width() if wide and self._list_wanted else 0
+        self.composer.set_room(self.height(), self.width() - beside)
         self._place_toast()
 
     def _fit_list(self) -> None:

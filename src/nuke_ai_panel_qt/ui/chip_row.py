@@ -31,7 +31,7 @@ class ChipButton(QtWidgets.QAbstractButton):
 
     def sizeHint(self) -> QtCore.QSize:
         theme = theme_of(self)
-        words = min(QtGui.QFontMetrics(theme.small).horizontalAdvance(self.text()), theme.space(50))
+        words = min(QtGui.QFontMetrics(theme.small).horizontalAdvance(self.text()) + 2, theme.space(50))
         width = theme.space(1.5) + theme.icon_px + theme.space(1) + words + theme.space(1) + self._cross_width()
         return QtCore.QSize(width, theme.icon_px + theme.space(2))
 

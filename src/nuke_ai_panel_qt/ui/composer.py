@@ -12,6 +12,7 @@ from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .chip_row import ChipRow
 from .context_meter import ContextMeter
 from .controls import Button, Text, draw_focus_ring
+from .message_view import NARROW_PX
 from .panel_values import QueuedQuestion
 from .prompt_edit import PromptEdit
 from .shortcuts import Shortcuts
@@ -20,6 +21,7 @@ from .theme import theme_of
 from .values import Chip
 
 MAX_SHARE = 0.4
+INSET_STEPS = 2.5
 NARROW_STEPS = 100  # below this many grid steps the row sheds words
 
 
@@ -57,11 +59,17 @@ class QueueRow(QtWidgets.QWidget):
         self.label = Text(f"Next: {words}", role="dim", size="small", elide=True)
         self.edit = Button(icon="edit", tip="Back to the composer")
         self.remove = Button(icon="close", tip="Do not send this")
+        self.send = Button(icon="send", tip="Send now")
+        self.send.clicked.connect(self._send)
         self.edit.clicked.connect(self._edit)
         self.remove.clicked.connect(self._remove)
         row.addWidget(self.label, 1)
+        row.addWidget(self.send)
         row.addWidget(self.edit)
         row.addWidget(self.remove)
+
+    def _send(self) -> None:
+        self._composer.queue_sent.emit(self.question.id)
 
     def _edit(self) -> None:
         self._composer.queue_edited.emit(self.question.id)
@@ -83,6 +91,7 @@ class Composer(QtWidgets.QWidget):
     chip_removed = Signal(str)
     queue_edited = Signal(str)
     queue_removed = Signal(str)
+    queue_sent = Signal(str)
     pick_model_requested = Signal()
     editing_cancelled = Signal()
 
@@ -91,6 +100,7 @@ class Composer(QtWidgets.QWidget):
         self._shortcuts = shortcuts
         self._blocked = ""
         self._running = False
+        self._width = 0
         self._queue: Tuple[QueueRow, ...] = ()
         self.setAcceptDrops(True)
         self.prompt = PromptEdit(shortcuts, self)
@@ -171,6 +181,8 @@ class Composer(QtWidgets.QWidget):
         self.attach.setText("" if narrow else "Context")
         self.attach.updateGeometry()
         self.meter.set_narrow(narrow)
+        self._width = panel_width
+        self._space()
 
     def nudge(self, text: str) -> None:
         """One line over the text that says why nothing happened."""
@@ -202,7 +214,7 @@ class Composer(QtWidgets.QWidget):
         self.hint.hide()
         self._field = _Field(self)
         field = QtWidgets.QVBoxLayout(self._field)
-        field.setContentsMargins(theme.space(2.5), theme.space(2), theme.space(2.5), theme.space(2))
+        field.setContentsMargins(theme.space(INSET_STEPS), theme.space(2), theme.space(INSET_STEPS), theme.space(2))
         field.setSpacing(theme.space(1.5))
         field.addWidget(self.chips)
         field.addWidget(self.prompt)
@@ -220,8 +232,11 @@ class Composer(QtWidgets.QWidget):
             QtWidgets.QWidget.setTabOrder(first, second)
 
     def _space(self) -> None:
+        # The field's text stands on the transcript's left line, its border where a question's ground begins.
         theme = theme_of(self)
-        self._box.setContentsMargins(theme.space(2), theme.space(2), theme.space(2), theme.space(2))
+        margin = theme.space(3 if self._width < NARROW_PX else 4)
+        side = max(margin, (self._width - theme.measure_px) // 2) - theme.space(INSET_STEPS)
+        self._box.setContentsMargins(side, theme.space(2), side, theme.space(2))
         self._box.setSpacing(theme.space(1.5))
         self._row.setSpacing(theme.space(1))
 
@@ -278,6 +293,8 @@ class Composer(QtWidgets.QWidget):
 
     def _refresh(self) -> None:
         ready = self._running or self._has_content()
+        for row in self._queue:
+            row.send.setVisible(not self._running)
         self.send.setEnabled(ready)
         if self._running:
             self.send.set_tip(self._shortcuts.tip("Stop", "stop"))

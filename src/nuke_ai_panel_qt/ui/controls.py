@@ -90,7 +90,8 @@ class Button(QtWidgets.QAbstractButton):
         height = max(theme.space(7), theme.icon_px + theme.space(3))
         if not self.text():
             return QtCore.QSize(height, height)
-        width = QtGui.QFontMetrics(theme.body).horizontalAdvance(self.text()) + 2 * self._padding(theme)
+        # Qt 5 rounds widths down and then elides what should just fit.
+        width = QtGui.QFontMetrics(theme.body).horizontalAdvance(self.text()) + 2 + 2 * self._padding(theme)
         for name in (self._icon, self._trailing):
             width += theme.icon_px + theme.space(1.5) if name else 0
         return QtCore.QSize(width, height)
@@ -305,11 +306,11 @@ class LineEdit(QtWidgets.QLineEdit):
         self._apply()
 
     def sizeHint(self) -> QtCore.QSize:
-        theme = theme_of(self)
+        theme = self._theme()
         return QtCore.QSize(theme.space(40), max(theme.space(7), theme.icon_px + theme.space(3)))
 
     def minimumSizeHint(self) -> QtCore.QSize:
-        return QtCore.QSize(theme_of(self).space(16), self.sizeHint().height())
+        return QtCore.QSize(self._theme().space(16), self.sizeHint().height())
 
     def changeEvent(self, event: QtCore.QEvent) -> None:
         super().changeEvent(event)
@@ -342,7 +343,7 @@ class LineEdit(QtWidgets.QLineEdit):
         super().keyPressEvent(event)
 
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
-        theme = theme_of(self)
+        theme = self._theme()
         painter = QtGui.QPainter(self)
         painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
         rect = QtCore.QRectF(self.rect())
@@ -357,8 +358,12 @@ class LineEdit(QtWidgets.QLineEdit):
         painter.end()
         super().paintEvent(event)
 
+    def _theme(self) -> Theme:
+        # The field's own palette has a transparent Base, from which no theme can be computed.
+        return theme_of(self.parentWidget() or self)
+
     def _apply(self) -> None:
-        theme = theme_of(self)
+        theme = self._theme()
         left = theme.space(2) + (theme.icon_px + theme.space(1) if self._icon else 0)
         self.setTextMargins(left - 2, 0, theme.space(2) - 2, 0)
         palette = self.palette()

@@ -43,10 +43,10 @@ class Header(QtWidgets.QWidget):
         self.edit = TitleEdit(shortcuts, self)
         self.edit.hide()
         self.new = Button(icon="new-chat", tip=shortcuts.tip("New conversation", "new"))
-        self.find = Button(icon="search", tip=shortcuts.tip("Find", "find"))
+        self.find_button = Button(icon="search", tip=shortcuts.tip("Find", "find"))
         self.menu = Button(icon="more", tip="More")
         self._row = QtWidgets.QHBoxLayout(self)
-        for part in (self.list, self.title, self.edit, self.new, self.find, self.menu):
+        for part in (self.list, self.title, self.edit, self.new, self.find_button, self.menu):
             self._row.addWidget(part, 1 if part in (self.title, self.edit) else 0)
         self._space()
         self.title.clicked.connect(self.start_renaming)

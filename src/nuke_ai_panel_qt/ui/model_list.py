@@ -13,7 +13,7 @@ from .panel_values import ModelEntry, ModelSection
 Qt = QtCore.Qt
 Index = Union[QtCore.QModelIndex, QtCore.QPersistentModelIndex]
 Row = Union[ModelSection, ModelEntry]
-ROW_ROLE = int(0x0100) + 1  # Qt.UserRole + 1
+ROW_ROLE = 0x0100 + 1  # Qt.UserRole + 1
 
 
 class ModelList(QtCore.QAbstractListModel):
@@ -73,7 +73,8 @@ class ModelList(QtCore.QAbstractListModel):
             if role == int(Qt.ItemDataRole.ToolTipRole):
                 return "\n".join(line for line in (row.id, row.provider_title, row.detail, row.reason) if line)
             if role == int(Qt.ItemDataRole.AccessibleTextRole):
-                return ", ".join(part for part in (row.name or row.id, row.provider_title, *row.badges, row.reason) if part)
+                parts = (row.name or row.id, row.provider_title, *row.badges, row.reason)
+                return ", ".join(part for part in parts if part)
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:

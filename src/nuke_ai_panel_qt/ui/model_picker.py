@@ -108,7 +108,7 @@ class ModelPicker(Ground):
             )
 
     def _free_text_target(self, typed: str) -> Optional[Tuple[str, str, str]]:
-        """(provider, title, id) of what was typed, when it is no listed id: `provider: id` or an id for the current one."""
+        """(provider, title, id) of what was typed, when no list has it: `provider: id`, or an id alone."""
         if not typed or " " in typed.replace(": ", ":", 1):
             return None
         titles = dict(self._providers)
@@ -290,14 +290,17 @@ class _ModelDelegate(QtWidgets.QStyledItemDelegate):
             top.setLeft(x + theme.icon_px + theme.space(1))
         painter.setFont(theme.body)
         painter.setPen(theme.faint if row.reason else theme.text)
-        name = painter.fontMetrics().elidedText(row.name or row.id, Qt.TextElideMode.ElideMiddle, top.width())
+        # Ids differ at their ends, titles at their beginnings.
+        cut = Qt.TextElideMode.ElideRight if row.name else Qt.TextElideMode.ElideMiddle
+        name = painter.fontMetrics().elidedText(row.name or row.id, cut, top.width())
         painter.drawText(top, _LEFT, name)
         painter.setFont(theme.small)
         painter.setPen(theme.faint if row.reason else theme.dim)
         words = row.reason or " · ".join(part for part in (row.provider_title, *row.badges, row.price) if part)
         bottom = QtCore.QRect(area.left(), area.bottom() + 1 - painter.fontMetrics().height(), area.width(), 0)
         bottom.setHeight(painter.fontMetrics().height())
-        painter.drawText(bottom, _LEFT, painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, area.width()))
+        words = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, area.width())
+        painter.drawText(bottom, _LEFT, words)
         star = QtCore.QPointF(rect.right() - star_width(theme) / 2, rect.center().y() + 0.5)
         color = theme.accent if row.is_favourite else (theme.dim if selected else theme.faint)
         draw_icon(painter, "star-filled" if row.is_favourite else "star", color, star, theme=theme)

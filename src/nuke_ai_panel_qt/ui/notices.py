@@ -1,4 +1,4 @@
-"""What the panel says for a moment or until it is mended: the toast with Undo, the banner, the find bar. Main thread."""
+"""What the panel says for a moment, or until mended: the toast with Undo, the banner, the find bar. Main thread."""
 
 from __future__ import annotations
 

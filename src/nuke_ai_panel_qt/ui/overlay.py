@@ -18,7 +18,7 @@ MAX_WIDTH_STEPS = 110
 
 
 class Overlay(QtWidgets.QWidget):
-    """Holds one content at a time. `bottom` stands over the composer's row, `left` slides in, `full` covers the panel."""
+    """Holds one content at a time. `bottom` stands over the composer's row, `left` slides in, `full` covers all."""
 
     closed = Signal()
 

@@ -230,7 +230,7 @@ class PromptEdit(QtWidgets.QPlainTextEdit):
             self.height_changed.emit()
 
     def _apply_palette(self) -> None:
-        theme = theme_of(self)
+        theme = theme_of(self.parentWidget() or self)
         palette = self.palette()
         if palette.color(QtGui.QPalette.ColorRole.PlaceholderText) != theme.dim:
             palette.setColor(QtGui.QPalette.ColorRole.PlaceholderText, theme.dim)

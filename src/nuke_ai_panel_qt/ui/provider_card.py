@@ -17,12 +17,18 @@ from .theme import theme_of
 Qt = QtCore.Qt
 _ROLE_OF = {"connected": "text", "unreachable": "error", "needs key": "warning", "connecting": "dim", "unknown": "dim"}
 
+PLACES = (
+    ("Keep it in the system's keyring", "keyring"),
+    ("Only for this session", "memory"),
+    ("In a private file (not encrypted)", "file"),
+)
+
 
 class ProviderCard(Sheet):
-    """`saved(name, base_url, key)` ("" keeps the key), `tested(name, base_url, key)`, `forgot(name)`."""
+    """`saved` and `tested` carry (name, base_url, key, place of the key); an empty key keeps the old one."""
 
-    saved = Signal(str, str, str)
-    tested = Signal(str, str, str)
+    saved = Signal(str, str, str, str)
+    tested = Signal(str, str, str, str)
     forgot = Signal(str)
     provider_changed = Signal(str)
 
@@ -41,6 +47,12 @@ class ProviderCard(Sheet):
         for field in (self.base_url, self.key):
             field.set_shortcuts(shortcuts)
             field.returnPressed.connect(self._save)
+        self.place = QtWidgets.QComboBox()
+        self.place.setAccessibleName("Where the key is kept")
+        for words, place in PLACES:
+            self.place.addItem(words, place)
+        self.place.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.place.setMinimumHeight(max(theme.space(7), theme.icon_px + theme.space(3)))
         self.hint = Text("", role="dim", size="small")
         self.key_note = Text("", role="dim", size="small")
         self.result = Text("", size="small")
@@ -48,14 +60,16 @@ class ProviderCard(Sheet):
         self.test = Button("Test", kind="outline", tip="Connects and counts the models")
         self.forget = Button("Forget the key", tip="Removes the stored key from this machine")
         self.forget.set_look(dim=True)
-        self._url_label, self._key_label = Text("Address", role="dim", size="small"), Text("Key", role="dim", size="small")
+        self._url_label = Text("Address", role="dim", size="small")
+        self._key_label = Text("Key", role="dim", size="small")
         row = QtWidgets.QHBoxLayout()
         row.setSpacing(theme.space(2))
         row.addWidget(self.save)
         row.addWidget(self.test)
         row.addStretch(1)
         row.addWidget(self.forget)
-        for part in (self.provider, self.hint, self._url_label, self.base_url, self._key_label, self.key, self.key_note):
+        for part in (self.provider, self.hint, self._url_label, self.base_url, self._key_label, self.key, self.place,
+                     self.key_note):
             self.body.addWidget(part)
         self.body.addSpacing(theme.space(2))
         self.body.addLayout(row)
@@ -107,8 +121,8 @@ class ProviderCard(Sheet):
         for part in (self._url_label, self.base_url):
             part.setVisible(form.can_edit_url)
         self.key.clear()
-        for part in (self._key_label, self.key, self.key_note):
-            part.setVisible(form.needs_key)
+        for field in (self._key_label, self.key, self.place, self.key_note):
+            field.setVisible(form.needs_key)
         self._show_key_note(form)
         self.set_result("unknown", "")
         first = self.key if form.needs_key else (self.base_url if form.can_edit_url else self.test)
@@ -119,7 +133,7 @@ class ProviderCard(Sheet):
         if form.key_source:
             self.key_note.set_text(f"A key is known already (from the {form.key_source}). A new one replaces it.")
         else:
-            self.key_note.set_text("Goes to this machine's keyring, never into a script, a log or an export.")
+            self.key_note.set_text("Never goes into a script, a log or an export.")
 
     def _provider_changed(self) -> None:
         self._show_form()
@@ -127,8 +141,8 @@ class ProviderCard(Sheet):
         if form is not None:
             self.provider_changed.emit(form.name)
 
-    def _values(self) -> Tuple[str, str]:
-        return self.base_url.text().strip(), self.key.text().strip()
+    def _values(self) -> Tuple[str, str, str]:
+        return self.base_url.text().strip(), self.key.text().strip(), str(self.place.currentData())
 
     def _save(self) -> None:
         form = self.form()

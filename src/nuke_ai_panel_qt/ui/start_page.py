@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Dict, Optional, Tuple
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal
+from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
 from .controls import Button, Ground, Text, draw_icon
 from .panel_values import StartChoice
-from .theme import theme_of
+from .theme import Theme, theme_of
 
 Qt = QtCore.Qt
 MAX_WIDTH_STEPS = 120
+_WRAPPED = flag_value(Qt.AlignmentFlag.AlignLeft) | flag_value(Qt.TextFlag.TextWordWrap)
 
 
 class ProgressLine(QtWidgets.QWidget):
@@ -100,6 +101,44 @@ class ChoiceCard(Ground):
         self.chosen.emit(self.choice.id)
 
 
+class Suggestion(Button):
+    """A question to begin with, on as many lines as it needs."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, icon="chat", kind="outline")
+        policy = QtWidgets.QSizePolicy(QtWidgets.QSizePolicy.Policy.Preferred, QtWidgets.QSizePolicy.Policy.Minimum)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        theme = theme_of(self)
+        room = QtCore.QRect(0, 0, max(1, width - self._text_left(theme) - theme.space(3)), 1 << 16)
+        lines = QtGui.QFontMetrics(theme.body).boundingRect(room, _WRAPPED, self.text(), 0).height()
+        return lines + 2 * theme.space(2)
+
+    def sizeHint(self) -> QtCore.QSize:
+        width = super().sizeHint().width()
+        return QtCore.QSize(width, self.heightForWidth(width))
+
+    def minimumSizeHint(self) -> QtCore.QSize:
+        return QtCore.QSize(theme_of(self).space(20), super().minimumSizeHint().height())
+
+    def _paint_content(self, painter: QtGui.QPainter, theme: Theme) -> None:
+        line = QtGui.QFontMetrics(theme.body).height()
+        center = QtCore.QPointF(theme.space(3) + theme.icon_px / 2, theme.space(2) + line / 2)
+        draw_icon(painter, "chat", theme.dim, center, theme=theme)
+        painter.setFont(theme.body)
+        painter.setPen(theme.text)
+        room = self.rect().adjusted(self._text_left(theme), theme.space(2), -theme.space(3), 0)
+        painter.drawText(room, _WRAPPED, self.text())
+
+    def _text_left(self, theme: Theme) -> int:
+        return theme.space(3) + theme.icon_px + theme.space(2)
+
+
 class StartPage(QtWidgets.QScrollArea):
     """`chosen(choice id)` at first run, `suggested(text)` in an empty conversation."""
 
@@ -109,7 +148,7 @@ class StartPage(QtWidgets.QScrollArea):
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__(parent)
         self._cards: Dict[str, ChoiceCard] = {}
-        self._suggestions: Tuple[Button, ...] = ()
+        self._suggestions: Tuple[Suggestion, ...] = ()
         self.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -140,7 +179,7 @@ class StartPage(QtWidgets.QScrollArea):
         """The choices on show by id."""
         return self._cards
 
-    def suggestions(self) -> Tuple[Button, ...]:
+    def suggestions(self) -> Tuple[Suggestion, ...]:
         """The suggestion buttons on show."""
         return self._suggestions
 
@@ -166,9 +205,7 @@ class StartPage(QtWidgets.QScrollArea):
         self._clear()
         made = []
         for text in texts:
-            button = Button(text, icon="chat", kind="outline")
-            button.set_look(left=True)
-            button.setSizePolicy(QtWidgets.QSizePolicy.Policy.Preferred, QtWidgets.QSizePolicy.Policy.Fixed)
+            button = Suggestion(text)
             button.clicked.connect(self._suggestion_clicked)
             made.append(button)
             self._list.addWidget(button)
@@ -201,5 +238,5 @@ class StartPage(QtWidgets.QScrollArea):
 
     def _suggestion_clicked(self) -> None:
         sender = self.sender()
-        if isinstance(sender, Button):
+        if isinstance(sender, Suggestion):
             self.suggested.emit(sender.text())

@@ -1,0 +1,47 @@
+"""Makes attachments: from pasted text at once, from files on a thread of their own, because a share may be slow."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future
+from pathlib import Path
+
+from nuke_ai_panel.errors import NukeAIError
+from nuke_ai_panel.messages import Attachment, clean_text
+from nuke_ai_panel.providers.threads import in_daemon_thread
+from nuke_ai_panel.store import new_id
+from nuke_ai_panel.utils.event_loop_manager import create_task
+
+MAX_FILE_BYTES = 2_000_000
+
+
+def pasted(text: str, count: int) -> Attachment:
+    """A long paste as an attachment; `count` tells several apart."""
+    name = "paste.txt" if count == 0 else f"paste {count + 1}.txt"
+    return Attachment(new_id(), "paste", name, text=clean_text(text))
+
+
+def read_file(path: str) -> Future[Attachment]:
+    """The text file as an attachment. The future raises NukeAIError with a sentence for the artist."""
+    return create_task(in_daemon_thread(lambda: _readable(Path(path))))
+
+
+def _readable(path: Path) -> Attachment:
+    try:
+        return _attachment(path)
+    except OSError as error:
+        raise NukeAIError(f"{path.name} could not be read: {error.strerror or error}") from error
+
+
+def _attachment(path: Path) -> Attachment:
+    if not path.is_file():
+        raise NukeAIError(f"{path.name} is not a file that can be attached.")
+    size = os.path.getsize(path)
+    if size > MAX_FILE_BYTES:
+        raise NukeAIError(f"{path.name} is too large to attach ({size / 1e6:.1f} MB; the limit is 2 MB).")
+    data = path.read_bytes()
+    if b"\0" in data[:4096]:
+        raise NukeAIError(f"{path.name} is not a text file; only text can be attached so far.")
+    text = data.decode("utf-8", "replace").lstrip("\ufeff").replace("\r\n", "\n")
+    kind = "script" if path.suffix.lower() == ".nk" else "file"
+    return Attachment(new_id(), kind, path.name, text=text)  # type: ignore[arg-type]  # one of two literals

@@ -1,0 +1,352 @@
+"""What all panels of a process share: the App, running turns, queues, drafts, the model list. Main thread.
+
+A reply belongs to its conversation: a turn is held here, never by a panel, so that closing one or looking elsewhere
+changes nothing about it. Panels are told what happened and ask for the picture so far when they open a conversation.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from typing import Callable, Dict, FrozenSet, List, Optional, Protocol, Tuple
+
+from nuke_ai_panel.app import App
+from nuke_ai_panel.core.handle import TurnHandle
+from nuke_ai_panel.core.provider_manager import ModelCatalogue, ProviderStatus
+from nuke_ai_panel.core.request import ModelChoice, TurnRequest
+from nuke_ai_panel.errors import NukeAIError
+from nuke_ai_panel.events import (
+    AnswerReset,
+    AnswerStored,
+    ContextTrimmed,
+    TextAdded,
+    ThinkingAdded,
+    TurnEvent,
+    TurnFailed,
+    TurnStarted,
+    TurnStopped,
+    WaitChanged,
+    WarningRaised,
+)
+from nuke_ai_panel.messages import Attachment, Conversation, Draft, Message, clean_text
+from nuke_ai_panel.store import new_id
+
+from ..qt import is_valid
+from ..ui.model_list import ModelList
+from .event_bridge import EventBridge, outcome
+from .model_sections import sections_of
+from .panel_state import PanelState
+
+log = logging.getLogger(__name__)
+
+KEPT_ANSWERS = 64
+STALE_MODELS_S = 600.0
+LIST_LIMIT = 200
+
+
+@dataclass
+class Run:
+    """A turn on its way, as far as the main thread has heard. `answer` grows; `wait` is the last reason to wait."""
+
+    handle: TurnHandle
+    conversation_id: str
+    question: Optional[Message] = None
+    answer: Optional[Message] = None
+    text: List[str] = field(default_factory=list)
+    thinking: List[str] = field(default_factory=list)
+    notices: Tuple[str, ...] = ()
+    wait: Optional[WaitChanged] = None
+    wait_since: float = field(default_factory=time.monotonic)
+    thinking_since: Optional[float] = None
+    thinking_s: Optional[float] = None
+    carry: str = ""
+
+    def message(self) -> Optional[Message]:
+        """The answer with everything that was heard."""
+        if self.answer is None:
+            return None
+        return replace(self.answer, text="".join(self.text), reasoning="".join(self.thinking))
+
+    def hear(self, event: TurnEvent) -> None:
+        """Takes in one event."""
+        if isinstance(event, TextAdded):
+            self.text.append(event.text)
+            self.wait = None
+            if self.thinking_since is not None and self.thinking_s is None:
+                self.thinking_s = time.monotonic() - self.thinking_since
+        elif isinstance(event, ThinkingAdded):
+            self.thinking.append(event.text)
+            self.wait = None
+            self.thinking_since = self.thinking_since or time.monotonic()
+        elif isinstance(event, TurnStarted):
+            self.question, self.answer = event.question, event.answer
+            self.text, self.thinking = [event.answer.text], [event.answer.reasoning]
+        elif isinstance(event, AnswerReset):
+            self.text, self.thinking, self.thinking_s, self.thinking_since = [], [], None, None
+        elif isinstance(event, WaitChanged):
+            if self.wait is None or self.wait.phase != event.phase or self.wait.attempt != event.attempt:
+                self.wait_since = time.monotonic()
+            self.wait = event
+        elif isinstance(event, WarningRaised):
+            self.notices += (event.text,)
+        elif isinstance(event, ContextTrimmed):
+            some = event.dropped_messages
+            self.notices += (
+                f"{some} older message{'s' if some > 1 else ''} did not fit the model's window and "
+                f"{'were' if some > 1 else 'was'} not sent.",
+            )
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A question that waits for the running answer of its conversation."""
+
+    id: str
+    text: str
+    attachments: Tuple[Attachment, ...]
+    choice: Optional[ModelChoice]
+
+
+class View(Protocol):
+    """What a panel lets itself be told. `is_alive` is False once its widget is gone."""
+
+    def is_alive(self) -> bool: ...
+    def is_showing(self, conversation_id: str) -> bool: ...
+    def turn_event(self, run: Run, event: TurnEvent) -> None: ...
+    def turn_begun(self, run: Run) -> None: ...
+    def conversations_changed(self) -> None: ...
+    def queue_changed(self, conversation_id: str) -> None: ...
+    def status_changed(self, status: ProviderStatus) -> None: ...
+    def models_changed(self) -> None: ...
+
+
+class ChatSession:
+    """Made on the main thread; `close` ends everything within two seconds."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self.bridge = EventBridge(self._on_event)
+        self.state = PanelState(app.settings.home / "panel.json")
+        self.models = ModelList()
+        self.conversations: Tuple[Conversation, ...] = ()
+        self.unread: FrozenSet[str] = frozenset()
+        self._views: List[View] = []
+        self._visible: List[View] = []
+        self._runs: Dict[str, Run] = {}
+        self._finished: OrderedDict[str, Message] = OrderedDict()
+        self._queues: Dict[str, Tuple[Queued, ...]] = {}
+        self._drafts: Dict[str, Draft] = {}
+        self._asked_models_at = 0.0
+        self._closed = False
+        self._unsubscribe = app.providers.subscribe(self._on_status)
+        self.rebuild_models()
+        self.refresh_conversations()
+
+    # ------------------------------------------------------------ views
+
+    def attach(self, view: View) -> None:
+        """A panel opened."""
+        self._views.append(view)
+
+    def detach(self, view: View) -> None:
+        """A panel closed; its turns go on."""
+        self._views = [one for one in self._views if one is not view]
+        self._visible = [one for one in self._visible if one is not view]
+
+    def view_visibility(self, view: View, visible: bool) -> None:
+        """Whether a panel can be seen; with none in sight, events are shown less often."""
+        self._visible = [one for one in self._visible if one is not view] + ([view] if visible else [])
+        self.bridge.set_hidden(not self._visible)
+
+    def tell(self, call: Callable[[View], None]) -> None:
+        """Calls every panel that is still there."""
+        for view in tuple(self._views):
+            if not view.is_alive():
+                self.detach(view)
+                continue
+            try:
+                call(view)
+            except Exception:  # the slot boundary: one broken panel must not silence the others
+                log.exception("a panel could not show what happened")
+
+    def title_of(self, provider: str) -> str:
+        """A provider's name for humans; the name itself for one that is gone from settings."""
+        row = self.app.settings.providers.get(provider)
+        return row.label if row is not None else provider
+
+    # ------------------------------------------------------------ turns
+
+    def run_in(self, conversation_id: Optional[str]) -> Optional[Run]:
+        """The conversation's running turn."""
+        return next((run for run in self._runs.values() if run.conversation_id == conversation_id), None)
+
+    def running_ids(self) -> FrozenSet[str]:
+        """The conversations with a turn on its way."""
+        return frozenset(run.conversation_id for run in self._runs.values())
+
+    def start(self, request: TurnRequest, conversation_id: str) -> Run:
+        """Starts a turn. Raises NukeAIError when it cannot be started at all."""
+        request = replace(request, conversation_id=conversation_id)
+        handle = self.app.start_turn(request, self.bridge.post)
+        run = Run(handle, conversation_id)
+        self._runs[handle.turn_id] = run
+        if request.choice is not None and request.choice.model:
+            self.state.used_model((request.choice.provider, request.choice.model))
+            self.rebuild_models()
+        self.tell(lambda view: view.turn_begun(run))
+        self.tell(lambda view: view.conversations_changed())
+        return run
+
+    def finished(self, message: Message) -> Message:
+        """The final form of a message that may have been read while it still streamed."""
+        return self._finished.get(message.id, message)
+
+    def _on_event(self, event: TurnEvent) -> None:
+        run = self._runs.get(event.turn_id)
+        if run is None:
+            return
+        if isinstance(event, TextAdded):
+            # A vendor may cut a character's escape in two: its first half waits for the second.
+            text = run.carry + event.text
+            run.carry = text[-1] if text and "\ud800" <= text[-1] <= "\udbff" else ""
+            event = replace(event, text=clean_text(text[: len(text) - len(run.carry)]))
+        run.hear(event)
+        is_end = isinstance(event, (AnswerStored, TurnFailed, TurnStopped))
+        if is_end:
+            self._end(run, event.answer)  # type: ignore[union-attr]  # every terminal event has an answer
+        self.tell(lambda view: view.turn_event(run, event))
+        if isinstance(event, TurnStarted) or is_end:
+            self.refresh_conversations()
+        if isinstance(event, AnswerStored):
+            self._next_queued(run.conversation_id)
+
+    def _end(self, run: Run, answer: Message) -> None:
+        self._runs.pop(run.handle.turn_id, None)
+        run.answer = answer
+        self._finished[answer.id] = answer
+        while len(self._finished) > KEPT_ANSWERS:
+            self._finished.popitem(last=False)
+        if not any(view.is_alive() and view.is_showing(run.conversation_id) for view in self._views):
+            self.unread |= {run.conversation_id}
+
+    # ------------------------------------------------------------ queue
+
+    def queue(self, conversation_id: str) -> Tuple[Queued, ...]:
+        """The questions that wait in a conversation."""
+        return self._queues.get(conversation_id, ())
+
+    def enqueue(
+        self, conversation_id: str, text: str, attachments: Tuple[Attachment, ...], choice: Optional[ModelChoice]
+    ) -> None:
+        """Adds a question; it is sent when the running answer is complete."""
+        self._set_queue(conversation_id, (*self.queue(conversation_id), Queued(new_id(), text, attachments, choice)))
+
+    def unqueue(self, conversation_id: str, queued_id: str) -> Optional[Queued]:
+        """Takes a waiting question out."""
+        found = next((one for one in self.queue(conversation_id) if one.id == queued_id), None)
+        if found is not None:
+            self._set_queue(conversation_id, tuple(one for one in self.queue(conversation_id) if one is not found))
+        return found
+
+    def _set_queue(self, conversation_id: str, queue: Tuple[Queued, ...]) -> None:
+        self._queues[conversation_id] = queue
+        self.tell(lambda view: view.queue_changed(conversation_id))
+
+    def _next_queued(self, conversation_id: str) -> None:
+        queue = self.queue(conversation_id)
+        if not queue or self._closed:
+            return
+        first = queue[0]
+        try:
+            self.start(TurnRequest(first.text, first.choice, attachments=first.attachments), conversation_id)
+        except NukeAIError as error:
+            log.warning("a queued question was not sent: %s", error)
+            return
+        self._set_queue(conversation_id, queue[1:])
+
+    # ------------------------------------------------------------ conversations and drafts
+
+    def refresh_conversations(self) -> None:
+        """Reads the list again."""
+        self.bridge.when_done(self.app.store.conversations(limit=LIST_LIMIT), self._conversations_read)
+
+    def mark_read(self, conversation_id: str) -> None:
+        """Somebody looks at it now."""
+        if conversation_id in self.unread:
+            self.unread -= {conversation_id}
+            self.tell(lambda view: view.conversations_changed())
+
+    def conversation(self, conversation_id: str) -> Optional[Conversation]:
+        """What the list knows about a conversation."""
+        return next((one for one in self.conversations if one.id == conversation_id), None)
+
+    def draft(self, conversation_id: str) -> Optional[Draft]:
+        """What was typed in this process."""
+        return self._drafts.get(conversation_id)
+
+    def keep_draft(self, draft: Draft) -> None:
+        """Remembers a draft and stores it."""
+        if self._drafts.get(draft.conversation_id) != draft:
+            self._drafts[draft.conversation_id] = draft
+            self.app.store.save_draft(draft)
+
+    def _conversations_read(self, future: Future[List[Conversation]]) -> None:
+        result = outcome(future)
+        conversations, error = result.value, result.error
+        if conversations is None:
+            log.warning("the conversations could not be read: %s", error)
+            return
+        self.conversations = tuple(conversations)
+        self.tell(lambda view: view.conversations_changed())
+
+    # ------------------------------------------------------------ models and states
+
+    def rebuild_models(self) -> None:
+        """Makes the shared list anew from what is known."""
+        providers = self.app.providers
+        statuses = tuple(providers.status(name) for name in providers.names())
+        memory = self.state.memory
+        self.models.set_sections(sections_of(
+            providers.models(), statuses, favourites=memory.favourites, recent=memory.recent, now=time.time()
+        ))
+        self.tell(lambda view: view.models_changed())
+
+    def refresh_models(self, *, force: bool = False) -> None:
+        """Asks all providers for their models in the background, unless that was done lately."""
+        if not force and time.monotonic() - self._asked_models_at < STALE_MODELS_S and self._asked_models_at:
+            return
+        self._asked_models_at = time.monotonic()
+        self.bridge.when_done(self.app.providers.refresh_models(), self._models_read)
+
+    def _models_read(self, future: Future[ModelCatalogue]) -> None:
+        self.rebuild_models()
+
+    def _on_status(self, status: ProviderStatus) -> None:
+        # On the thread where the fact was found.
+        self.bridge.call(lambda: self._status_changed(status))
+
+    def _status_changed(self, status: ProviderStatus) -> None:
+        self.rebuild_models()
+        self.tell(lambda view: view.status_changed(status))
+
+    # ------------------------------------------------------------ end
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def close(self) -> None:
+        """Ends turns (stored as interrupted), sessions, store and loop. Idempotent; two seconds at most."""
+        if self._closed:
+            return
+        self._closed = True
+        self._unsubscribe()
+        self.bridge.close()
+        self.app.close(2.0)
+        self._views.clear()
+        if is_valid(self.models):
+            self.models.deleteLater()

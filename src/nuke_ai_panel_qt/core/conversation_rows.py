@@ -1,0 +1,51 @@
+"""Turns conversations into the list's rows, grouped by date. Pure."""
+
+from __future__ import annotations
+
+import time
+from typing import AbstractSet, Iterable, Tuple
+
+from nuke_ai_panel.messages import Conversation
+
+from ..ui.panel_values import ConversationRow
+
+DAY_S = 86_400
+
+
+def rows_of(
+    conversations: Iterable[Conversation], *, running: AbstractSet[str], unread: AbstractSet[str], now: float
+) -> Tuple[ConversationRow, ...]:
+    """One row each, in the given order (newest first)."""
+    return tuple(
+        ConversationRow(
+            one.id, one.title or "New conversation", group_of(one.updated_at, now=now),
+            when_text(one.updated_at, now=now), one.snippet, is_running=one.id in running, is_unread=one.id in unread,
+        )
+        for one in conversations
+    )
+
+
+def group_of(then: float, *, now: float) -> str:
+    """The date group of a moment, by local calendar days."""
+    days = _day(now) - _day(then)
+    if days <= 0:
+        return "Today"
+    if days == 1:
+        return "Yesterday"
+    if days < 7:
+        return "Last 7 days"
+    if days < 30:
+        return "Last 30 days"
+    return time.strftime("%B %Y", time.localtime(then))
+
+
+def when_text(then: float, *, now: float) -> str:
+    """A time today, a weekday this week, else a date."""
+    days = _day(now) - _day(then)
+    shape = "%H:%M" if days <= 1 else ("%a" if days < 7 else "%d %b")
+    return time.strftime(shape, time.localtime(then))
+
+
+def _day(seconds: float) -> int:
+    local = time.localtime(seconds)
+    return int((seconds + local.tm_gmtoff) // DAY_S)

@@ -1,0 +1,199 @@
+"""The three ways to begin: the artist's Ollama, a key, the built-in tiny model. Main thread; fetching runs on the loop.
+
+Each choice says what leaves the machine. Nothing is fetched or asked before its button is pressed, except for one look
+whether an Ollama answers on its own address.
+"""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import CancelledError, Future
+from pathlib import Path
+from typing import Callable, Optional, Tuple
+from urllib.parse import urlsplit
+
+from nuke_ai_panel.core.provider_manager import ProviderStatus
+from nuke_ai_panel.core.request import ModelChoice
+from nuke_ai_panel.errors import NukeAIError
+from nuke_ai_panel.events import Progress
+from nuke_ai_panel.providers.model_files import CATALOGUE, find_model, models_dir
+from nuke_ai_panel.providers.model_pull import pull
+from nuke_ai_panel.settings import is_loopback_url
+from nuke_ai_panel.utils.event_loop_manager import create_task
+
+from ..ui.panel_values import StartChoice
+from ..ui.start_page import StartPage
+from .chat_session import ChatSession
+from .event_bridge import outcome
+
+log = logging.getLogger(__name__)
+
+TITLE = "Choose who answers"
+LEAD = "You can change this at any time, also in the middle of a conversation."
+EMPTY_TITLE = "Ask about your comp"
+EMPTY_LEAD = "Attach a file or a script with + Context, or begin with one of these."
+SUGGESTIONS = (
+    "Why does my despill eat the edge of the hair?",
+    "Write a Python snippet that lists every Read node with missing frames",
+    "Explain premultiplication with a small example",
+    "Write an expression that makes a light flicker",
+)
+TINY = "smollm2"
+OLLAMA, CLOUD, LOCAL = "ollama", "openrouter", "local"
+
+
+class FirstSteps:
+    """Fills the start page of one panel; `on_chosen` gets the model, `on_add_key` opens the provider card."""
+
+    def __init__(
+        self, session: ChatSession, page: StartPage, *, on_chosen: Callable[[ModelChoice], None],
+        on_add_key: Callable[[str], None],
+    ) -> None:
+        self._session = session
+        self._page = page
+        self._on_chosen = on_chosen
+        self._on_add_key = on_add_key
+        self._pulling: Optional[Future[Path]] = None
+        self._progress = 0.0
+        self._pull_note = ""
+        self._has_looked = False
+        page.chosen.connect(self.choose)
+
+    def show(self) -> None:
+        """The choices as they stand; looks for an Ollama the first time."""
+        if not self._has_looked and OLLAMA in self._session.app.providers.names():
+            self._has_looked = True
+            self._session.app.providers.check(OLLAMA)
+        self._page.show_choices(TITLE, LEAD, self._choices())
+
+    def show_suggestions(self) -> None:
+        """An empty conversation."""
+        self._page.show_suggestions(EMPTY_TITLE, EMPTY_LEAD, SUGGESTIONS)
+
+    def choose(self, choice_id: str) -> None:
+        """One click on a choice."""
+        if choice_id == OLLAMA:
+            self._choose_ollama()
+        elif choice_id == CLOUD:
+            self._on_add_key(CLOUD)
+        elif choice_id == LOCAL:
+            self._choose_local()
+
+    # ------------------------------------------------------------ what each choice says
+
+    def _choices(self) -> Tuple[StartChoice, ...]:
+        names = self._session.app.providers.names()
+        made = []
+        if OLLAMA in names:
+            made.append(self._ollama(self._session.app.providers.status(OLLAMA)))
+        made.append(StartChoice(
+            CLOUD, "key", "Add a key", "OpenRouter, OpenAI, or any address that speaks like OpenAI.",
+            "Leaves this machine: your questions and what you attach, to the provider you choose.", "Add a key",
+        ))
+        if LOCAL in names:
+            made.append(self._local())
+        return tuple(made)
+
+    def _ollama(self, status: ProviderStatus) -> StartChoice:
+        url = self._session.app.providers.settings(OLLAMA).base_url or ""
+        host = urlsplit(url).netloc or url
+        leaves = (
+            "Leaves this machine: nothing." if is_loopback_url(url)
+            else f"Leaves this machine: your questions and what you attach, to {host}."
+        )
+        count = len(self._session.app.providers.models(OLLAMA).models) if status.state == "connected" else 0
+        sentence = "Models that run on your own machine or server."
+        if status.state == "connecting" or (status.state == "unknown" and not status.error):
+            return StartChoice(OLLAMA, "local", "Use my Ollama", sentence, leaves, "Looking …", is_enabled=False)
+        if status.state == "connected" and count:
+            found = f"Found at {host} with {count} model{'s' if count > 1 else ''}."
+            return StartChoice(OLLAMA, "local", "Use my Ollama", found, leaves, "Use Ollama")
+        note = (
+            f"Ollama runs at {host} but has no model yet. In a terminal: ollama pull qwen2.5-coder:7b"
+            if status.state == "connected" else f"No Ollama answers at {host}. Start it, then look again."
+        )
+        return StartChoice(OLLAMA, "local", "Use my Ollama", sentence, leaves, "Look again", note=note)
+
+    def _local(self) -> StartChoice:
+        entry = CATALOGUE[TINY]
+        size = f"{entry.wheel_size_bytes / 1e6:.0f} MB"
+        sentence = (
+            f"SmolLM2, {entry.parameter_size}: it is tiny. Good to see the panel work, not for real questions; for "
+            "those use Ollama or a key."
+        )
+        leaves = "Leaves this machine: nothing."
+        if self._pulling is not None:
+            return StartChoice(
+                LOCAL, "spark", "Try the built-in tiny model", sentence,
+                self._pull_note or f"Fetching {size} from PyPI …", "Cancel", progress=self._progress,
+            )
+        if self._tiny_is_here():
+            return StartChoice(LOCAL, "spark", "Try the built-in tiny model", sentence, leaves, "Use it")
+        return StartChoice(
+            LOCAL, "spark", "Try the built-in tiny model", sentence,
+            f"{leaves} The model is fetched once from PyPI ({size}).", f"Fetch {size} and use it", note=self._pull_note,
+        )
+
+    # ------------------------------------------------------------ what each choice does
+
+    def _choose_ollama(self) -> None:
+        providers = self._session.app.providers
+        models = [one for one in providers.models(OLLAMA).models if not one.unavailable_reason]
+        if providers.status(OLLAMA).state != "connected" or not models:
+            providers.check(OLLAMA)
+            self.show()
+            return
+        wanted = providers.settings(OLLAMA).default_model
+        best = next((one for one in models if one.id == wanted), None) or next(
+            (one for one in models if one.loaded), models[0]
+        )
+        self._on_chosen(ModelChoice(OLLAMA, best.id))
+
+    def _choose_local(self) -> None:
+        if self._pulling is not None:
+            self._pulling.cancel()
+            return
+        if self._tiny_is_here():
+            self._on_chosen(ModelChoice(LOCAL, TINY))
+            return
+        self._progress, self._pull_note = 0.0, ""
+        bridge = self._session.bridge
+        self._pulling = create_task(
+            pull(TINY, models_dir(self._session.app.settings.home), progress=lambda one: bridge.call(
+                lambda: self._pull_moved(one)))
+        )
+        bridge.when_done(self._pulling, self._pulled)
+        self.show()
+
+    def _pull_moved(self, progress: Progress) -> None:
+        if self._pulling is None:
+            return
+        if progress.done is not None and progress.total:
+            share = progress.done / progress.total
+            if progress.detail == "downloading":
+                self._progress = share
+                self._pull_note = f"{progress.done / 1e6:.0f} of {progress.total / 1e6:.0f} MB from PyPI"
+        if progress.detail in ("checking", "unpacking"):
+            self._pull_note = "Checking what arrived …" if progress.detail == "checking" else "Unpacking …"
+        self.show()
+
+    def _pulled(self, future: Future[Path]) -> None:
+        self._pulling = None
+        result = outcome(future)
+        path, error = result.value, result.error
+        if path is not None:
+            self._pull_note = ""
+            self._session.app.providers.check(LOCAL)
+            self._on_chosen(ModelChoice(LOCAL, TINY))
+            return
+        if isinstance(error, CancelledError):
+            self._pull_note = "Cancelled. What arrived is kept; fetching again goes on from there."
+        elif isinstance(error, NukeAIError):
+            self._pull_note = f"{error.user_text} {error.next_step}".strip()
+        else:
+            log.error("the built-in model could not be fetched", exc_info=error)
+            self._pull_note = f"The model could not be fetched: {error}"
+        self.show()
+
+    def _tiny_is_here(self) -> bool:
+        return find_model(TINY, models_dir(self._session.app.settings.home)) is not None

@@ -1,0 +1,249 @@
+"""What the buttons of a message do: copy, edit, ask again, continue, branches, delete with undo. Main thread."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, List, Optional, Tuple
+
+from nuke_ai_panel.core.request import ModelChoice, TurnRequest
+from nuke_ai_panel.core.tokens import estimate
+from nuke_ai_panel.errors import NukeAIError
+from nuke_ai_panel.messages import Attachment, Draft, Message
+
+from ..qt import QtCore, QtGui
+from .event_bridge import outcome
+from .message_items import error_card
+
+if TYPE_CHECKING:
+    from .panel_manager import PanelManager
+
+_FENCE = re.compile(r"(`{3,}|~{3,})")
+LINK_SCHEMES = frozenset({"http", "https", "mailto"})
+
+
+@dataclass(frozen=True)
+class Editing:
+    """An earlier question in the composer; `before` is the draft that it pushed aside."""
+
+    question: Message
+    before: Draft
+
+
+class MessageActions:
+    """One panel's. Every action that sends something takes the model that is chosen now."""
+
+    def __init__(self, manager: PanelManager) -> None:
+        self._manager = manager
+        self.editing: Optional[Editing] = None
+
+    def run(self, action: str, message_id: str, payload: object) -> None:
+        """One click in the transcript."""
+        if action == "copy":
+            self._copy(message_id)
+        elif action == "copy_code":
+            _to_clipboard(str(payload))
+        elif action in ("regenerate", "retry"):
+            self.regenerate(message_id)
+        elif action == "continue":
+            self._ask(TurnRequest("", self._manager.choice(), continue_of=message_id))
+        elif action == "edit":
+            self.edit(message_id)
+        elif action == "delete":
+            self.delete(message_id)
+        elif action in ("branch_prev", "branch_next"):
+            self._step(message_id, -1 if action == "branch_prev" else 1)
+        elif action == "switch_model":
+            self._manager.open_picker()
+        elif action == "open_settings":
+            message = self._manager.shown.message(message_id)
+            self._manager.open_provider(message.provider or "" if message is not None else "")
+        elif action == "copy_details":
+            self._copy_details(message_id)
+        elif action == "open_chip":
+            self._open_sent_chip(message_id, str(payload))
+        elif action == "link":
+            _open_link(str(payload))
+
+    # ------------------------------------------------------------ asking again
+
+    def regenerate(self, answer_id: str) -> None:
+        """Asks the same question again; the old answer stays beside the new one."""
+        self._ask(TurnRequest("", self._manager.choice(), regenerate_of=answer_id))
+
+    def regenerate_last(self) -> None:
+        """Asks the last question again."""
+        answer = self._manager.shown.last("assistant")
+        if answer is not None and self._manager.shown.run() is None:
+            self.regenerate(answer.id)
+
+    def edit(self, question_id: str) -> None:
+        """Takes a question into the composer; sending it starts a branch beside the old one."""
+        question = self._manager.shown.message(question_id)
+        if question is None or question.role != "user" or self._manager.shown.run() is not None:
+            return
+        before = self.editing.before if self.editing is not None else self._manager.draft.current()
+        self.editing = Editing(question, before)
+        self._manager.draft.put(question.text, question.attachments)
+        self._manager.panel.composer.set_editing(True)
+        self._manager.panel.focus_composer()
+
+    def send_edit(self, text: str, attachments: Tuple[Attachment, ...], choice: ModelChoice) -> None:
+        """Sends the edited question."""
+        editing = self.editing
+        if editing is None or not (text.strip() or attachments):
+            return
+        request = TurnRequest(
+            text, choice, attachments=attachments, parent_id=editing.question.parent_id, is_edit=True
+        )
+        if self._manager.start(request):
+            self._end_editing(editing)
+
+    def cancel_editing(self) -> None:
+        """Leaves the question as it was and puts the draft back."""
+        if self.editing is not None:
+            self._end_editing(self.editing)
+
+    def _end_editing(self, editing: Editing) -> None:
+        self.editing = None
+        self._manager.panel.composer.set_editing(False)
+        self._manager.draft.put(editing.before.text, editing.before.attachments)
+
+    def _ask(self, request: TurnRequest) -> None:
+        if self._manager.shown.run() is None:
+            self._manager.start(request)
+
+    # ------------------------------------------------------------ branches and deleting
+
+    def _step(self, message_id: str, step: int) -> None:
+        if self._manager.shown.run() is None:
+            shown = self._manager.shown
+            shown.show_path(self._manager.session.app.store.select_branch(shown.id, message_id, step))
+
+    def delete(self, message_id: str) -> None:
+        """Hides a message and what follows it, says how much that was, and offers Undo."""
+        if self._manager.shown.run() is not None:
+            self._manager.panel.say("Stop the answer first, then delete.")
+            return
+        session = self._manager.session
+        session.bridge.when_done(
+            session.app.store.delete_message(message_id), lambda done: self._deleted(message_id, done)
+        )
+
+    def _deleted(self, message_id: str, future: Future[int]) -> None:
+        result = outcome(future)
+        hidden, error = result.value, result.error
+        manager = self._manager
+        if hidden is None:
+            manager.panel.say(error.user_text if isinstance(error, NukeAIError) else str(error))
+            return
+        manager.shown.reload()
+        manager.session.refresh_conversations()
+        more = f" and {hidden} in hidden branches" if hidden else ""
+        manager.panel.say(f"Deleted the message, what follows it{more}", action="Undo",
+                          run=lambda: self._restore(message_id))
+
+    def _restore(self, message_id: str) -> None:
+        store = self._manager.session.app.store
+        future: Future[List[Message]] = store.restore_message(message_id)
+        self._manager.shown.show_path(future)
+
+    # ------------------------------------------------------------ copying
+
+    def copy_reply(self) -> None:
+        """The last answer, as Markdown."""
+        answer = self._manager.shown.last("assistant")
+        if answer is not None:
+            self._copy(answer.id)
+
+    def copy_code(self) -> None:
+        """The last complete code block of the last answer that has one."""
+        for message in reversed(self._manager.shown.path):
+            code = last_code(message.text) if message.role == "assistant" else None
+            if code is not None:
+                _to_clipboard(code)
+                self._manager.panel.say("Copied the last code block")
+                return
+
+    def _copy(self, message_id: str) -> None:
+        text = self._manager.panel.transcript.text_of(message_id)
+        if text:
+            _to_clipboard(text)
+            self._manager.panel.say("Copied")
+
+    def _copy_details(self, message_id: str) -> None:
+        message = self._manager.shown.message(message_id)
+        if message is not None and message.error is not None:
+            _to_clipboard(error_card(message.error, titles=self._manager.session.title_of).details)
+            self._manager.panel.say("Copied the details")
+
+    # ------------------------------------------------------------ going through the questions
+
+    def previous_prompt(self) -> None:
+        """Scrolls to the question before the one in view."""
+        self._manager.panel.transcript.step_prompt(-1)
+
+    def next_prompt(self) -> None:
+        """Scrolls to the question after the one in view."""
+        self._manager.panel.transcript.step_prompt(1)
+
+    # ------------------------------------------------------------ chips
+
+    def open_draft_chip(self, chip_id: str) -> None:
+        """Shows what an attachment of the draft holds."""
+        attachment = self._manager.draft.attachment(chip_id)
+        if attachment is not None:
+            self._show(attachment, is_editable=True)
+
+    def insert_chip(self, chip_id: str) -> None:
+        """Turns an attachment into text."""
+        self._manager.panel.close_overlay()
+        self._manager.draft.insert_as_text(chip_id)
+
+    def remove_chip(self, chip_id: str) -> None:
+        """Takes an attachment away."""
+        self._manager.panel.close_overlay()
+        self._manager.draft.remove(chip_id)
+
+    def _open_sent_chip(self, message_id: str, chip_id: str) -> None:
+        message = self._manager.shown.message(message_id)
+        found = next((one for one in message.attachments if one.id == chip_id), None) if message is not None else None
+        if found is not None:
+            self._show(found, is_editable=False)
+
+    def _show(self, attachment: Attachment, *, is_editable: bool) -> None:
+        lines = attachment.text.count("\n") + 1
+        facts = f"{len(attachment.text):,} characters · {lines:,} lines · about {estimate(attachment.text):,} tokens"
+        panel = self._manager.panel
+        panel.open_text_sheet()
+        panel.text_sheet.show_text(
+            attachment.id, attachment.name, attachment.text, facts=facts, is_editable=is_editable
+        )
+
+
+def last_code(text: str) -> Optional[str]:
+    """The content of the last closed code fence in Markdown, with LF newlines; None when there is none."""
+    found: Optional[str] = None
+    lines: List[str] = []
+    fence, indent = "", 0
+    for line in text.split("\n"):
+        body = line.lstrip(" ")
+        mark = _FENCE.match(body)
+        if not fence and mark:
+            fence, indent, lines = mark.group(1), len(line) - len(body), []
+        elif fence and mark and not body.strip(fence[0] + " ") and len(body.strip()) >= len(fence):
+            found, fence = "".join(f"{one}\n" for one in lines), ""
+        elif fence:
+            lines.append(line[min(indent, len(line) - len(body)):])
+    return found
+
+
+def _to_clipboard(text: str) -> None:
+    QtGui.QGuiApplication.clipboard().setText(text)
+
+
+def _open_link(url: str) -> None:
+    target = QtCore.QUrl(url)
+    if target.scheme().lower() in LINK_SCHEMES:
+        QtGui.QDesktopServices.openUrl(target)

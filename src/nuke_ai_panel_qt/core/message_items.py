@@ -1,0 +1,167 @@
+"""Turns what is stored into what is shown: messages, errors, attachments and facts as the transcript's values. Pure."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from typing import Callable, List, Mapping, Optional, Sequence, Tuple
+
+from nuke_ai_panel.core.tokens import estimate
+from nuke_ai_panel.messages import Attachment, ErrorInfo, Message, clean_text
+
+from ..ui.values import Chip, ErrorCard, MessageItem
+
+TitleOf = Callable[[str], str]  # a provider's name → its title
+
+_ATTACHMENT_ICONS = {
+    "file": "file", "paste": "text", "text": "text", "nodes": "node", "script": "script",
+    "image": "image",
+}
+# What an artist can do about each kind besides trying again; *Copy details* is always there.
+_SETTINGS_KINDS = frozenset(
+    {"auth", "missing_key", "permission", "network", "tls", "bad_request", "protocol", "settings"}
+)
+_SWITCH_KINDS = frozenset({
+    "model_not_found", "credits", "unsupported_feature", "overloaded", "rate_limit", "context_too_long",
+    "content_filter", "permission", "server_error",
+})
+_WAITS = {
+    "connecting": "Connecting", "loading": "Loading the model", "prompt": "Reading the conversation",
+    "waiting": "Waiting for the first word", "pulling": "Fetching the model", "retrying": "Trying again",
+}
+SHOW_SECONDS_AFTER_S = 3
+SHORTEST_S = 0.2  # a speed over less time than this says nothing
+
+
+def items_of(
+    path: Sequence[Message], *, titles: TitleOf, branches: Mapping[str, Tuple[int, int]], branch_enabled: bool = True
+) -> Tuple[MessageItem, ...]:
+    """The visible path as items; calls and their results are part of an answer, not rows of their own."""
+    return tuple(
+        item_of(message, titles=titles, branch=branches.get(message.id, (1, 1)), branch_enabled=branch_enabled)
+        for message in path if message.role in ("user", "assistant")
+    )
+
+
+def item_of(
+    message: Message, *, titles: TitleOf, branch: Tuple[int, int] = (1, 1), branch_enabled: bool = True,
+    wait: str = "", notices: Tuple[str, ...] = (), thinking_s: Optional[float] = None,
+) -> MessageItem:
+    """One message as an item; `thinking_s` while it streams, later the time to the first word stands for it."""
+    if thinking_s is None and message.reasoning and message.text:
+        thinking_s = message.timings.first_token_s
+    if message.role == "user":
+        return MessageItem(
+            message.id, "user", text=clean_text(message.text), status=message.status, branch=branch,
+            branch_enabled=branch_enabled, chips=tuple(chip_of(one) for one in message.attachments),
+            time=_local_time(message.created_at),
+        )
+    return MessageItem(
+        message.id, "assistant", text=clean_text(message.text), thinking=clean_text(message.reasoning),
+        thinking_s=thinking_s, status=message.status, label=label_of(message, titles), facts=facts_of(message),
+        facts_detail=facts_detail_of(message), branch=branch, branch_enabled=branch_enabled,
+        error=error_card(message.error, titles=titles) if message.error is not None else None,
+        notices=(*notices, *_plain_warnings(message.warnings)), wait=wait, time=_local_time(message.created_at),
+        truncated=message.finish == "length" and message.status == "complete",
+    )
+
+
+def chip_of(attachment: Attachment) -> Chip:
+    """An attachment as a chip."""
+    return Chip(
+        attachment.id, _ATTACHMENT_ICONS.get(attachment.kind, "file"), attachment.name,
+        tokens=estimate(attachment.text) if attachment.text else None, detail=attachment.text,
+    )
+
+
+def label_of(message: Message, titles: TitleOf) -> str:
+    """The model that wrote it, and its provider."""
+    parts = [message.model or "", titles(message.provider) if message.provider else ""]
+    return " · ".join(part for part in parts if part)
+
+
+def facts_of(message: Message) -> str:
+    """Tokens and speed, in a few characters; `~` marks what is our own guess."""
+    usage, parts = message.usage, []
+    if usage is not None and usage.output is not None:
+        mark = "~" if usage.estimated else ""
+        parts.append(f"{mark}{usage.output:,} tok")
+        seconds = _seconds_of_text(message)
+        if seconds >= SHORTEST_S and usage.output > 1:
+            parts.append(f"{mark}{usage.output / seconds:.0f}/s")
+    return " · ".join(parts)
+
+
+def facts_detail_of(message: Message) -> str:
+    """Everything that is known about how an answer came to be, a line each."""
+    usage, times, lines = message.usage, message.timings, []
+    if usage is not None:
+        mark = "about " if usage.estimated else ""
+        for name, count in (
+            ("Input", usage.input), ("from cache", usage.cache_read), ("Output", usage.output),
+            ("Reasoning", usage.reasoning),
+        ):
+            if count is not None:
+                lines.append(f"{name}: {mark}{count:,} tokens")
+        if usage.cost_usd is not None:
+            lines.append(f"Cost: ${usage.cost_usd:.4f}")
+    if times.first_token_s is not None:
+        lines.append(f"First word after {times.first_token_s:.2f} s")
+    if times.total_s is not None:
+        lines.append(f"Took {times.total_s:.1f} s")
+    if message.finish is not None:
+        lines.append(f"Ended by: {message.raw_finish or message.finish}")
+    if message.created_at:
+        lines.append(time.strftime("%d %B %Y %H:%M", time.localtime(message.created_at)))
+    return "\n".join(lines)
+
+
+def error_card(error: ErrorInfo, *, titles: TitleOf) -> ErrorCard:
+    """A failure as a card; the details are what *Copy details* copies, redacted where the error was made."""
+    facts = [titles(error.provider) if error.provider else "", error.model or ""]
+    facts.append(f"HTTP {error.status}" if error.status else error.kind.replace("_", " "))
+    actions = ["retry"]
+    if error.kind in _SETTINGS_KINDS:
+        actions.append("open_settings")
+    if error.kind in _SWITCH_KINDS:
+        actions.append("switch_model")
+    actions.append("copy_details")
+    details = json.dumps({key: value for key, value in asdict(error).items() if value not in (None, "")}, indent=1)
+    return ErrorCard(
+        sentence=clean_text(error.user_text or error.message), next_step=clean_text(error.next_step),
+        facts=" · ".join(part for part in facts if part), details=clean_text(details), actions=tuple(actions),
+    )
+
+
+def wait_text(phase: str, *, detail: str = "", elapsed_s: float = 0.0, done: Optional[int] = None,
+              total: Optional[int] = None, retry_in_s: Optional[float] = None) -> str:
+    """Why nothing is visible yet and for how long, as a sentence."""
+    words = _WAITS.get(phase, phase.capitalize() or "Working")
+    if phase == "retrying":
+        left = max(0, round((retry_in_s or 0.0) - elapsed_s))
+        why = f": {detail}" if detail else ""
+        return f"{words} in {left} s{why}" if left else f"{words}{why}"
+    if done is not None and total:
+        words += f" {min(100, round(100 * done / total))}%"
+    elif detail and phase not in ("connecting", "waiting"):
+        words += f" ({detail})"
+    words += " …"
+    return f"{words} {round(elapsed_s)} s" if elapsed_s >= SHOW_SECONDS_AFTER_S else words
+
+
+def _plain_warnings(warnings: Tuple[str, ...]) -> List[str]:
+    # Codes are for TDs and stand in the record; a sentence has spaces.
+    return [text for text in warnings if " " in text]
+
+
+def _seconds_of_text(message: Message) -> float:
+    times = message.timings
+    return (times.total_s or 0.0) - (times.first_token_s or 0.0)
+
+
+def _local_time(seconds: float) -> str:
+    if not seconds:
+        return ""
+    then, now = time.localtime(seconds), time.localtime()
+    return time.strftime("%H:%M" if then[:3] == now[:3] else "%d %b %H:%M", then)

@@ -1,0 +1,129 @@
+"""Turns what is known about models into the picker's sections, and into the facts of one. Pure."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
+
+from nuke_ai_panel.core.provider_status import ModelCatalogue, ProviderStatus
+from nuke_ai_panel.providers.base import ModelInfo
+
+from ..ui.chip_row import short_count
+from ..ui.panel_values import ModelEntry, ModelKey, ModelSection
+
+_BADGES = ("vision", "tools", "reasoning")
+OLD_AFTER_S = 60.0
+
+
+def sections_of(
+    catalogue: ModelCatalogue, statuses: Sequence[ProviderStatus], *, favourites: Sequence[ModelKey],
+    recent: Sequence[ModelKey], now: float,
+) -> Tuple[ModelSection, ...]:
+    """Favourites, Recent, then every provider in its order, each with the age of its list or why it has none."""
+    starred = frozenset(favourites)
+    reasons = {one.name: _reason(one) for one in statuses}
+    titles = {one.name: one.title for one in statuses}
+    entries: Dict[ModelKey, ModelEntry] = {}
+    by_provider: Dict[str, List[ModelEntry]] = {one.name: [] for one in statuses}
+    for model in catalogue.models:
+        if model.provider not in by_provider:
+            continue
+        entry = entry_of(
+            model, provider_title=titles[model.provider], reason=reasons[model.provider],
+            is_favourite=(model.provider, model.id) in starred,
+        )
+        entries[entry.key] = entry
+        by_provider[model.provider].append(entry)
+    sections = [
+        ModelSection("Favourites", _known(favourites, entries, titles, starred)),
+        ModelSection("Recent", _known(recent, entries, titles, starred)),
+    ]
+    for status in statuses:
+        models = sorted(by_provider[status.name], key=lambda one: (one.name or one.id).lower())
+        sections.append(ModelSection(status.title, tuple(models), _note(status, catalogue, now=now)))
+    return tuple(section for section in sections if section.models or section.note)
+
+
+def entry_of(model: ModelInfo, *, provider_title: str, reason: str = "", is_favourite: bool = False) -> ModelEntry:
+    """One model as the picker shows it."""
+    badges = [f"{short_count(model.context_tokens)} window"] if model.context_tokens else []
+    badges += [name for name in _BADGES if model.capabilities is not None and name in model.capabilities]
+    if model.parameter_size:
+        badges.insert(0, model.parameter_size)
+    details = []
+    if model.size_bytes:
+        details.append(f"{model.size_bytes / 1e9:.1f} GB on disk")
+    if model.loaded:
+        details.append("loaded")
+    if model.capabilities is None:
+        details.append("The server does not say what this model can do.")
+    return ModelEntry(
+        model.provider, model.id, model.name, provider_title, tuple(badges), price_of(model), " · ".join(details),
+        model.unavailable_reason or reason, is_favourite,
+    )
+
+
+def price_of(model: Optional[ModelInfo]) -> str:
+    """Dollars per million tokens in and out; "free" only where it is known, a dash where nobody says."""
+    if model is None:
+        return "–"
+    if model.local or (model.price_input == 0.0 and model.price_output == 0.0):
+        return "free"
+    if model.price_input is None or model.price_output is None:
+        return "–"
+    return f"${_money(model.price_input)} / ${_money(model.price_output)}"
+
+
+def request_price(model: Optional[ModelInfo], tokens: int) -> str:
+    """What sending `tokens` costs; the answer comes on top."""
+    if model is None or (model.price_input is None and not model.local):
+        return "–"
+    if model.local or not model.price_input:
+        return "free"
+    return f"${tokens * model.price_input / 1_000_000:.4f} to send"
+
+
+def age_text(seconds: float) -> str:
+    """How long ago, in words."""
+    if seconds < OLD_AFTER_S:
+        return "just now"
+    for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {word}{'s' if count > 1 else ''} ago"
+    return "just now"
+
+
+def _known(
+    keys: Sequence[ModelKey], entries: Mapping[ModelKey, ModelEntry], titles: Mapping[str, str],
+    starred: frozenset[ModelKey],
+) -> Tuple[ModelEntry, ...]:
+    # A model that no list holds (typed by hand, or its server is away) stays choosable: a missing one is a label.
+    return tuple(
+        entries.get(key) or ModelEntry(key[0], key[1], "", titles[key[0]], is_favourite=key in starred)
+        for key in keys if key[0] in titles
+    )
+
+
+def _reason(status: ProviderStatus) -> str:
+    if status.state == "needs key":
+        return f"{status.title} needs a key"
+    return f"{status.title} cannot be reached" if status.state == "unreachable" else ""
+
+
+def _note(status: ProviderStatus, catalogue: ModelCatalogue, *, now: float) -> str:
+    fetched_at = catalogue.fetched_at.get(status.name)
+    age = f"list from {age_text(now - fetched_at)}" if fetched_at is not None else ""
+    if status.state == "connecting":
+        return "asking …" if not age else f"{age} · asking …"
+    error = catalogue.errors.get(status.name)
+    if error is not None or status.state in ("unreachable", "needs key"):
+        why = "needs a key" if status.state == "needs key" else (
+            "cannot be reached" if status.state == "unreachable" else "could not list its models"
+        )
+        return f"{why} · {age}" if age else why
+    return age or "not asked yet"
+
+
+def _money(dollars: float) -> str:
+    text = f"{dollars:.2f}" if dollars >= 0.1 else f"{dollars:.3f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

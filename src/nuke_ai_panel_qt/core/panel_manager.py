@@ -1,0 +1,464 @@
+"""Presents one panel: its clicks become commands to the App, events become setters of its widgets. Main thread.
+
+It never waits for a future. Everything that outlives the panel (turns, queues, drafts, the model list) is held by the
+ChatSession; this holds only what one panel looks at, so that two panels on one App do not disturb each other.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import Future
+from typing import Callable, Optional
+
+from nuke_ai_panel.core.provider_manager import ProviderStatus
+from nuke_ai_panel.core.request import ModelChoice, TurnRequest
+from nuke_ai_panel.errors import NukeAIError
+from nuke_ai_panel.events import AnswerStored, StoreTroubled, TurnEvent, TurnFailed, TurnStopped
+from nuke_ai_panel.messages import Conversation
+from nuke_ai_panel.store import new_id
+
+from ..qt import QtCore, QtWidgets, is_valid
+from ..ui.chat_panel import ChatPanel
+from ..ui.panel_values import Banner, ConnectionValue, QueuedQuestion
+from .chat_session import ChatSession, Run
+from .conversation_rows import rows_of
+from .draft_desk import DraftDesk
+from .event_bridge import outcome
+from .first_steps import FirstSteps
+from .message_actions import MessageActions
+from .provider_setup import ProviderSetup, state_sentence
+from .request_meter import meter_value
+from .shown_conversation import ShownConversation
+
+log = logging.getLogger(__name__)
+
+METER_AFTER_MS = 150
+CHOOSE_FIRST = "Choose a model first: the button below opens the list."
+
+
+class PanelManager(QtCore.QObject):
+    """A child of its panel; dies with it."""
+
+    def __init__(self, session: ChatSession, panel: ChatPanel) -> None:
+        super().__init__(panel)
+        self.session = session
+        self.panel = panel
+        self._choice: Optional[ModelChoice] = None
+        self._list_is_known = bool(session.conversations)
+        self._meter_timer = QtCore.QTimer(self)
+        self._meter_timer.setSingleShot(True)
+        self._meter_timer.setInterval(METER_AFTER_MS)
+        self._meter_timer.timeout.connect(self._measure)
+        self.shown = ShownConversation(session, panel.transcript, self._path_changed)
+        self.draft = DraftDesk(session, panel.composer, self._meter_timer.start)
+        self.actions = MessageActions(self)
+        self.first_steps = FirstSteps(session, panel.start, on_chosen=self.choose_model, on_add_key=self.open_provider)
+        self.setup = ProviderSetup(session, panel.provider_card, self._provider_ready)
+        self._connect()
+        memory = session.state.memory
+        panel.composer.prompt.set_enter_sends(session.app.settings.panel.enter_sends)
+        panel.set_font_scale(memory.font_scale * session.app.settings.panel.font_scale)
+        panel.set_list_wanted(memory.list_open)
+        session.attach(self)
+        self._show_trouble()
+        self._open(memory.open_conversation or new_id(), is_new=memory.open_conversation is None)
+        self.conversations_changed()
+
+    def is_alive(self) -> bool:
+        """Whether the panel's widgets are still there."""
+        return is_valid(self) and is_valid(self.panel)
+
+    def close(self) -> None:
+        """The panel goes; its turns go on."""
+        self.draft.save()
+        self.session.detach(self)
+
+    # ------------------------------------------------------------ commands: conversations
+
+    def new_conversation(self) -> None:
+        """An empty conversation; an empty one that is open already stays."""
+        self.panel.overlay.close_content()
+        if self.shown.path or self.shown.run() is not None or self.shown.is_loading:
+            self._open(new_id(), is_new=True)
+        self.panel.focus_composer()
+
+    def open_conversation(self, conversation_id: str) -> None:
+        """Shows a conversation."""
+        self.panel.overlay.close_content()
+        if conversation_id != self.shown.id:
+            self._open(conversation_id)
+        self.panel.focus_composer()
+
+    def rename(self, title: str, conversation_id: Optional[str] = None) -> None:
+        """Gives a conversation a title that nothing overwrites."""
+        future = self.session.app.store.update_conversation(
+            conversation_id or self.shown.id, title=title, title_is_manual=True
+        )
+        self.session.bridge.when_done(future, self._conversation_written)
+
+    def delete_conversation(self, conversation_id: Optional[str] = None) -> None:
+        """Moves a conversation to the bin and offers Undo."""
+        target = conversation_id or self.shown.id
+        conversation = self.session.conversation(target)
+        if conversation is None:
+            return
+        run = self.session.run_in(target)
+        if run is not None:
+            run.handle.stop()
+        store, bridge = self.session.app.store, self.session.bridge
+        bridge.when_done(store.delete_conversation(target), self._written)
+        if target == self.shown.id:
+            self._open(new_id(), is_new=True)
+        self.panel.say(
+            f"Deleted “{conversation.title}”", action="Undo",
+            run=lambda: bridge.when_done(
+                store.restore_conversation(target), lambda done: self._restored(target, done)
+            ),
+        )
+
+    def _restored(self, conversation_id: str, future: Future[Conversation]) -> None:
+        self._conversation_written(future)
+        if not self.shown.path:
+            self.open_conversation(conversation_id)
+
+    def _conversation_written(self, future: Future[Conversation]) -> None:
+        self._say_written(outcome(future).error)
+
+    def _written(self, future: Future[None]) -> None:
+        self._say_written(outcome(future).error)
+
+    def _say_written(self, error: Optional[BaseException]) -> None:
+        if error is not None:
+            self.panel.say(error.user_text if isinstance(error, NukeAIError) else str(error))
+        self.session.refresh_conversations()
+
+    def _open(self, conversation_id: str, *, is_new: bool = False) -> None:
+        self.actions.cancel_editing()
+        self.draft.open(conversation_id)
+        if self.panel.find_bar.isVisible():
+            self.panel.find_bar.hide()
+        self._choice = None
+        self.shown.open(conversation_id, is_new=is_new)
+        self.session.state.remember(open_conversation=conversation_id)
+        if self.panel.isVisible():
+            self.session.mark_read(conversation_id)
+        self.conversations_changed()
+        self.queue_changed(conversation_id)
+
+    # ------------------------------------------------------------ commands: asking
+
+    def send(self, text: str) -> None:
+        """Sends what is written, or queues it behind the running answer."""
+        choice = self.choice()
+        if choice is None:
+            self.panel.composer.nudge(CHOOSE_FIRST)
+            return
+        if self.actions.editing is not None:
+            self.actions.send_edit(text, self.draft.attachments, choice)
+            return
+        if self.shown.run() is not None:
+            self.session.enqueue(self.shown.id, text, self.draft.attachments, choice)
+            self.draft.clear()
+            return
+        if self.start(TurnRequest(text, choice, attachments=self.draft.attachments)):
+            self.draft.clear()
+
+    def start(self, request: TurnRequest) -> bool:
+        """Starts a turn in the shown conversation; says why when it cannot."""
+        try:
+            self.session.start(request, self.shown.id)
+        except NukeAIError as error:
+            self.panel.composer.nudge(f"{error.user_text} {error.next_step}".strip())
+            return False
+        return True
+
+    def stop(self) -> None:
+        """Stops the answer of the shown conversation; what waits behind it stays."""
+        run = self.shown.run()
+        if run is not None:
+            run.handle.stop()
+
+    def _edit_queued(self, queued_id: str) -> None:
+        found = self.session.unqueue(self.shown.id, queued_id)
+        if found is not None:
+            self.draft.put(found.text, found.attachments)
+            self.panel.focus_composer()
+
+    def _remove_queued(self, queued_id: str) -> None:
+        self.session.unqueue(self.shown.id, queued_id)
+
+    def _send_queued(self, queued_id: str) -> None:
+        found = self.session.unqueue(self.shown.id, queued_id)
+        if found is not None and not self.start(
+            TurnRequest(found.text, found.choice or self.choice(), attachments=found.attachments)
+        ):
+            self.session.enqueue(self.shown.id, found.text, found.attachments, found.choice)
+
+    # ------------------------------------------------------------ commands: models and providers
+
+    def choice(self) -> Optional[ModelChoice]:
+        """Who answers next here: what was picked, else the conversation's, else the last used, else a set default."""
+        if self._choice is not None:
+            return self._choice
+        app, names = self.session.app, self.session.app.providers.names()
+        conversation = self.session.conversation(self.shown.id)
+        if conversation is not None and conversation.provider in names and conversation.model:
+            return ModelChoice(conversation.provider, conversation.model)
+        last = self.session.state.memory.last_model
+        if last is not None and last[0] in names:
+            return ModelChoice(*last)
+        is_set = {"default_provider", "default_model"} & set(app.settings.sources)
+        if not is_set:
+            return None
+        try:
+            return app.choice()
+        except NukeAIError:
+            return None
+
+    def choose_model(self, choice: ModelChoice) -> None:
+        """The next request of this conversation goes there."""
+        self._choice = choice
+        self.session.state.used_model((choice.provider, choice.model))
+        self.session.rebuild_models()
+        conversation = self.session.conversation(self.shown.id)
+        if conversation is not None:
+            self.session.app.store.update_conversation(
+                conversation.id, provider=choice.provider, model=choice.model
+            )
+        self.panel.overlay.close_content()
+        self._show_choice()
+        self._show_page()
+        self.panel.focus_composer()
+
+    def open_picker(self) -> None:
+        """The list of models, at once from what is known; asks for newer lists in the background."""
+        self.session.refresh_models()
+        self.panel.picker.set_providers(tuple(
+            (name, self.session.title_of(name)) for name in self.session.app.providers.names()
+        ))
+        choice = self.choice()
+        self.panel.open_picker()
+        self.panel.picker.open((choice.provider, choice.model) if choice is not None else None)
+
+    def open_provider(self, name: str = "") -> None:
+        """The provider card, at the current provider when none is named."""
+        choice = self.choice()
+        self.setup.open(name or (choice.provider if choice is not None else "openrouter"))
+        self.panel.open_provider_card()
+
+    def next_favourite(self) -> None:
+        """Goes round the favourites."""
+        names = self.session.app.providers.names()
+        favourites = [key for key in self.session.state.memory.favourites if key[0] in names]
+        if not favourites:
+            self.panel.composer.nudge("No favourites yet: star a model in the list.")
+            return
+        choice = self.choice()
+        now = (choice.provider, choice.model) if choice is not None else None
+        place = favourites.index(now) + 1 if now in favourites else 0
+        self.choose_model(ModelChoice(*favourites[place % len(favourites)]))
+
+    def _picked(self, provider: str, model: str) -> None:
+        self.choose_model(ModelChoice(provider, model))
+
+    def _starred(self, provider: str, model: str) -> None:
+        self.session.state.toggle_favourite((provider, model))
+        self.session.rebuild_models()
+
+    def _refresh_models(self) -> None:
+        self.session.refresh_models(force=True)
+
+    def _provider_ready(self, name: str) -> None:
+        """A provider was set up from the card: go on to its models, unless one of them is chosen already."""
+        choice = self.choice()
+        if choice is not None and choice.provider == name:
+            self.panel.close_overlay()
+        elif self.panel.overlay.content() is self.panel.provider_card:
+            self.open_picker()
+            self.panel.picker.query.setText(self.session.title_of(name))
+
+    # ------------------------------------------------------------ what the session tells
+
+    def is_showing(self, conversation_id: str) -> bool:
+        """Whether an artist can see that conversation here."""
+        return self.shown.id == conversation_id and self.panel.isVisible()
+
+    def turn_begun(self, run: Run) -> None:
+        """A turn was started, here or in another panel."""
+        if run.conversation_id == self.shown.id:
+            self.panel.show_transcript()
+            self._show_running()
+
+    def turn_event(self, run: Run, event: TurnEvent) -> None:
+        """A turn moved."""
+        if isinstance(event, StoreTroubled):
+            self.panel.banner.set_banner(Banner("warning", f"{event.error.user_text} {event.error.next_step}".strip()))
+        if run.conversation_id != self.shown.id:
+            return
+        self.shown.turn_event(run, event)
+        if isinstance(event, (AnswerStored, TurnFailed, TurnStopped)):
+            self._show_running()
+
+    def conversations_changed(self) -> None:
+        """The list, a title or a mark changed."""
+        session = self.session
+        rows = rows_of(
+            session.conversations, running=session.running_ids(), unread=session.unread, now=time.time()
+        )
+        self.panel.conversations.set_rows(rows, self.shown.id)
+        conversation = session.conversation(self.shown.id)
+        self.panel.header.set_title(
+            (conversation.title if conversation is not None else "") or "New conversation",
+            can_rename=conversation is not None,
+        )
+        if not self._list_is_known:
+            self._list_is_known = True
+            self._show_page()
+        self._show_choice()
+
+    def queue_changed(self, conversation_id: str) -> None:
+        """What waits behind an answer changed."""
+        if conversation_id == self.shown.id:
+            self.panel.composer.set_queue(tuple(
+                QueuedQuestion(one.id, one.text) for one in self.session.queue(conversation_id)
+            ))
+
+    def status_changed(self, status: ProviderStatus) -> None:
+        """A provider's true state changed."""
+        self._show_choice()
+        self.setup.status_changed(status)
+        if self.panel.showing_start() and self.choice() is None:
+            self.first_steps.show()
+
+    def models_changed(self) -> None:
+        """The shared list changed; a window may be known now."""
+        self._meter_timer.start()
+
+    # ------------------------------------------------------------ showing
+
+    def _path_changed(self) -> None:
+        self.panel.composer.prompt.set_history(self.shown.questions())
+        self._show_running()
+        self._show_page()
+        self._meter_timer.start()
+
+    def _show_running(self) -> None:
+        running = self.shown.run() is not None
+        self.panel.composer.set_running(running)
+        self.panel.transcript.busy(running)
+
+    def _show_page(self) -> None:
+        if self.shown.path or self.shown.is_loading or self.shown.run() is not None:
+            self.panel.show_transcript()
+        elif self.choice() is None:
+            self.first_steps.show()
+            self.panel.show_start()
+        else:
+            self.first_steps.show_suggestions()
+            self.panel.show_start()
+
+    def _show_choice(self) -> None:
+        choice = self.choice()
+        tip = self.panel.shortcuts.tip("Choose the model", "pick_model")
+        self.panel.composer.set_blocked("" if choice is not None else CHOOSE_FIRST)
+        if choice is None:
+            self.panel.composer.status.set_value(ConnectionValue(), tip)
+            self.panel.composer.set_placeholder("Choose a model, then ask …")
+            return
+        status = self.session.app.providers.status(choice.provider)
+        row = self.session.app.settings.providers.get(choice.provider)
+        sentence = f"{choice.model}\n{state_sentence(status, row)}"
+        self.panel.composer.status.set_value(
+            ConnectionValue(status.state, status.title, choice.model, sentence), tip
+        )
+        self.panel.composer.set_placeholder("Ask anything …")
+        self._meter_timer.start()
+
+    def _measure(self) -> None:
+        choice = self.choice()
+        model = self.session.app.providers.known_model(choice) if choice is not None else None
+        conversation = self.session.conversation(self.shown.id)
+        system = conversation.system if conversation is not None else self.session.app.settings.system
+        fixed = None
+        if choice is not None:
+            row = self.session.app.settings.providers.get(choice.provider)
+            configured = row.options.get("num_ctx") if row is not None else None
+            fixed = configured if isinstance(configured, int) else None
+        self.panel.composer.meter.set_value(
+            meter_value(self.shown.path, self.draft.current(), model, system=system, window_tokens=fixed)
+        )
+
+    def _show_trouble(self) -> None:
+        trouble = self.session.app.store.trouble
+        if trouble is not None:
+            self.panel.banner.set_banner(Banner("warning", f"{trouble.user_text} {trouble.next_step}".strip()))
+
+    # ------------------------------------------------------------ wiring
+
+    def _connect(self) -> None:
+        panel, composer = self.panel, self.panel.composer
+        composer.submitted.connect(self.send)
+        composer.stop_requested.connect(self.stop)
+        composer.attach_requested.connect(self.attach)
+        composer.chip_opened.connect(self.actions.open_draft_chip)
+        composer.queue_edited.connect(self._edit_queued)
+        composer.queue_removed.connect(self._remove_queued)
+        composer.queue_sent.connect(self._send_queued)
+        composer.pick_model_requested.connect(self.open_picker)
+        composer.editing_cancelled.connect(self.actions.cancel_editing)
+        panel.transcript.action.connect(self.actions.run)
+        panel.text_sheet.insert_requested.connect(self.actions.insert_chip)
+        panel.text_sheet.remove_requested.connect(self.actions.remove_chip)
+        panel.header.renamed.connect(self.rename)
+        panel.conversations.opened.connect(self.open_conversation)
+        panel.conversations.renamed.connect(self._renamed_in_list)
+        panel.conversations.delete_requested.connect(self.delete_conversation)
+        panel.conversations.new_requested.connect(self.new_conversation)
+        panel.picker.chosen.connect(self._picked)
+        panel.picker.starred.connect(self._starred)
+        panel.picker.refresh_requested.connect(self._refresh_models)
+        panel.start.suggested.connect(self._suggested)
+        panel.command.connect(self._command)
+        panel.zoomed.connect(self._zoomed)
+        panel.list_toggled.connect(self._list_toggled)
+        panel.visibility_changed.connect(self._visibility_changed)
+
+    def attach(self) -> None:
+        """Asks for files to attach."""
+        dialog = QtWidgets.QFileDialog(self.panel, "Attach text files")
+        dialog.setFileMode(QtWidgets.QFileDialog.FileMode.ExistingFiles)
+        dialog.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.filesSelected.connect(self.draft.attach_files)
+        dialog.open()
+
+    def _command(self, command: str) -> None:
+        commands: dict[str, Callable[[], None]] = {
+            "new": self.new_conversation, "pick_model": self.open_picker, "next_favourite": self.next_favourite,
+            "delete": self.delete_conversation, "providers": self.open_provider, "refresh_models": self._refresh_models,
+            "attach": self.attach, "regenerate": self.actions.regenerate_last, "copy_reply": self.actions.copy_reply,
+            "copy_code": self.actions.copy_code, "previous_prompt": self.actions.previous_prompt,
+            "next_prompt": self.actions.next_prompt,
+        }
+        run = commands.get(command)
+        if run is not None:
+            run()
+
+    def _renamed_in_list(self, conversation_id: str, title: str) -> None:
+        self.rename(title, conversation_id)
+
+    def _suggested(self, text: str) -> None:
+        self.draft.put(text, self.draft.attachments)
+        self.panel.focus_composer()
+
+    def _zoomed(self, scale: float) -> None:
+        self.session.state.remember(font_scale=scale / self.session.app.settings.panel.font_scale)
+
+    def _list_toggled(self, wanted: bool) -> None:
+        self.session.state.remember(list_open=wanted)
+
+    def _visibility_changed(self, visible: bool) -> None:
+        self.session.view_visibility(self, visible)
+        if visible:
+            self.session.mark_read(self.shown.id)
+

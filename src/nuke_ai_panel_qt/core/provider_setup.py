@@ -1,0 +1,198 @@
+"""The provider card's presenter: address and key down to settings and key store, the true state up. Main thread.
+
+Keys are found and kept on a thread of their own (a key store may not answer for seconds). A Test saves first: it must
+test what will be used, and a key that was typed is one the artist means to use.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Callable, Dict, Optional, TypeVar
+
+from nuke_ai_panel.core.provider_manager import ProviderStatus
+from nuke_ai_panel.errors import NukeAIError
+from nuke_ai_panel.keys import KEYLESS_KINDS, Key, KeyPlace
+from nuke_ai_panel.providers.threads import in_daemon_thread
+from nuke_ai_panel.settings import ProviderSettings, is_loopback_url, save_setting
+from nuke_ai_panel.utils.event_loop_manager import create_task
+
+from ..ui.panel_values import ProviderForm
+from ..ui.provider_card import ProviderCard
+from .chat_session import ChatSession
+from .event_bridge import outcome
+
+T = TypeVar("T")
+_HINTS = {
+    "ollama": "Your own models. A server elsewhere works too; a key only where it stands behind one.",
+    "openrouter": "One key for hundreds of models. Get one at openrouter.ai/keys.",
+    "openai": "OpenAI, or any server like it: llama.cpp, LM Studio, vLLM. On this machine no key is needed.",
+    "local": "The built-in model runs on this machine and needs neither address nor key.",
+}
+
+
+class ProviderSetup:
+    """Drives one provider card. `on_ready(name)` is called when a saved provider answered."""
+
+    def __init__(self, session: ChatSession, card: ProviderCard, on_ready: Callable[[str], None]) -> None:
+        self._session = session
+        self._card = card
+        self._on_ready = on_ready
+        self._sources: Dict[str, str] = {}
+        self._then_use = ""
+        card.saved.connect(self._save)
+        card.tested.connect(self._test)
+        card.forgot.connect(self._forget)
+        card.provider_changed.connect(self._ask_source)
+
+    def open(self, name: str) -> None:
+        """Shows the card at one provider."""
+        names = self._session.app.providers.names()
+        self._card.open(tuple(self._form(one) for one in names), name if name in names else names[0])
+        self._ask_source(name)
+
+    def status_changed(self, status: ProviderStatus) -> None:
+        """A provider's state, if it is the one on the card."""
+        form = self._card.form()
+        if form is None or form.name != status.name or not self._card.isVisible():
+            return
+        self._card.set_result(status.state, self._sentence(status))
+
+    # ------------------------------------------------------------ inside
+
+    def _form(self, name: str) -> ProviderForm:
+        row = self._session.app.providers.settings(name)
+        return ProviderForm(
+            name, row.label, row.base_url or "", needs_key=row.kind not in KEYLESS_KINDS,
+            key_source=self._sources.get(name, ""), hint=_HINTS.get(row.kind, ""),
+            can_edit_url=row.kind not in KEYLESS_KINDS,
+        )
+
+    def _ask_source(self, name: str) -> None:
+        row = self._row(name)
+        if row is None or row.kind in KEYLESS_KINDS:
+            return
+        keys = self._session.app.keys
+        found = _on_thread(lambda: keys.source(row))
+        self._session.bridge.when_done(found, lambda done: self._source_found(name, done))
+
+    def _source_found(self, name: str, future: Future[Optional[str]]) -> None:
+        result = outcome(future)
+        source, error = result.value, result.error
+        place = source or ""
+        row = self._row(name)
+        if row is not None and row.key_env and place == row.key_env:
+            place = "environment"
+        self._sources[name] = place
+        self._card.update_form(self._form(name))
+        if isinstance(error, NukeAIError):
+            self._card.set_result("unknown", error.user_text)
+
+    def _save(self, name: str, base_url: str, key: str, place: str) -> None:
+        self._then_use = name
+        self._keep(name, base_url, key, place)
+
+    def _test(self, name: str, base_url: str, key: str, place: str) -> None:
+        self._then_use = ""
+        self._keep(name, base_url, key, place)
+
+    def _keep(self, name: str, base_url: str, key: str, place: str) -> None:
+        row = self._row(name)
+        if row is None:
+            return
+        try:
+            if row.kind not in KEYLESS_KINDS and base_url and base_url != (row.base_url or ""):
+                save_setting(f"providers.{name}.base_url", base_url, home=self._session.app.settings.home)
+                self._session.app.reload_settings()
+                row = self._row(name) or row
+        except (NukeAIError, OSError) as error:
+            self._card.set_result("unreachable", getattr(error, "user_text", str(error)))
+            return
+        if not key:
+            self._check(name)
+            return
+        keys, where = self._session.app.keys, _place(place)
+        kept: ProviderSettings = row
+        self._card.set_result("connecting", "Keeping the key …")
+        self._session.bridge.when_done(
+            _on_thread(lambda: keys.store(kept, key, where=where)), lambda done: self._kept(name, done)
+        )
+
+    def _kept(self, name: str, future: Future[Key]) -> None:
+        error = outcome(future).error
+        if error is not None:
+            words = error.user_text if isinstance(error, NukeAIError) else str(error)
+            step = error.next_step if isinstance(error, NukeAIError) else ""
+            self._card.set_result("needs key", f"{words} {step}".strip())
+            return
+        self._card.key.clear()
+        self._session.app.providers.reset(name)
+        self._ask_source(name)
+        self._check(name)
+
+    def _check(self, name: str) -> None:
+        self._card.set_result("connecting", "Connecting …")
+        self._session.bridge.when_done(
+            self._session.app.providers.check(name), lambda done: self._checked(name, done)
+        )
+
+    def _checked(self, name: str, future: Future[ProviderStatus]) -> None:
+        result = outcome(future)
+        status, error = result.value, result.error
+        if status is None:
+            self._card.set_result("unreachable", str(error))
+            return
+        self.status_changed(status)
+        self._session.rebuild_models()
+        if status.state == "connected" and self._then_use == name:
+            self._then_use = ""
+            self._on_ready(name)
+
+    def _forget(self, name: str) -> None:
+        row = self._row(name)
+        if row is None:
+            return
+        keys = self._session.app.keys
+        self._session.bridge.when_done(_on_thread(lambda: keys.forget(row)), lambda done: self._forgotten(name, done))
+
+    def _forgotten(self, name: str, future: Future[None]) -> None:
+        error = outcome(future).error
+        if isinstance(error, NukeAIError):
+            self._card.set_result("needs key", error.user_text)
+        self._session.app.providers.reset(name)
+        self._ask_source(name)
+
+    def _sentence(self, status: ProviderStatus) -> str:
+        if status.state == "connected":
+            count = len(self._session.app.providers.models(status.name).models)
+            speed = f" in {status.latency_s * 1000:.0f} ms" if status.latency_s is not None else ""
+            return f"Connected{speed}: {count} model{'' if count == 1 else 's'}."
+        if status.state == "connecting":
+            return "Connecting …"
+        if status.error is not None:
+            return f"{status.error.user_text or status.error.message} {status.error.next_step}".strip()
+        return ""
+
+    def _row(self, name: str) -> Optional[ProviderSettings]:
+        return self._session.app.settings.providers.get(name)
+
+
+def state_sentence(status: ProviderStatus, row: Optional[ProviderSettings]) -> str:
+    """A provider's state as the status chip's tooltip."""
+    where = ""
+    if row is not None and row.base_url:
+        where = " on this machine" if is_loopback_url(row.base_url) else f" at {row.base_url}"
+    words = {
+        "unknown": "not asked yet", "connecting": "connecting …", "connected": "connected",
+        "unreachable": "unreachable", "needs key": "needs a key",
+    }[status.state]
+    reason = f". {status.error.user_text or status.error.message}" if status.error is not None else ""
+    return f"{status.title}{where}: {words}{reason}"
+
+
+def _place(place: str) -> KeyPlace:
+    return "memory" if place == "memory" else ("file" if place == "file" else "keyring")
+
+
+def _on_thread(work: Callable[[], T]) -> Future[T]:
+    """The result of blocking `work`, done on a daemon thread of its own."""
+    return create_task(in_daemon_thread(work))
