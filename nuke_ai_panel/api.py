@@ -64,7 +64,7 @@ def ask(
     if provider or model or base_url or conversation_id is None:
         choice = app.choice(provider, model, conversation_id=conversation_id)
     if choice is not None and base_url:
-        choice = ModelChoice(app.providers.with_base_url(choice.provider, base_url), choice.model)
+        choice = ModelChoice(app.with_base_url(choice.provider, base_url), choice.model)
     request = TurnRequest(
         prompt, choice=choice, conversation_id=conversation_id, kind="api", attachments=tuple(attachments),
         system=system, parameters=Parameters(temperature=temperature, max_tokens=max_tokens),

@@ -13,6 +13,7 @@ import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures import wait as wait_for_futures
+from dataclasses import replace
 from typing import Callable, Dict, Mapping, Optional, Set, Tuple, Type
 
 from .core.approval import Approval, ApprovalPolicy, AskBeforeChanges
@@ -31,7 +32,7 @@ from .keys import Keys
 from .messages import Json
 from .providers.base import Parameters, Provider
 from .providers.registry import provider_class
-from .settings import Settings, load_settings
+from .settings import ProviderSettings, Settings, load_settings
 from .store import Store, new_id
 from .tools import Toolbox
 from .utils.event_loop_manager import create_task, get_event_loop_manager, shutdown_event_loop
@@ -67,6 +68,7 @@ class App:
             lambda: self.settings, store, self.providers, Windows(self.providers), TokenRatios(), KnownPaths(), Slots(),
             toolbox if toolbox is not None else Toolbox(), policy if policy is not None else AskBeforeChanges(),
         )
+        self._added: Dict[str, ProviderSettings] = {}
         self._lock = threading.Lock()
         self._running: Dict[str, TurnHandle] = {}
         self._tasks: Set[Future[None]] = set()
@@ -143,9 +145,18 @@ class App:
 
     def reload_settings(self) -> None:
         """Reads all settings again; only providers whose row changed connect anew. Raises SettingsError."""
-        settings = self._reload()
-        self.settings = settings
-        self.providers.reload(settings)
+        self._take_settings(self._reload())
+
+    def with_base_url(self, provider: str, base_url: str) -> str:
+        """The name of a row like `provider`'s but at `base_url`, made if need be; it lives as long as the App."""
+        row = self.providers.settings(provider)
+        if row.base_url == base_url:
+            return provider
+        name = f"{provider} at {base_url}"
+        if name not in self._added:
+            self._added[name] = replace(row, name=name, title=row.label, base_url=base_url)
+            self._take_settings(self.settings)
+        return name
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Stops all turns (kept as interrupted), closes sessions, history and, for the last App, the loop. Idempotent.
@@ -175,6 +186,10 @@ class App:
                 create_task(self.providers.close()).result(max(0.1, deadline - time.monotonic()))
             except FutureTimeoutError:
                 log.error("the providers did not close in time")
+
+    def _take_settings(self, settings: Settings) -> None:
+        self.settings = replace(settings, providers={**settings.providers, **self._added})
+        self.providers.reload(self.settings)
 
     def _forget(self, conversation_id: str) -> None:
         with self._lock:

@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import AsyncGenerator, AsyncIterator, Callable, Dict, List, Optional, Tuple, Type
 
 from ..errors import MissingKeyError, NukeAIError, ProviderError, SettingsError
@@ -76,8 +76,8 @@ class ProviderManager:
     # ------------------------------------------------------------ any thread
 
     def names(self) -> Tuple[str, ...]:
-        """The enabled providers, in the order of settings."""
-        return tuple(name for name, row in self._settings.providers.items() if row.enabled)
+        """The enabled providers, in the order of settings; without the rows that `ask(base_url=…)` added."""
+        return tuple(name for name, row in self._settings.providers.items() if row.enabled and " " not in name)
 
     def settings(self, name: str) -> ProviderSettings:
         """The provider's row. Raises SettingsError for an unknown name or one that is turned off."""
@@ -148,17 +148,6 @@ class ProviderManager:
     def has_live(self) -> bool:
         """Whether anything is open that `close` would close."""
         return bool(self._live)
-
-    def with_base_url(self, name: str, base_url: str) -> str:
-        """The name of a row like `name` but at `base_url`, added if need be. It lives in memory only."""
-        row = self.settings(name)
-        if row.base_url == base_url:
-            return name
-        added = f"{name} at {base_url}"
-        if added not in self._settings.providers:
-            rows = {**self._settings.providers, added: replace(row, name=added, title=row.label, base_url=base_url)}
-            self._settings = replace(self._settings, providers=rows)
-        return added
 
     # ------------------------------------------------------------ loop thread
 

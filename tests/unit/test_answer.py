@@ -26,7 +26,7 @@ def test_half_a_character_without_its_other_half_becomes_a_replacement() -> None
 
 
 @given(st.lists(st.text(alphabet=st.sampled_from("ab😀é\ud83d\ude00\udc00"), max_size=4)))
-def test_pieces_told_are_exactly_the_final_text(pieces: "list[str]") -> None:
+def test_pieces_told_are_exactly_the_final_text(pieces: list[str]) -> None:
     text = CleanText()
     told = "".join([text.add(piece) for piece in pieces if piece] + [text.end()])
     assert told == str(text) == clean_text("".join(pieces))
@@ -46,7 +46,8 @@ def test_a_restart_forgets_what_was_said_and_nothing_else() -> None:
     answer.restart()
     answer.text.add("right")
     message = answer.message("complete")
-    assert (message.text, message.response_id, message.model, message.reported_model) == ("right", "r1", "chosen", "actual")
+    assert (message.text, message.response_id) == ("right", "r1")
+    assert (message.model, message.reported_model) == ("chosen", "actual")
 
 
 @pytest.mark.parametrize(("before", "pieces", "after"), [
@@ -58,7 +59,7 @@ def test_a_restart_forgets_what_was_said_and_nothing_else() -> None:
     ("one two three four", ["one two "], "one two "),
     ("one two three four", [], ""),
 ])
-def test_a_continuation_repeats_nothing(before: str, pieces: "list[str]", after: str) -> None:
+def test_a_continuation_repeats_nothing(before: str, pieces: list[str], after: str) -> None:
     text = JoinedText(before)
     told = "".join([text.add(piece) for piece in pieces] + [text.end()])
     assert (told, str(text)) == (after, before + after)

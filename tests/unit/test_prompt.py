@@ -18,7 +18,7 @@ def said(role: Role, text: str, status: Status = "complete", **more: object) -> 
     return Message(f"{role}{text[:8]}", "c", None, role, text, status, **more)  # type: ignore[arg-type]  # fields
 
 
-def texts(prompt: Prompt) -> "list[str]":
+def texts(prompt: Prompt) -> list[str]:
     return [message.text for message in prompt.request.messages]
 
 
@@ -49,7 +49,7 @@ def test_a_learnt_ratio_trims_earlier() -> None:
 
 
 @given(st.lists(st.sampled_from(["user", "assistant", "call", "tool"]), max_size=24), st.integers(50, 3000))
-def test_a_tool_result_is_never_sent_without_its_call(kinds: "list[str]", window: int) -> None:
+def test_a_tool_result_is_never_sent_without_its_call(kinds: list[str], window: int) -> None:
     made = {
         "user": lambda n: said("user", f"{n}" * 100), "assistant": lambda n: said("assistant", f"{n}" * 100),
         "call": lambda n: said("assistant", "", tool_calls=(CALL,)),

@@ -9,7 +9,7 @@ import pytest
 from nuke_ai_panel.core.retry import RetryPolicy, name_wait, next_delay, spoken
 from nuke_ai_panel.errors import ErrorKind, provider_error
 
-NEVER: "tuple[ErrorKind, ...]" = (
+NEVER: tuple[ErrorKind, ...] = (
     "auth", "permission", "credits", "model_not_found", "context_too_long", "content_filter", "bad_request",
     "unsupported_feature", "cancelled", "tls", "protocol",
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import Iterator, List, Tuple
 
 import pytest
 
 from nuke_ai_panel.app import App, Parameters, TurnRequest
 from nuke_ai_panel.core.request import ModelChoice
-from nuke_ai_panel.errors import BusyError, ProviderError, SettingsError, provider_error
+from nuke_ai_panel.errors import BusyError, ErrorKind, ProviderError, SettingsError, provider_error
 from nuke_ai_panel.events import (
     AnswerReset,
     AnswerStored,
@@ -28,7 +29,8 @@ from nuke_ai_panel.events import (
     WaitChanged,
 )
 from nuke_ai_panel.messages import Attachment, Usage
-from nuke_ai_panel.providers.scripted_provider import ScriptedProvider
+from nuke_ai_panel.providers.base import ChatRequest
+from nuke_ai_panel.providers.scripted_provider import ScriptedProvider, Step
 from nuke_ai_panel.utils.event_loop_manager import get_event_loop_manager
 
 from ..conftest import LogLines
@@ -50,9 +52,13 @@ def test_a_question_becomes_a_stored_answer(app: App) -> None:
 
 
 def test_the_question_is_on_the_disk_before_the_request_leaves(app: App) -> None:
-    seen = []
-    SCRIPTS["look"] = lambda request: seen.extend(
-        (one.role, one.status) for one in app.store.path(chat.conversation_id or "").result(5)) or ["ok"]
+    seen: List[Tuple[str, str]] = []
+
+    def script(request: ChatRequest) -> List[Step]:
+        seen.extend((one.role, one.status) for one in app.store.path(chat.conversation_id or "").result(5))
+        return ["ok"]
+
+    SCRIPTS["look"] = script
     chat = Chat(app, "given-by-the-front-end")
     chat.ask("Are you there?", choice=choose("look"))
     assert seen == [("user", "complete"), ("assistant", "streaming")]
@@ -77,7 +83,8 @@ def test_two_hundred_messages_stay_one_conversation(app: App) -> None:
 
 
 def test_two_conversations_at_once_never_mix(app: App) -> None:
-    SCRIPTS["long"] = lambda request: [piece for n in range(60) for piece in (f"{request.messages[-1].text}{n} ", 0.001)]
+    SCRIPTS["long"] = lambda request: [
+        piece for n in range(60) for piece in (f"{request.messages[-1].text}{n} ", 0.001)]
     chats = [Chat(app) for _ in range(8)]
     for number, chat in enumerate(chats):
         chat.start(f"chat{number}-", choice=choose("long"))
@@ -218,8 +225,9 @@ def test_nothing_is_retried_after_the_first_token(app: App) -> None:
 
 
 @pytest.mark.parametrize("kind", ["rate_limit", "overloaded"])
-def test_a_passing_error_is_retried_visibly(app: App, kind: str) -> None:
-    tries = iter([provider_error(kind, "no", retry_after_s=0.02), provider_error(kind, "no", retry_after_s=0.02), "yes"])  # type: ignore[arg-type]  # two kinds
+def test_a_passing_error_is_retried_visibly(app: App, kind: ErrorKind) -> None:
+    error = provider_error(kind, "no", retry_after_s=0.02)
+    tries: Iterator[Step] = iter([error, error, "yes"])
     SCRIPTS["later"] = lambda request: [next(tries)]
     chat = Chat(app)
     answer = chat.ask("q", choice=choose("later"))

@@ -16,11 +16,12 @@ from nuke_ai_panel.events import (
     Finish,
     TextAdded,
     TextDelta,
-    ToolCall,
     TurnStarted,
     TurnStopped,
     WaitChanged,
 )
+from nuke_ai_panel.messages import ToolCall
+from nuke_ai_panel.providers.base import ChatRequest
 from nuke_ai_panel.providers.scripted_provider import ScriptedProvider
 from nuke_ai_panel.tools import Risk, Tool, Toolbox
 from nuke_ai_panel.utils.event_loop_manager import get_event_loop, shutdown_event_loop
@@ -47,7 +48,7 @@ def stopped(chat: Chat, handle: TurnHandle) -> TurnStopped:
     return end
 
 
-def stored(chat: Chat) -> "list[tuple[str, str, str]]":
+def stored(chat: Chat) -> list[tuple[str, str, str]]:
     return [(one.role, one.text, one.status) for one in chat.path()]
 
 
@@ -154,7 +155,7 @@ def test_stop_under_a_flood(app: App) -> None:
     app.providers._classes = lambda kind: Flood
     chat = Chat(app)
     handle = chat.start("q")
-    chat.events.wait_for(TextAdded)
+    chat.events.wait_for(TextAdded, where=lambda event: len(chat.events.all) > 500)
     assert stopped(chat, handle).answer.text.startswith("token token ")
 
 
@@ -178,7 +179,12 @@ def test_stop_with_a_provider_that_does_not_let_go(app: App) -> None:
 
 def test_stop_while_the_answer_is_being_stored(app: App) -> None:
     release = threading.Event()
-    SCRIPTS["block"] = lambda request: app.store._worker.submit(lambda db: release.wait(5), writes=False) and ["said"]
+
+    def script(request: ChatRequest) -> "list[str]":
+        app.store._worker.submit(lambda db: release.wait(5), writes=False)
+        return ["said"]
+
+    SCRIPTS["block"] = script
     chat = Chat(app)
     handle = chat.start("q", choice=choose("block"))
     chat.events.wait_for(TextAdded)
@@ -192,7 +198,12 @@ def test_stop_while_the_answer_is_being_stored(app: App) -> None:
 def test_stop_while_a_tool_waits(app: App, risk: Risk) -> None:
     """A reading tool waits for the main thread, which nobody serves here; an editing one for a human."""
     ran: List[int] = []
-    tool = Tool("look", "Looks.", risk, lambda: ran.append(1) or "seen")
+
+    def look() -> str:
+        ran.append(1)
+        return "seen"
+
+    tool = Tool("look", "Looks.", risk, look)
     object.__setattr__(app._services, "toolbox", Toolbox([tool]))
     SCRIPTS["tool"] = ["I look. ", ToolCall("c1", "look", {}), Finish("tool_calls", "tool_calls")]
     chat = Chat(app)

@@ -74,7 +74,7 @@ class Chat:
         assert self.conversation_id is not None
         return self.app.store.path(self.conversation_id).result(5)
 
-    def sent(self) -> List[List["tuple[str, str]"]]:
+    def sent(self) -> List[List[tuple[str, str]]]:
         """Role and text of every message of every request so far."""
         return [[(one.role, one.text) for one in request.messages] for request in provider(self.app).requests]
 
