@@ -125,20 +125,21 @@ class LocalServer:
         self._process, self._pid = process, os.getpid()
         loop = asyncio.get_running_loop()
         out, err = _stream(process.stdout), _stream(process.stderr)
-        self._readers = [
-            threading.Thread(target=self._read_report, args=[out, loop], name="nuke-ai-local-report", daemon=True),
-            threading.Thread(target=self._read_log, args=[err], name="nuke-ai-local-log", daemon=True),
-        ]
-        for reader in self._readers:
-            reader.start()
+        logging_on = threading.Thread(target=self._read_log, args=[err], name="nuke-ai-local-log", daemon=True)
+        logging_on.start()
+        reporting = threading.Thread(
+            target=self._read_report, args=[out, loop, logging_on], name="nuke-ai-local-report", daemon=True
+        )
+        reporting.start()
+        self._readers = [logging_on, reporting]
         return process
 
-    def _read_report(self, pipe: IO[bytes], loop: asyncio.AbstractEventLoop) -> None:
+    def _read_report(self, pipe: IO[bytes], loop: asyncio.AbstractEventLoop, log_reader: threading.Thread) -> None:
         """Own thread: hands the child's one line to the loop."""
         with pipe:
             line = pipe.readline()
             if not line:
-                self._readers[1].join(0.2)  # so that its last words are known
+                log_reader.join(0.2)  # so that its last words are known
             try:
                 report = json.loads(line)
             except ValueError:
