@@ -26,7 +26,7 @@ CASES = [case for case in load_cases(OPENAI_FAMILY | {"ollama"}) if case.status 
 # What must have arrived before an answer may count as complete.
 TERMINATOR = re.compile(rb'\[DONE\]|"finish_reason"\s*:\s*"[^"]|"done"\s*:\s*true|"done_reason"\s*:\s*"[^"]|"success"')
 NASTY = [
-    b"\x00", b"\xff\xfe", b"\r", b"\n", b"\r\n", b"\n\n", b"data:", b"data: [DONE]\n\n", b": c\n", b'"', b"\\", b"{", b"}",
+    b"\x00", b"\xff\xfe", b"\r", b"\n", b"\r\n", b"\n\n", b"data:", b"data: [DONE]\n\n", b": c\n", b'"', b"\\", b"{",
     b"[" * 400, b"null", b"1e999", b"\\ud83d", b"\xef\xbb\xbf", b"event: error\n", b"error: {}\n\n", b"\xe2\x80\xa8",
 ]
 ROUNDS = int(os.environ.get("WIRE_FUZZ", "300"))
