@@ -7,6 +7,7 @@ what is drawn has invisible characters written out and endless lines folded.
 
 from __future__ import annotations
 
+import math
 from typing import List, Optional, Tuple
 
 from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
@@ -15,6 +16,7 @@ from .highlight import CodeHighlighter
 from .markdown import Code
 from .safe_text import visible_code
 from .theme import FLASH_ALPHA, Theme
+from .thin_bar import ThinBar
 
 Qt = QtCore.Qt
 
@@ -41,8 +43,10 @@ class _CodeText(QtWidgets.QPlainTextEdit):
 
     user_selected = Signal()
 
-    def __init__(self, parent: QtWidgets.QWidget) -> None:
+    def __init__(self, theme: Theme, parent: QtWidgets.QWidget) -> None:
         super().__init__(parent)
+        self.bar = ThinBar(theme, self)
+        self.setHorizontalScrollBar(self.bar)
         self.setReadOnly(True)
         self.setUndoRedoEnabled(False)
         self.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
@@ -97,7 +101,7 @@ class CodeBlock(QtWidgets.QWidget):
         self._is_expanded = False
         self._coloured: Tuple[str, str, Optional[Theme]] = ("", "", None)
         self._found: List[Tuple[int, int, bool]] = []
-        self._text = _CodeText(self)
+        self._text = _CodeText(theme, self)
         self._text.user_selected.connect(self.user_selected)
         self._highlighter = CodeHighlighter(self._text.document())
         self._copy = Button("Copy", icon="copy", tip="Copy this code", parent=self)
@@ -222,7 +226,7 @@ class CodeBlock(QtWidgets.QWidget):
         self._copy.setGeometry(width - hint - theme.space(1), (header - theme.space(6)) // 2, hint, theme.space(6))
         body = self._text_height()
         side = theme.space(3)
-        self._text.setGeometry(side, header + theme.space(2), width - side - 2, body - theme.space(2))
+        self._text.setGeometry(side, header + theme.space(2.5), width - side - 2, body - theme.space(2.5) - 1)
         if not self._more.isHidden():
             self._more.setGeometry(1, header + body, width - 2, self.height() - header - body - 1)
 
@@ -251,11 +255,12 @@ class CodeBlock(QtWidgets.QWidget):
 
     def _apply_theme(self) -> None:
         self._text.setFont(self._theme.code)
+        self._text.document().setDefaultFont(self._theme.code)
         palette = self._text.palette()
         palette.setColor(QtGui.QPalette.ColorRole.Text, self._theme.text)
         self._text.setPalette(palette)
         self._text.setTabStopDistance(4 * QtGui.QFontMetricsF(self._theme.code).horizontalAdvance(" "))
-        self._text.horizontalScrollBar().setFixedHeight(self._theme.space(2.5))
+        self._text.bar.set_theme(self._theme)
         self._coloured = ("", "", None)
 
     def _redraw(self) -> None:
@@ -298,7 +303,7 @@ class CodeBlock(QtWidgets.QWidget):
         return self._theme.space(7.5)
 
     def _line_height(self) -> int:
-        return self._text.fontMetrics().lineSpacing()
+        return math.ceil(self._text.blockBoundingRect(self._text.document().firstBlock()).height())
 
     def _text_height(self) -> int:
         document = self._text.document()
@@ -309,7 +314,7 @@ class CodeBlock(QtWidgets.QWidget):
             while block.isValid():
                 height += int(self._text.blockBoundingRect(block).height() + 0.5)
                 block = block.next()
-        return self._theme.space(2) + height + self._theme.space(2.5) + 2
+        return self._theme.space(2.5) + height + self._theme.space(3)
 
     def _toggle(self) -> None:
         self._is_expanded = not self._is_expanded

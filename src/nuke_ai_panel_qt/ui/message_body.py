@@ -110,6 +110,10 @@ class MessageBody(QtWidgets.QWidget):
                 return True
         return False
 
+    def ends_in_prose(self) -> bool:
+        """Whether the last line is text, which brings its own leading."""
+        return bool(self._segments) and self._segments[-1].kind == "text"
+
     def ideal_width(self) -> Optional[int]:
         """The width of the longest line when the body is one short stretch of prose, else None."""
         if len(self._parts) != 1 or not isinstance(self._parts[0], TextView):

@@ -45,11 +45,16 @@ def action_button(action: str, parent: QtWidgets.QWidget) -> Button:
     return button
 
 
+def hint_width(button: QtWidgets.QWidget) -> int:
+    """The width a button needs; elision counts fractions of a pixel that a size hint has rounded away."""
+    return button.sizeHint().width() + 2
+
+
 def flow(buttons: Sequence[QtWidgets.QWidget], left: int, top: int, width: int, *, height: int, gap: int) -> int:
     """Places `buttons` in rows; the y below the last row."""
     x, y = left, top
     for button in buttons:
-        wide = min(button.sizeHint().width(), width)
+        wide = min(hint_width(button), width)
         if x > left and x + wide > left + width:
             x, y = left, y + height + gap
         button.setGeometry(x, y, wide, height)
@@ -136,12 +141,12 @@ class StateLine(QtWidgets.QWidget):
         """Lays the line out."""
         theme = self._theme
         left = theme.icon_px + theme.space(1.5)
-        button = self._action.sizeHint().width() if self._action is not None else 0
+        button = hint_width(self._action) if self._action is not None else 0
         beside = bool(button) and width - left - button - theme.space(3) >= theme.space(30)
         room = width - left - (button + theme.space(3) if beside else 0)
         height = self._words.height_for(room)
         row = max(theme.space(6), height + theme.space(1)) if not button else max(theme.space(7), height)
-        self._words.setGeometry(left, (row - height) // 2, room, height)
+        self._words.setGeometry(left, (row - height + theme.leading) // 2, room, height)
         if self._action is not None:
             size = QtCore.QSize(button, theme.space(6.5))
             if beside:
@@ -156,7 +161,7 @@ class StateLine(QtWidgets.QWidget):
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
         painter = QtGui.QPainter(self)
         theme = self._theme
-        first_line = self._words.y() + QtGui.QFontMetrics(theme.small).height() * 0.64
+        first_line = self._words.y() + theme.cap_middle(theme.small)
         center = QtCore.QPointF(theme.icon_px / 2, first_line)
         draw_icon(painter, self._icon, getattr(theme, self._role), center, theme=theme)
         painter.end()
@@ -267,7 +272,7 @@ class ErrorPanel(QtWidgets.QWidget):
             y = flow(
                 self._buttons, left, y + theme.space(1), room, height=theme.space(7), gap=theme.space(2)
             ) + theme.space(1)
-        return y + pad - theme.space(1)
+        return y + pad - (0 if self._buttons else theme.leading) - theme.space(1)
 
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
         theme = self._theme
@@ -277,7 +282,7 @@ class ErrorPanel(QtWidgets.QWidget):
         painter.setBrush(theme.tint(theme.error, 0.08))
         rect = QtCore.QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
         painter.drawRoundedRect(rect, theme.radius, theme.radius)
-        middle = self._sentence.y() + QtGui.QFontMetrics(theme.body).height() * 0.64
+        middle = self._sentence.y() + theme.cap_middle(theme.body)
         center = QtCore.QPointF(theme.space(3) + theme.icon_px / 2, middle)
         draw_icon(painter, "error", theme.error, center, theme=theme)
         painter.end()

@@ -197,8 +197,9 @@ class MessageView(QtWidgets.QWidget):
         height = self.body.height_for(max(inner, theme.space(4)))
         top = theme.space(4)
         self.body.setGeometry(left, top + inset, max(inner, theme.space(4)), height)
-        self._bubble = QtCore.QRectF(left - side, top, inner + 2 * side, height + 2 * inset)
-        first_line = top + inset + QtGui.QFontMetrics(theme.body).height() * 0.64
+        leading = theme.leading if self.body.ends_in_prose() else 0
+        self._bubble = QtCore.QRectF(left - side, top, inner + 2 * side, height - leading + 2 * inset)
+        first_line = top + inset + theme.cap_middle(theme.body)
         for index, button in enumerate(self._tools):
             x = left + column - (len(self._tools) - index) * tool + (tool - theme.icon_px) // 2
             button.setGeometry(x, round(first_line - tool / 2), tool, tool)

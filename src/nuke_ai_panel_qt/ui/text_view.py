@@ -15,6 +15,7 @@ from .markdown_stream import Segment
 from .rich_text import INDENT_STEPS, IS_RULE, MARKER, QUOTE_DEPTH, QUOTE_STEPS, RichText, table_width
 from .safe_text import plain_tip, safe_link
 from .theme import FLASH_ALPHA, Theme
+from .thin_bar import ThinBar
 
 Qt = QtCore.Qt
 
@@ -42,6 +43,8 @@ class TextView(QtWidgets.QTextBrowser):
         self.setWordWrapMode(QtGui.QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._bar = ThinBar(theme, self)
+        self.setHorizontalScrollBar(self._bar)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setTabChangesFocus(True)
         self.viewport().setAutoFillBackground(False)
@@ -56,7 +59,9 @@ class TextView(QtWidgets.QTextBrowser):
         """Shows `segment`; whether anything changed."""
         if segment is self._segment and theme is self._theme and faded == self._rich.faded:
             return False
-        self._theme = theme
+        if theme is not self._theme:
+            self._theme = theme
+            self._bar.set_theme(theme)
         self._rich.set_theme(theme, faded=faded)
         self._segment = segment
         is_table = segment.kind == "table"
@@ -71,6 +76,8 @@ class TextView(QtWidgets.QTextBrowser):
         if changed:
             self._height = (-1, 0)
             self._mark()
+            if is_table:  # else the view scrolls sideways to where the last cell was written
+                self.moveCursor(QtGui.QTextCursor.MoveOperation.Start)
         return changed
 
     def set_caret(self, shown: bool) -> None:
@@ -87,11 +94,10 @@ class TextView(QtWidgets.QTextBrowser):
         inner = max(width, table_width(block, self._theme)) if isinstance(block, Table) else width
         if self.lineWrapColumnOrWidth() != inner:
             self.setLineWrapColumnOrWidth(inner)
+            self._bar.setValue(0)
         height = int(self.document().size().height() + 0.999)
         if inner > width:
-            bar = self._theme.space(2.5)
-            self.horizontalScrollBar().setFixedHeight(bar)
-            height += bar
+            height += self._theme.space(3.5)
         self._height = (width, height)
         return height
 

@@ -24,6 +24,8 @@ RAISED_MIX, HOVER_MIX, HAIRLINE_MIX, DIM_MIX, FAINT_MIX = 0.06, 0.11, 0.12, 0.60
 CODE_DARKEN = 0.86
 FLASH_ALPHA = 70
 
+_FIXED_FAMILIES = ("Menlo", "Consolas", "DejaVu Sans Mono", "Liberation Mono", "Courier New", "monospace")
+
 _DARK_STATES = {"connected": "#7FBF7F", "busy": "#7FB2E5", "warning": "#E5B95C", "error": "#F08A80"}
 _LIGHT_STATES = {"connected": "#2E7D32", "busy": "#1565C0", "warning": "#8A5A00", "error": "#B3261E"}
 _DARK_SYNTAX = {
@@ -76,6 +78,16 @@ class Theme:
         font = scaled_font(self.body, HEADING_SCALE[min(max(level, 1), 6) - 1])
         font.setWeight(QtGui.QFont.Weight.DemiBold)
         return font
+
+    def cap_middle(self, font: QtGui.QFont) -> float:
+        """Half the height of a capital below the top of a line in `font`: where an icon beside it is centred."""
+        metrics = QtGui.QFontMetricsF(font)
+        return metrics.ascent() - metrics.capHeight() / 2
+
+    @property
+    def leading(self) -> int:
+        """The pixels below a line of body text that belong to the line height, not to its letters."""
+        return max(0, self.line_px - round(QtGui.QFontMetricsF(self.body).height()))
 
     def tint(self, color: Color, amount: float = 0.12) -> Color:
         """The ground with a breath of `color`, for cards of a state."""
@@ -226,8 +238,15 @@ def _darker(window: Color, base: Color) -> Color:
     return mix(darkest, Color(0, 0, 0), 1 - CODE_DARKEN)
 
 
+def _is_fixed(font: QtGui.QFont) -> bool:
+    metrics = QtGui.QFontMetricsF(font)
+    return bool(metrics.horizontalAdvance("iiii") == metrics.horizontalAdvance("WWWW"))
+
+
 def _code_font(body: QtGui.QFont) -> QtGui.QFont:
     font = QtGui.QFontDatabase.systemFont(QtGui.QFontDatabase.SystemFont.FixedFont)
+    if not _is_fixed(font):  # some platforms answer their interface font, and say that it is fixed
+        font = next((found for found in map(QtGui.QFont, _FIXED_FAMILIES) if _is_fixed(found)), font)
     if body.pointSizeF() > 0:
         font.setPointSizeF(body.pointSizeF())
     else:
