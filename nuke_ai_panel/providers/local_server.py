@@ -9,6 +9,7 @@ goes to standard error, which is the log.
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import os
@@ -65,8 +66,7 @@ def _end_with_parent() -> None:
     """From now on this process ends when its parent does, even one that was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the chat, which stops us itself
     if sys.platform.startswith("linux"):
-        import ctypes  # Linux only: this works even while a model loads and no Python thread can run
-
+        # This works even while a model loads and no Python thread can run.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     threading.Thread(target=_exit_at_end_of_input, name="parent-watch", daemon=True).start()
 
