@@ -144,6 +144,8 @@ class HttpClient:
         if self._tls is not None:
             self._tls.cancel()
             self._tls = None
+        if isinstance(session.connector, Connector):
+            session.connector.drop_everything()
         await session.close()
         await asyncio.sleep(0)
 

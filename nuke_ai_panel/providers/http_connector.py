@@ -12,7 +12,7 @@ import functools
 import os
 import socket
 from contextvars import ContextVar
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Set
 from weakref import WeakSet
 
 import aiohttp
@@ -89,7 +89,8 @@ class Connector(aiohttp.TCPConnector):
     """A pool without a limit, whose connections are probed and marked as they are handed out."""
 
     def __init__(self) -> None:
-        super().__init__(limit=0, keepalive_timeout=KEEPALIVE_S, resolver=DaemonResolver(), ttl_dns_cache=10)
+        self._lookups = DaemonResolver()
+        super().__init__(limit=0, keepalive_timeout=KEEPALIVE_S, resolver=self._lookups, ttl_dns_cache=10)
         factory: Callable[[], ResponseHandler] = functools.partial(CountingResponses, loop=asyncio.get_running_loop())
         self._factory = factory  # type: ignore[assignment]  # aiohttp types it as a partial of its own class
         self._served: WeakSet[ResponseHandler] = WeakSet()
@@ -98,6 +99,12 @@ class Connector(aiohttp.TCPConnector):
     def __del__(self, *args: Any) -> None:  # aiohttp passes modules here so that they outlive the interpreter's end
         if getattr(self, "_born_in", 0) == os.getpid():
             super().__del__(*args)
+
+    def drop_everything(self) -> None:
+        """Closes every socket without a farewell, which over TLS would outlast the loop, and every wait for a name."""
+        self._lookups.stop()  # aiohttp shields them from the request that asked
+        for protocol in tuple(self._served):
+            abort(protocol.transport)
 
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:  # types that differ between aiohttp versions
         """A pooled connection, or a new one."""
@@ -119,14 +126,28 @@ class Connector(aiohttp.TCPConnector):
 class DaemonResolver(AbstractResolver):
     """Looks names up on daemon threads: a name server that hangs holds up neither other work nor the host's exit."""
 
+    def __init__(self) -> None:
+        self._waiting: Set[asyncio.Task[Any]] = set()
+
     async def resolve(self, host: str, port: int = 0, family: Any = socket.AF_UNSPEC) -> List[Any]:
         """aiohttp's records (TypedDicts since 3.10) of every address of `host`. Raises OSError."""
-        found = await in_daemon_thread(
-            lambda: socket.getaddrinfo(
-                host, port, type=socket.SOCK_STREAM, family=family, flags=getattr(socket, "AI_ADDRCONFIG", 0)
+        task = asyncio.current_task()
+        assert task is not None
+        self._waiting.add(task)
+        try:
+            found = await in_daemon_thread(
+                lambda: socket.getaddrinfo(
+                    host, port, type=socket.SOCK_STREAM, family=family, flags=getattr(socket, "AI_ADDRCONFIG", 0)
+                )
             )
-        )
+        finally:
+            self._waiting.discard(task)
         return [_record(host, kind, proto, address) for kind, _, proto, _, address in found]
+
+    def stop(self) -> None:
+        """Cancels what waits."""
+        for task in tuple(self._waiting):
+            task.cancel()
 
     async def close(self) -> None:
         """Nothing is held."""

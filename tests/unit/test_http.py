@@ -63,7 +63,7 @@ def test_stream_names_its_head(fault_server: StartFaultServer) -> None:
     headers = {"Content-Type": "text/event-stream; charset=utf-8", "X-Request-Id": "req-7"}
     server = fault_server(fake.sse([1], headers=headers))
 
-    async def head(client: HttpClient) -> "tuple[object, ...]":
+    async def head(client: HttpClient) -> tuple[object, ...]:
         response = await client.post_stream(server.url, BODY)
         try:
             return response.status, response.content_type, response.request_id, response.headers["x-request-id"]
@@ -76,7 +76,7 @@ def test_stream_names_its_head(fault_server: StartFaultServer) -> None:
 def test_errors_body_can_be_read_from_a_stream(fault_server: StartFaultServer) -> None:
     server = fault_server(fake.rate_limited("7"))
 
-    async def read(client: HttpClient) -> "tuple[int, bytes]":
+    async def read(client: HttpClient) -> tuple[int, bytes]:
         response = await client.post_stream(server.url, BODY)
         try:
             return response.status, await response.read_body()
@@ -182,9 +182,11 @@ def test_odd_redirects_are_refused(fault_server: StartFaultServer, location: str
 
 
 def test_twenty_messages_use_one_connection(model_server: FakeModelServer) -> None:
+    url = model_server.base_url + "/chat/completions"
+
     async def talk(client: HttpClient) -> None:
         for _ in range(20):
-            assert (await stream(client, model_server.base_url + "/chat/completions", body={**BODY, "stream": True})).body
+            assert b"[DONE]" in (await stream(client, url, body={**BODY, "stream": True})).body
 
     run(talk)
     assert (len(model_server.requests), model_server.connections) == (20, 1)
@@ -207,7 +209,7 @@ def test_drained_stream_gives_its_connection_back(fault_server: StartFaultServer
 def test_drain_gives_up_on_a_server_that_never_ends(fault_server: StartFaultServer) -> None:
     server = fault_server(fake.stall(b"data: [DONE]\n\n"))
 
-    async def drain(client: HttpClient) -> "tuple[bool, float]":
+    async def drain(client: HttpClient) -> tuple[bool, float]:
         response = await client.post_stream(server.url, BODY)
         await response.__anext__()
         started = time.monotonic()
@@ -249,7 +251,7 @@ def test_new_connection_that_closes_unanswered_is_an_error_at_once(fault_server:
 def test_request_is_not_sent_again_once_an_answer_began(fault_server: StartFaultServer) -> None:
     server = fault_server(fake.sse([1]), fake.raw(b"HTTP/1.1 200 OK\r\nX-Half:", then="fin"))
 
-    async def talk(client: HttpClient) -> "tuple[object, object]":
+    async def talk(client: HttpClient) -> tuple[object, object]:
         return (await stream(client, server.url)).kind, (await stream(client, server.url)).kind
 
     assert run(talk) == (None, "network")
@@ -277,7 +279,7 @@ def test_many_streams_at_once_never_mix(model_server: FakeModelServer) -> None:
 def test_session_opens_at_first_use_only_once(fault_server: StartFaultServer) -> None:
     server = fault_server(fake.json_answer({}))
 
-    async def race(client: HttpClient) -> "set[object]":
+    async def race(client: HttpClient) -> set[object]:
         assert client._session is None
         await asyncio.gather(*(client.get_json(server.url) for _ in range(20)))
         return {client._session}
@@ -288,7 +290,7 @@ def test_session_opens_at_first_use_only_once(fault_server: StartFaultServer) ->
 def test_closing_ends_running_streams_as_cancelled(fault_server: StartFaultServer) -> None:
     server = fault_server(fake.stall(b"data: 1\n\n"), fake.no_headers())
 
-    async def close_early(client: HttpClient) -> "tuple[object, object]":
+    async def close_early(client: HttpClient) -> tuple[object, object]:
         streaming = asyncio.ensure_future(stream(client, server.url))
         await asyncio.sleep(0.1)
         waiting = asyncio.ensure_future(stream(client, server.url))

@@ -25,6 +25,7 @@ def run(main: Callable[[HttpClient], Awaitable[T]], options: HttpOptions = QUICK
             return await asyncio.wait_for(main(client), 30)
         finally:
             await client.close()
+            await asyncio.sleep(0)
             left = asyncio.all_tasks() - {asyncio.current_task()}
             assert not left, left
 
