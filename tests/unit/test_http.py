@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import subprocess
+import sys
 import threading
 import time
 import warnings
+from pathlib import Path
 from typing import Dict
 
 import pytest
@@ -19,6 +22,7 @@ from tests.fakes.model_server import FakeModelServer
 
 from .transport import BODY, KEY, QUICK, ask, failure, run, stream
 
+ROOT = Path(__file__).resolve().parents[2]
 KEY_HEADERS = (
     {"Authorization": f"Bearer {KEY}"}, {"x-api-key": KEY}, {"api-key": KEY}, {"x-goog-api-key": KEY},
 )
@@ -395,3 +399,38 @@ def test_options_headers_go_with_every_request(fault_server: StartFaultServer) -
     run(lambda client: client.get_json(server.url), options)
     assert server.requests[0].headers["x-studio"] == "north"
     assert server.requests[0].headers["user-agent"] == "studio-tool"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="nobody can tell before Python 3.11")
+def test_cancellation_from_inside_aiohttp_is_a_network_error(
+    fault_server: StartFaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def given_up(*args: object, **more: object) -> object:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr("aiohttp.ClientSession._request", given_up)
+    assert failure(lambda client: client.get_json("http://127.0.0.1:1/")).kind == "network"
+
+
+def test_twenty_messages_raise_no_warning_in_development_mode(model_server: FakeModelServer) -> None:
+    program = """
+import asyncio, gc, sys
+from nuke_ai_panel.providers.http import HttpClient, HttpOptions
+
+async def main(url):
+    client = HttpClient("studio", HttpOptions())
+    for _ in range(20):
+        response = await client.post_stream(url, {"stream": True, "messages": []})
+        print(len([chunk async for chunk in response.chunks()]) > 0)
+        response.close()
+    await client.close()
+
+asyncio.run(main(sys.argv[1]))
+gc.collect()
+"""
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", program, model_server.base_url + "/chat/completions"],
+        capture_output=True, text=True, timeout=60, cwd=ROOT,
+    )
+    assert (done.stdout.split(), done.stderr) == (["True"] * 20, "")
+    assert model_server.connections == 1
