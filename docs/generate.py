@@ -16,6 +16,7 @@ sys.path.insert(0, str(DOCS.parent))
 
 from nuke_ai_panel.cli.program import build_parser  # noqa: E402  # the tree need not be installed
 from nuke_ai_panel.settings.layers import BUILT_IN, ENVIRONMENT, STUDIO_FILES  # noqa: E402
+from nuke_ai_panel.settings.options import OPTIONS  # noqa: E402
 from nuke_ai_panel.settings.table import PROVIDER_ROWS, ROWS, Row  # noqa: E402
 
 _EXAMPLE = """\
@@ -71,6 +72,7 @@ def settings_page() -> str:
         "## `[providers.NAME]`\n",
         "Four rows are built in; others are added by giving them a `kind`.\n",
         _built_in(), _table(PROVIDER_ROWS),
+        *_options(),
         "## Environment\n", _environment(),
     ]
     return "\n".join(parts)
@@ -105,7 +107,7 @@ def _parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParse
 def _table(rows: Dict[str, Row]) -> str:
     lines = ["| Setting | Type | Default | What it does |", "|---|---|---|---|"]
     for row in rows.values():
-        lines.append(f"| `{row.name}` | {_type(row)} | {_default(row)} | {row.sentence} |")
+        lines.append(f"| `{row.name}` | {_type(row)} | {_default(row)} | {row.sentence.replace('<', '&lt;')} |")
     return "\n".join(lines) + "\n"
 
 
@@ -130,6 +132,12 @@ def _built_in() -> str:
         key = f"`{row['key_env']}`" if "key_env" in row else "–"
         lines.append(f"| `{name}` | {row['kind']} | {row.get('base_url', '–')} | {key} |")
     return "\n".join(lines) + "\n"
+
+
+def _options() -> Iterator[str]:
+    for kind, options in OPTIONS.items():
+        yield f"### `[providers.NAME.options]` of kind {kind}\n"
+        yield _table({row.name: row for row in options})
 
 
 def _environment() -> str:

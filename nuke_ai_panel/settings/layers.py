@@ -17,6 +17,7 @@ from ..errors import SettingsError
 from ..messages import Json
 from .addresses import unquoted
 from .home import home_dir, settings_path
+from .options import option_names, option_problem
 from .table import PROVIDER_ROWS, ROWS, Row, check, is_key_header, is_key_name, kind_of, looks_like_key
 from .toml_file import Path_, read_toml, write_atomically
 from .toml_file import edited as edited_toml
@@ -70,6 +71,8 @@ def save_setting(path: str, value: Json, *, home: Optional[Path] = None) -> None
     file = settings_path(home or home_dir())
     if value is not None:
         value = _checked(name, value, str(file))
+        if name[2:3] == ("options",) and name[1] in BUILT_IN:
+            _check_option(BUILT_IN[name[1]]["kind"], name, value, str(file))
     write_atomically(file, edited_toml(file, name, value))
 
 
@@ -104,10 +107,14 @@ def _entries(data: Mapping[str, Json], place: _Place) -> Iterator[Tuple[Path_, J
             if not fields:
                 _row_of((key, inner, "kind"), place((key, inner)))
             for field, field_value in fields.items():
-                if field in _TABLES and isinstance(field_value, dict):
+                if _is_table((key, inner, field)) and isinstance(field_value, dict):
                     yield from (((key, inner, field, entry), one) for entry, one in field_value.items())
                 else:
                     yield (key, inner, field), field_value
+
+
+def _is_table(name: Path_) -> bool:
+    return len(name) == 3 and name[0] == "providers" and name[2] in _TABLES
 
 
 def _table(name: Path_, value: Json, place: _Place) -> Mapping[str, Json]:
@@ -124,11 +131,10 @@ def _merge(merged: _Merged, entries: Iterator[Tuple[Path_, Json]], place: _Place
     for name, value in layer:
         where = place(name)
         value = _checked(name, value, where)
-        if name[3:]:
-            name, value = name[:3], {name[-1]: value}
-        if isinstance(value, dict) and name in merged:
-            value = {**merged[name][0], **value}
-        merged[name] = (value, where)
+        if _is_table(name):
+            merged.update({(*name, entry): (one, where) for entry, one in value.items()})
+        else:
+            merged[name] = (value, where)
 
 
 def _checked(name: Path_, value: Json, where: str) -> Json:
@@ -208,7 +214,9 @@ def _settings(home: Path, merged: _Merged) -> Settings:
     sections: Dict[str, Dict[str, Json]] = {name: {} for name in ROWS if name}
     providers: Dict[str, Dict[str, Json]] = {name: dict(row) for name, row in BUILT_IN.items()}
     for name, (value, _) in merged.items():
-        if name[0] == "providers":
+        if name[3:]:
+            providers.setdefault(name[1], {}).setdefault(name[2], {})[name[-1]] = value
+        elif name[0] == "providers":
             providers.setdefault(name[1], {})[name[2]] = value
         elif len(name) == 2:
             sections[name[0]][name[1]] = value
@@ -224,6 +232,17 @@ def _settings(home: Path, merged: _Merged) -> Settings:
     )
 
 
+def _check_option(kind: str, name: Path_, value: Json, where: str) -> None:
+    known = option_names(kind)
+    if known is None:
+        return
+    if name[-1] not in known:
+        _unknown(where, name, name[-1], list(known))
+    problem = option_problem(known[name[-1]], value)
+    if problem:
+        _refuse(where, name, problem, "Correct the value, or take it out.")
+
+
 def _provider(name: str, row: Mapping[str, Json], merged: _Merged) -> ProviderSettings:
     where = next((source for path, (_, source) in merged.items() if path[:2] == ("providers", name)), "")
     kind = row.get("kind")
@@ -236,6 +255,9 @@ def _provider(name: str, row: Mapping[str, Json], merged: _Merged) -> ProviderSe
         where = merged[("providers", name, "kind")][1]
         _refuse(where, ("providers", name), f"is always of kind {BUILT_IN[name]['kind']}",
                 "Give a provider of your own another name.")
+    for option, value in row.get("options", {}).items():
+        path = ("providers", name, "options", option)
+        _check_option(str(kind), path, value, merged[path][1])
     settings = ProviderSettings(name=name, **row)
     if settings.key_env is None and kind not in ("local", "scripted"):
         settings = replace(settings, key_env=f"{name.upper().replace('-', '_')}_API_KEY")

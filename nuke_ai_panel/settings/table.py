@@ -105,6 +105,8 @@ def _type_problem(row: Row, value: Json) -> str:
         "a list of texts": isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value),
         "a table of texts": isinstance(value, dict) and all(isinstance(one, str) for one in value.values()),
         "a table": isinstance(value, dict),
+        "text or a number": isinstance(value, (str, int, float)) and not isinstance(value, bool),
+        "text or true or false": isinstance(value, (str, bool)),
     }
     if fits[row.kind]:
         return ""

@@ -310,3 +310,23 @@ def test_what_is_logged_goes_to_a_file_not_to_the_reader(cli: Cli, home: Path) -
 
     assert "a detail" not in done.stderr
     assert "WARNING nuke_ai_panel.x: a detail" in (home / "nuke-ai-panel.log").read_text()
+
+
+@posix
+def test_the_first_use_of_the_built_in_model_asks_first(home: Path, terminal: Callable[..., Terminal]) -> None:
+    asked = terminal("ask", "hi")
+    wait_until(lambda: asked.sees("Download it now (93 MB)? [Y/n] "))
+
+    asked.type("n\n")
+
+    assert asked.end() == 4
+    assert "nuke-ai-panel models pull smollm2" in asked.shown
+    assert not (home / "models").exists()
+
+
+def test_without_a_terminal_nobody_is_asked(cli: Cli) -> None:
+    done = cli.run("ask", "hi", stdin=b"y\n")
+
+    assert done.returncode == 4
+    assert "Download it now" not in done.stdout + done.stderr
+    assert "models pull smollm2" in done.stderr

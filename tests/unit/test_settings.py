@@ -67,13 +67,21 @@ def test_each_layer_wins_over_the_one_below(tmp_path: Path) -> None:
 def test_headers_and_options_merge_entry_by_entry(tmp_path: Path) -> None:
     studio = tmp_path / "studio.toml"
     studio.write_text(
-        '[providers.ollama.options]\nnum_ctx = 1\nkeep_alive = "5m"\n[providers.openai.headers]\nX-A = "1"\n'
+        '[providers.ollama.options]\nnum_ctx = 1024\nkeep_alive = "5m"\n[providers.openai.headers]\nX-A = "1"\n'
     )
 
-    settings = load(tmp_path / "home", "[providers.ollama.options]\nnum_ctx = 2\n", NUKE_AI_PANEL_CONFIG=str(studio))
+    settings = load(tmp_path / "home", "[providers.ollama.options]\nnum_ctx = 2048\n", NUKE_AI_PANEL_CONFIG=str(studio))
 
-    assert settings.provider("ollama").options == {"num_ctx": 2, "keep_alive": "5m"}
+    assert settings.provider("ollama").options == {"num_ctx": 2048, "keep_alive": "5m"}
     assert settings.provider("openai").headers == {"X-A": "1"}
+    assert settings.sources["providers.ollama.options.num_ctx"] == f"{settings_path(tmp_path / 'home')}, line 2"
+    assert settings.sources["providers.ollama.options.keep_alive"] == f"{studio}, line 3"
+
+
+def test_options_of_a_third_party_are_its_own_to_check(home: Path) -> None:
+    settings = load(home, '[providers.robot]\nkind = "robot"\noptions = { arms = 2 }\n')
+
+    assert settings.provider("robot").options == {"arms": 2}
 
 
 def test_choosing_another_provider_sets_aside_the_model_below(home: Path) -> None:
@@ -113,6 +121,11 @@ MISTAKES: Dict[str, tuple[str, str, str]] = {
     "no scheme known": ("[providers.openai]\nbase_url = 'ftp://x'\n", "must be a URL that begins with http", ""),
     "password in URL": ("[providers.openai]\nbase_url = 'http://u:pw@x'\n", "must not hold a user name", ""),
     "too many stops": ("[parameters]\nstop = ['a','b','c','d','e']\n", "parameters.stop may hold 4 at most", ""),
+    "unknown option": ("[providers.ollama.options]\n\nnum_ctxx = 9\n",
+                       "line 3: providers.ollama.options.num_ctxx is not a setting",
+                       "Did you mean providers.ollama.options.num_ctx?"),
+    "option's type": ("[providers.ollama.options]\nnum_ctx = 'big'\n",
+                      "line 2: providers.ollama.options.num_ctx must be a whole number, not text", ""),
     "a date": ("system = 2020-01-01\n", "line 1: system must be text, not a date", ""),
 }
 
@@ -208,6 +221,8 @@ def test_a_refused_value_leaves_the_file_as_it_was(home: Path) -> None:
         save_setting("panel.font_scale", 40)
     with pytest.raises(SettingsError, match="is not a setting"):
         save_setting("panel.colour", "red")
+    with pytest.raises(SettingsError, match="is not a setting"):
+        save_setting("providers.ollama.options.num_ctxx", 4096)
 
     assert settings_path(home).read_text() == "# mine\n"
 
