@@ -1,4 +1,4 @@
-"""Renders the transcript's states to PNG files, to be looked at. Run with the offscreen platform, one binding at a time.
+"""Renders the transcript's states to PNG files, to be looked at. Offscreen, one binding at a time.
 
     QT_QPA_PLATFORM=offscreen QT_SCALE_FACTOR=2 python docs/gallery_transcript.py FOLDER
 
@@ -93,7 +93,7 @@ def scenes() -> Dict[str, Tuple[MessageItem, ...]]:
     return {
         "chat": (
             question,
-            MessageItem("a1", "assistant", text=ANSWER, thinking="Hair.\n\nThe edge is soft.", thinking_s=12.3, **FACTS),
+            MessageItem("a1", "assistant", text=ANSWER, thinking="The edge is soft.", thinking_s=12.3, **FACTS),
             MessageItem("q3", "user", text="Thanks"),
             MessageItem("a3", "assistant", text="Glad it helps.", branch=(2, 3), **FACTS),
         ),

@@ -103,7 +103,7 @@ class Disclosure(QtWidgets.QAbstractButton):
 
 
 class StateLine(QtWidgets.QWidget):
-    """An icon and a sentence: what is waited for, why it ended early, what the artist should know. Perhaps an action."""
+    """An icon and a sentence: what is waited for, why it ended early, what to know. Perhaps with an action."""
 
     triggered = Signal(str)
 

@@ -13,24 +13,20 @@ from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .controls import Button, draw_focus_ring
 from .message_body import MessageBody
 from .message_footer import Footer
+from .message_menu import MessageMenu
 from .message_parts import ChipFlow, Disclosure, ErrorPanel, StateLine
-from .safe_text import visible_prose
+from .message_words import spoken_words, state_lines, thinking_line
 from .theme import Theme
 from .values import MessageItem
 
 Qt = QtCore.Qt
 
-SPOKEN_CHARACTERS = 2_000
 NARROW_PX = 360
 _ANSWER_ACTIONS = (
     ("regenerate", "regenerate", "Answer again"),
     ("copy", "copy", "Copy the answer"),
     ("more", "more", "More"),
 )
-_ENDED = {
-    "stopped": ("Stopped", "stopped", "dim"),
-    "interrupted": ("Interrupted before it was complete", "warning", "warning"),
-}
 # Where the top of the screen stands inside a message: a part of its body, a text position in it, pixels below that.
 Place = Tuple[int, int, int]
 
@@ -71,7 +67,7 @@ class MessageView(QtWidgets.QWidget):
         self._lines: List[StateLine] = []
         self._footer: Optional[Footer] = None
         self._tools: List[Button] = []
-        self._menu: Optional[QtWidgets.QMenu] = None
+        self._menu: Optional[MessageMenu] = None
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
 
     # ------------------------------------------------------------------ binding
@@ -281,9 +277,7 @@ class MessageView(QtWidgets.QWidget):
         if self._thought is None:
             self._thought = Disclosure(self._theme, self)
             self._thought.clicked.connect(self._toggle_thinking)
-        seconds = "" if item.thinking_s is None else f" for {_seconds(item.thinking_s)}"
-        thinks = self.is_live() and not item.text
-        self._thought.set_line(f"Thinking{seconds}…" if thinks else f"Thought{seconds}", self._theme)
+        self._thought.set_line(thinking_line(item), self._theme)
         self._thought.setChecked(self._state.thinking_open)
         self._thought.show()
         if self._state.thinking_open:
@@ -305,7 +299,7 @@ class MessageView(QtWidgets.QWidget):
             self._chips.setVisible(bool(self._item.chips))
 
     def _show_lines(self) -> None:
-        wanted = list(self._state_lines())
+        wanted = state_lines(self._item, busy=self._is_busy)
         while len(self._lines) < len(wanted):
             line = StateLine(self._theme, self)
             line.triggered.connect(self._on_action)
@@ -315,22 +309,6 @@ class MessageView(QtWidgets.QWidget):
                 text, icon, role, action = wanted[index]
                 line.set_line(text, icon, self._theme, role=role, action=action)
             line.setVisible(index < len(wanted))
-
-    def _state_lines(self) -> List[Tuple[str, str, str, str]]:
-        item = self._item
-        if item.role == "notice":
-            return [(text, "info", "dim", "") for text in (item.text, *item.notices) if text]
-        lines = [(text, "warning", "warning", "") for text in item.notices]
-        if item.role != "assistant":
-            return lines
-        if item.status == "streaming" and (item.wait or not (item.text or item.thinking)):
-            lines.append((item.wait or "Waiting for the first words…", "clock", "dim", ""))
-        can_continue = "continue" if item.text and not self._is_busy else ""
-        if item.status in _ENDED:
-            lines.append((*_ENDED[item.status], can_continue))
-        elif item.truncated and item.status == "complete":
-            lines.append(("Cut off at the length limit", "warning", "warning", can_continue))
-        return lines
 
     def _show_error(self) -> None:
         card = self._item.error
@@ -370,11 +348,9 @@ class MessageView(QtWidgets.QWidget):
                     self._footer.branch.set_branch(item.branch, self._theme, enabled=arrows)
 
     def _speak(self) -> None:
-        item = self._item
         if self.is_live():
             return
-        who = {"user": "You", "assistant": item.label or "Model"}.get(item.role, "Notice")
-        spoken = ", ".join(part for part in (who, item.time, visible_prose(item.text[:SPOKEN_CHARACTERS])) if part)
+        spoken = spoken_words(self._item)
         if spoken != self._spoken:
             self._spoken = spoken
             self.setAccessibleName(spoken)
@@ -398,29 +374,20 @@ class MessageView(QtWidgets.QWidget):
         self._on_action(self.sender().objectName())
 
     def _open_menu(self) -> None:
-        sender = self.sender()
         if self._menu is None:
-            self._menu = QtWidgets.QMenu(self)
-            self._menu.triggered.connect(self._on_menu)
-        self._menu.clear()
-        source = "Show formatted" if self._state.as_source else "Show the exact source"
-        entries = [("copy", "Copy"), ("source", source), ("delete", "Delete…")]
-        for name, words in entries:
-            entry = self._menu.addAction(words)
-            entry.setData(name)
-            entry.setEnabled(name != "delete" or not self._is_busy)
-        anchor = sender if isinstance(sender, QtWidgets.QWidget) and sender is not self._footer else self
-        if self._footer is not None and sender is self._footer:
-            anchor = self._footer.button("more")
-        self._menu.popup(anchor.mapToGlobal(QtCore.QPoint(0, anchor.height())))
+            self._menu = MessageMenu(self)
+            self._menu.chosen.connect(self._on_menu)
+        is_question = self._item.role == "user"
+        button = self._tools[-1] if is_question or self._footer is None else self._footer.button("more")
+        self._menu.open_below(button, as_source=self._state.as_source, busy=self._is_busy)
 
-    def _on_menu(self, entry: QtGui.QAction) -> None:
-        if entry.data() == "source":
+    def _on_menu(self, name: str) -> None:
+        if name == "source":
             self._state.as_source = not self._state.as_source
             self._show_body()
             self._on_height()
         else:
-            self._on_action(str(entry.data()))
+            self._on_action(name)
 
     def _toggle_thinking(self) -> None:
         self._state.thinking_open = not self._state.thinking_open
@@ -456,8 +423,3 @@ class MessageView(QtWidgets.QWidget):
         if self.hasFocus():
             draw_focus_ring(painter, QtCore.QRectF(self.rect()).adjusted(2, 1, -2, -1), theme)
         painter.end()
-
-
-def _seconds(seconds: float) -> str:
-    whole = max(1, round(seconds))
-    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"

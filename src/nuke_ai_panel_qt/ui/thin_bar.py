@@ -1,4 +1,4 @@
-"""A sideways scrollbar for code and tables: a thin thumb without arrows on the ground of what it scrolls. Main thread."""
+"""A sideways scrollbar for code and tables: a thin thumb without arrows. Main thread."""
 
 from __future__ import annotations
 

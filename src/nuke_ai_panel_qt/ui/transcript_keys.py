@@ -7,7 +7,7 @@ their order in that chain means nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, List
 
 from ..qt import QtCore, QtGui, QtWidgets
 
@@ -32,7 +32,8 @@ class TranscriptKeys:
     def owns(self, event: Any) -> bool:  # a QKeyEvent; PySide2 hands it over as a QEvent
         """Whether the host must not see this key while the focus is inside the transcript."""
         modifiers = event.modifiers() & ~_KEYPAD
-        if event.key() in _SCROLL_KEYS and modifiers in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier):
+        plain = (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier)
+        if event.key() in _SCROLL_KEYS and modifiers in plain:
             return True
         if event.key() in (Qt.Key.Key_Home, Qt.Key.Key_End) and modifiers == Qt.KeyboardModifier.ControlModifier:
             return True
@@ -89,7 +90,7 @@ class TranscriptKeys:
         target.setFocus(Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason)
         return True
 
-    def _entry(self, stops: list[QtWidgets.QWidget]) -> int:
+    def _entry(self, stops: List[QtWidgets.QWidget]) -> int:
         transcript = self._transcript
         height = transcript.viewport().height()
         for index, stop in enumerate(stops):

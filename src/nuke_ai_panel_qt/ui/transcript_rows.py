@@ -7,18 +7,21 @@ from typing import Dict, Iterable, Iterator, List, Optional
 
 from nuke_ai_panel.messages import clean_text
 
+from ..qt import QtGui
+from .message_body import WHOLE_CHARACTERS
 from .message_view import NARROW_PX, ViewState
 from .theme import Theme
 from .values import MessageItem
 
-# A row that was never laid out counts as no taller than this; a long message folds what is beyond.
-MAX_ESTIMATED_LINES = 4_000
+# What stands around the words of a row, in steps of the grid.
+_CHROME = {"user": 12, "assistant": 15, "notice": 4}
+_ERROR_CHROME = 30
 
 
 class Row:
-    """An item, what was opened in it, and a token count's worth of memory about its size."""
+    """An item, what was opened in it, and what the estimate of its height needs."""
 
-    __slots__ = ("characters", "item", "lines", "state")
+    __slots__ = ("characters", "chrome", "item", "lines", "state")
 
     def __init__(self, item: MessageItem) -> None:
         self.state = ViewState()
@@ -27,18 +30,18 @@ class Row:
 
     def measure(self) -> None:
         """Counts what the estimate needs."""
-        self.characters = len(self.item.text)
-        self.lines = self.item.text.count("\n")
+        self.characters = min(len(self.item.text), WHOLE_CHARACTERS)
+        self.lines = self.item.text.count("\n", 0, WHOLE_CHARACTERS)
+        self.chrome = _CHROME[self.item.role] + (_ERROR_CHROME if self.item.error is not None else 0)
 
-    def estimate(self, width: int, theme: Theme, character_px: float) -> int:
-        """The probable height at `width`."""
-        column = min(width - theme.space(6 if width < NARROW_PX else 8), theme.measure_px)
-        per_line = max(8.0, column / character_px)
-        lines = min(MAX_ESTIMATED_LINES, max(1.0, self.characters / per_line + self.lines * 0.6))
-        chrome = {"user": 10, "assistant": 13}.get(self.item.role, 4)
-        if self.item.error is not None:
-            chrome += 30
-        return int(lines * theme.line_px) + theme.space(chrome)
+
+def estimates(rows: Iterable[Row], width: int, theme: Theme) -> List[int]:
+    """The probable height of each row at `width`; called for every row at every step of a resize, so it is one loop."""
+    column = min(width - theme.space(6 if width < NARROW_PX else 8), theme.measure_px)
+    character_px = QtGui.QFontMetricsF(theme.body).averageCharWidth()
+    per_character = theme.line_px / max(8.0, column / character_px)
+    per_line, unit = theme.line_px * 0.6, theme.unit
+    return [int(row.characters * per_character + row.lines * per_line) + row.chrome * unit for row in rows]
 
 
 class Rows:

@@ -1,0 +1,28 @@
+"""The menu of one message: copy, its exact source, delete. Main thread; owned by its message view."""
+
+from __future__ import annotations
+
+from ..qt import QtCore, QtGui, QtWidgets, Signal
+
+
+class MessageMenu(QtWidgets.QMenu):
+    """`chosen` carries copy, source or delete."""
+
+    chosen = Signal(str)
+
+    def __init__(self, parent: QtWidgets.QWidget) -> None:
+        super().__init__(parent)
+        self.triggered.connect(self._on_triggered)
+
+    def open_below(self, button: QtWidgets.QWidget, *, as_source: bool, busy: bool) -> None:
+        """Opens below `button` without blocking; nothing is deleted while an answer runs."""
+        self.clear()
+        source = "Show formatted" if as_source else "Show the exact source"
+        for name, words in (("copy", "Copy"), ("source", source), ("delete", "Delete…")):
+            entry = self.addAction(words)
+            entry.setData(name)
+            entry.setEnabled(name != "delete" or not busy)
+        self.popup(button.mapToGlobal(QtCore.QPoint(0, button.height())))
+
+    def _on_triggered(self, entry: QtGui.QAction) -> None:
+        self.chosen.emit(str(entry.data()))
