@@ -13,6 +13,7 @@ from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.messages import Attachment, Draft, Message
 
 from ..qt import QtCore, QtGui
+from ..ui.values import Chip
 from .event_bridge import outcome
 from .message_items import error_card
 
@@ -62,7 +63,7 @@ class MessageActions:
         elif action == "copy_details":
             self._copy_details(message_id)
         elif action == "open_chip":
-            self._open_sent_chip(message_id, str(payload))
+            self._open_sent_chip(message_id, payload)
         elif action == "link":
             _open_link(str(payload))
 
@@ -206,9 +207,10 @@ class MessageActions:
         self._manager.panel.close_overlay()
         self._manager.draft.remove(chip_id)
 
-    def _open_sent_chip(self, message_id: str, chip_id: str) -> None:
+    def _open_sent_chip(self, message_id: str, chip: object) -> None:
         message = self._manager.shown.message(message_id)
-        found = next((one for one in message.attachments if one.id == chip_id), None) if message is not None else None
+        sent = message.attachments if message is not None and isinstance(chip, Chip) else ()
+        found = next((one for one in sent if isinstance(chip, Chip) and one.id == chip.id), None)
         if found is not None:
             self._show(found, is_editable=False)
 

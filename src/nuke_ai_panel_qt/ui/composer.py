@@ -197,7 +197,13 @@ class Composer(QtWidgets.QWidget):
 
     def _build(self) -> None:
         theme = theme_of(self)
-        self._box = QtWidgets.QVBoxLayout(self)
+        self._outer = QtWidgets.QHBoxLayout(self)
+        self._column = QtWidgets.QWidget(self)
+        self._outer.addStretch(1)
+        self._outer.addWidget(self._column, 1000)
+        self._outer.addStretch(1)
+        self._box = QtWidgets.QVBoxLayout(self._column)
+        self._box.setContentsMargins(0, 0, 0, 0)
         self._queue_frame = QtWidgets.QWidget(self)
         self._queue_box = QtWidgets.QVBoxLayout(self._queue_frame)
         self._queue_box.setContentsMargins(0, 0, 0, 0)
@@ -234,9 +240,9 @@ class Composer(QtWidgets.QWidget):
     def _space(self) -> None:
         # The field's text stands on the transcript's left line, its border where a question's ground begins.
         theme = theme_of(self)
-        margin = theme.space(3 if self._width < NARROW_PX else 4)
-        side = max(margin, (self._width - theme.measure_px) // 2) - theme.space(INSET_STEPS)
-        self._box.setContentsMargins(side, theme.space(2), side, theme.space(2))
+        side = theme.space((3 if self._width < NARROW_PX else 4) - INSET_STEPS)
+        self._outer.setContentsMargins(side, theme.space(2), side, theme.space(2))
+        self._column.setMaximumWidth(theme.measure_px + 2 * theme.space(INSET_STEPS))
         self._box.setSpacing(theme.space(1.5))
         self._row.setSpacing(theme.space(1))
 
