@@ -118,10 +118,6 @@ class ProviderManager:
             {one: fetched_at for one, (fetched_at, _) in lists.items()}, errors,
         )
 
-    def known_model(self, choice: ModelChoice) -> Optional[ModelInfo]:
-        """What the cached lists say about a model."""
-        return next((one for one in self.models(choice.provider).models if one.id == choice.model), None)
-
     def refresh_models(self, name: Optional[str] = None) -> Future[ModelCatalogue]:
         """Asks the providers for their models in the background; one that fails leaves the others' alone."""
         return create_task(self._refresh(name))
@@ -182,6 +178,12 @@ class ProviderManager:
             await _close_events(events)
             if live.is_retired and not live.users:
                 await live.provider.close()
+
+    async def known_model(self, choice: ModelChoice) -> Optional[ModelInfo]:
+        """What the lists known so far say about a model."""
+        if choice.provider not in self._cache_was_read:
+            await in_daemon_thread(lambda: self._read_cache(choice.provider))
+        return next((one for one in self.models(choice.provider).models if one.id == choice.model), None)
 
     async def model_info(self, choice: ModelChoice) -> Optional[ModelInfo]:
         """What the provider says about one model; None if it does not, or not in time."""

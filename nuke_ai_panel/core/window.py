@@ -35,7 +35,7 @@ class Windows:
         is_sent = self._providers.sends_window(choice.provider)
         if isinstance(fixed, int) and fixed > 0:
             return Window(fixed, is_sent)
-        known = self._providers.known_model(choice)
+        known = await self._providers.known_model(choice)
         limit = known.context_tokens if known is not None else None
         if not is_sent:
             return Window(limit)

@@ -180,7 +180,7 @@ def test_stop_with_a_provider_that_does_not_let_go(app: App) -> None:
 def test_stop_while_the_answer_is_being_stored(app: App) -> None:
     release = threading.Event()
 
-    def script(request: ChatRequest) -> "list[str]":
+    def script(request: ChatRequest) -> List[str]:
         app.store._worker.submit(lambda db: release.wait(5), writes=False)
         return ["said"]
 
