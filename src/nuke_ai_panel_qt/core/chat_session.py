@@ -32,6 +32,7 @@ from nuke_ai_panel.events import (
     WarningRaised,
 )
 from nuke_ai_panel.messages import Attachment, Conversation, Draft, Message, clean_text
+from nuke_ai_panel.providers.base import ModelInfo
 from nuke_ai_panel.store import new_id
 
 from ..qt import is_valid
@@ -155,6 +156,11 @@ class ChatSession:
         """A panel closed; its turns go on."""
         self._views = [one for one in self._views if one is not view]
         self._visible = [one for one in self._visible if one is not view]
+
+    def views(self) -> Tuple[View, ...]:
+        """The panels that are open now."""
+        self._views = [one for one in self._views if one.is_alive()]
+        return tuple(self._views)
 
     def view_visibility(self, view: View, visible: bool) -> None:
         """Whether a panel can be seen; with none in sight, events are shown less often."""
@@ -313,6 +319,13 @@ class ChatSession:
             providers.models(), statuses, favourites=memory.favourites, recent=memory.recent, now=time.time()
         ))
         self.tell(lambda view: view.models_changed())
+
+    def known_model(self, choice: Optional[ModelChoice]) -> Optional[ModelInfo]:
+        """What the lists fetched so far say about a model."""
+        if choice is None:
+            return None
+        known = self.app.providers.models(choice.provider).models
+        return next((one for one in known if one.id == choice.model), None)
 
     def refresh_models(self, *, force: bool = False) -> None:
         """Asks all providers for their models in the background, unless that was done lately."""

@@ -136,6 +136,10 @@ class EventBridge:
         """Drains now. Main thread only."""
         self._drain()
 
+    def waiting(self) -> int:
+        """How many things wait to be drained."""
+        return len(self._queue)
+
     def close(self) -> None:
         """Drops what waits and ignores what still comes. Main thread; idempotent."""
         with self._lock:

@@ -377,7 +377,7 @@ class PanelManager(QtCore.QObject):
 
     def _measure(self) -> None:
         choice = self.choice()
-        model = self.session.app.providers.known_model(choice) if choice is not None else None
+        model = self.session.known_model(choice)
         conversation = self.session.conversation(self.shown.id)
         system = conversation.system if conversation is not None else self.session.app.settings.system
         fixed = None
