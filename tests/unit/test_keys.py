@@ -5,10 +5,13 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+import shutil
 import stat
+import subprocess
 import sys
 import threading
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
@@ -139,6 +142,36 @@ def test_a_mute_key_store_costs_the_deadline_once_until_asked_again(home: Path, 
     log_lines.take("did not answer")
     assert len(store.asked) == 2
     store.released.set()
+
+
+# A Secret Service that owns its name on a real bus and answers nothing.
+MUTE_SERVICE = """
+import os, pathlib, time
+from jeepney import message_bus
+from jeepney.io.blocking import Proxy, open_dbus_connection
+connection = open_dbus_connection()
+assert Proxy(message_bus, connection).RequestName("org.freedesktop.secrets")[0] == 1
+from nuke_ai_panel.keys import Keys
+from nuke_ai_panel.settings import ProviderSettings
+keys = Keys(os.environ, pathlib.Path(os.environ["NUKE_AI_PANEL_HOME"]), deadline_s=1.5)
+started = time.monotonic()
+found = keys.find(ProviderSettings("openrouter", "openrouter", base_url="https://openrouter.ai/api/v1"))
+print(found, round(time.monotonic() - started, 1), keys.trouble)
+"""
+
+
+@pytest.mark.skipif(
+    shutil.which("dbus-run-session") is None or find_spec("secretstorage") is None, reason="no D-Bus here")
+def test_a_mute_secret_service_on_a_real_bus_costs_the_deadline(home: Path) -> None:
+    started = time.monotonic()
+
+    done = subprocess.run(
+        ["dbus-run-session", "--", sys.executable, "-c", MUTE_SERVICE], capture_output=True, text=True, timeout=40,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}, check=False,
+    )
+
+    assert done.stdout.strip() == "None 1.5 The system's key store is not answering.", done.stderr
+    assert time.monotonic() - started < 20
 
 
 def test_many_callers_at_once_wait_one_deadline_together(home: Path, log_lines: LogLines) -> None:
