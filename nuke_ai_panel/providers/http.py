@@ -11,7 +11,6 @@ import asyncio
 import inspect
 import logging
 import math
-import os
 import ssl
 import sys
 import time
@@ -95,7 +94,6 @@ class HttpClient:
         self._session: Optional[aiohttp.ClientSession] = None
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._closed_on: Optional[asyncio.AbstractEventLoop] = None
-        self._pid = 0
         self._tls: Optional[asyncio.Future[ssl.SSLContext]] = None
         self._proxies: Dict[str, Tuple[float, Optional[str]]] = {}
         self._trips: Set[Trip] = set()
@@ -132,9 +130,8 @@ class HttpClient:
 
     async def close(self) -> None:
         """Ends what runs (as cancelled), closes the session and gives its sockets a turn of the loop. Idempotent."""
-        if self._session is None or self._pid != os.getpid():
-            return
-        self._assert_own_loop()
+        if self._session is not None:
+            self._assert_own_loop()
         session, self._session = self._session, None
         self._closed_on = asyncio.get_running_loop()
         for stream in tuple(self._streams):
@@ -144,6 +141,8 @@ class HttpClient:
         if self._tls is not None:
             self._tls.cancel()
             self._tls = None
+        if session is None:
+            return
         if isinstance(session.connector, Connector):
             session.connector.drop_everything()
         await session.close()
@@ -301,7 +300,7 @@ class HttpClient:
         if self._session is None:
             if self._closed_on is loop:
                 raise ProviderError("cancelled", "the provider was closed", provider=self._provider)
-            self._loop, self._closed_on, self._pid = loop, None, os.getpid()
+            self._loop, self._closed_on = loop, None
             limits = {"max_line_size": HEADER_LIMIT_BYTES, "max_field_size": HEADER_LIMIT_BYTES}
             known = inspect.signature(aiohttp.ClientSession).parameters
             self._session = aiohttp.ClientSession(
@@ -361,6 +360,10 @@ class HttpClient:
         except ProviderError:
             if self._tls is building:  # a corrected file is read at the next try
                 self._tls = None
+            raise
+        except asyncio.CancelledError:
+            if building.cancelled() and not _was_cancelled():  # close() did that
+                raise ProviderError("cancelled", "the provider was closed", provider=self._provider) from None
             raise
 
 

@@ -13,6 +13,7 @@ import warnings
 from pathlib import Path
 from typing import Dict
 
+import aiohttp
 import pytest
 
 from nuke_ai_panel.providers.http import HttpClient, HttpOptions
@@ -246,6 +247,19 @@ def test_idle_connections_that_were_reset_are_replaced_silently(fault_server: St
     run(talk)
 
 
+def test_server_that_was_restarted_is_found_again(model_server: FakeModelServer) -> None:
+    url = model_server.base_url + "/chat/completions"
+
+    async def talk(client: HttpClient) -> list[object]:
+        kinds = [(await stream(client, url, body={"stream": True})).kind]
+        model_server.stop()
+        kinds.append((await stream(client, url, body={"stream": True})).kind)
+        model_server.start()
+        return [*kinds, (await stream(client, url, body={"stream": True})).kind]
+
+    assert run(talk) == [None, "network", None]
+
+
 def test_new_connection_that_closes_unanswered_is_an_error_at_once(fault_server: StartFaultServer) -> None:
     server = fault_server(fake.raw(b""))
     outcome = ask(server.url)
@@ -412,6 +426,7 @@ def test_cancellation_from_inside_aiohttp_is_a_network_error(
     assert failure(lambda client: client.get_json("http://127.0.0.1:1/")).kind == "network"
 
 
+@pytest.mark.skipif(aiohttp.__version__.startswith("3.8."), reason="aiohttp 3.8 warns of itself in development mode")
 def test_twenty_messages_raise_no_warning_in_development_mode(model_server: FakeModelServer) -> None:
     program = """
 import asyncio, gc, sys
@@ -434,3 +449,27 @@ gc.collect()
     )
     assert (done.stdout.split(), done.stderr) == (["True"] * 20, "")
     assert model_server.connections == 1
+
+
+def test_client_that_was_closed_before_its_first_use_stays_closed(fault_server: StartFaultServer) -> None:
+    server = fault_server(fake.json_answer({}))
+
+    async def late(client: HttpClient) -> None:
+        await client.close()
+        await client.get_json(server.url)
+
+    assert failure(late).kind == "cancelled"
+    assert server.connections == 0
+
+
+def test_closing_while_certificates_are_read_ends_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nuke_ai_panel.providers.http.tls_context", lambda **options: time.sleep(0.5))
+
+    async def close_early(client: HttpClient) -> bool:
+        waiting = asyncio.ensure_future(stream(client, "https://127.0.0.1:1/"))
+        await asyncio.sleep(0.1)
+        await client.close()
+        await asyncio.wait({waiting}, timeout=0.2)
+        return waiting.cancelled() or waiting.result().kind == "cancelled"
+
+    assert run(close_early)
