@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..app import App
     from ..core.provider_status import ModelCatalogue
     from ..providers.base import ModelInfo
+    from ..settings import Settings
 
 _POLL_S = 0.1
 _BAR_WIDTH = 30
@@ -79,13 +80,12 @@ def run_list(arguments: argparse.Namespace, console: Console) -> int:
 
 def run_pull(arguments: argparse.Namespace, console: Console) -> int:
     """Downloads with a bar on a terminal, and with a line now and then elsewhere."""
-    from ..providers.model_files import models_dir
-    from ..settings import home_dir
+    from ..settings import load_settings
     from ..utils.event_loop_manager import shutdown_event_loop
 
-    folder = models_dir(home_dir())
+    settings = load_settings()
     try:
-        path = fetch(arguments.model, folder, console)
+        path = fetch(arguments.model, settings, console)
     finally:
         shutdown_event_loop()
     if path is None:
@@ -94,14 +94,16 @@ def run_pull(arguments: argparse.Namespace, console: Console) -> int:
     return exits.COMPLETE
 
 
-def fetch(model: str, folder: Path, console: Console) -> Optional[Path]:
+def fetch(model: str, settings: Settings, console: Console) -> Optional[Path]:
     """Downloads a model file and returns its path, None when it was interrupted. Raises ModelFileError."""
-    from ..providers.model_pull import pull
+    from ..providers.model_files import models_dir
+    from ..providers.model_pull import pull_for
     from ..utils.event_loop_manager import create_task
 
     bar = _Bar(console)
     try:
-        return _waited(create_task(pull(model, folder, progress=bar.show)))
+        row, folder = settings.provider("local"), models_dir(settings.home)
+        return _waited(create_task(pull_for(row, model, folder, progress=bar.show)))
     except CancelledError:
         bar.end()
         console.note("Stopped; the next download goes on from here.")
@@ -132,7 +134,7 @@ def offer_download(app: App, console: Console) -> None:
     except (EOFError, UnicodeDecodeError):
         return
     if answer.strip().lower() in ("", "y", "yes"):
-        fetch(entry.id, folder, console)
+        fetch(entry.id, app.settings, console)
 
 
 class _Bar:

@@ -48,7 +48,7 @@ def name_wait(error: ProviderError) -> None:
     asked = asked_delay(error)
     if asked is not None and asked >= 1:
         error.user_text = f"{error.user_text.rstrip('.')}: it asks to wait {spoken(asked)}."
-        error.next_step = f"Press Retry in {spoken(asked)}, or choose another model."
+        error.next_step = f"Try again in {spoken(asked)}, or choose another model."
 
 
 def spoken(seconds: float) -> str:

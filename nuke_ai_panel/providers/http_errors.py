@@ -183,7 +183,7 @@ def _refused(reason: BaseException, route: Route) -> ProviderError:
     return _error(
         route, "network", f"connection refused at {route.address}: {reason}. Is the server running?", retryable=False,
         user_text=f"Nothing answers at {route.address}. Is the server running?",
-        next_step=f"Start {route.provider or 'the server'}, then press Retry.",
+        next_step=f"Start {route.provider or 'the server'}, then try again.",
     )
 
 

@@ -224,7 +224,7 @@ class LocalProvider:
         return ProviderError(
             "server_error", f"the built-in model's process ended: {server.last_line()}", provider=self._label,
             user_text=f"The built-in model stopped working: {server.last_line()}",
-            next_step=f"Press Retry: it is started again. The log says more: {server.log_path}",
+            next_step=f"Try again: it is started anew. The log says more: {server.log_path}",
         )
 
 

@@ -2,12 +2,14 @@
 
 Native, not `/v1`: only here can the window be set, are errors inside a stream kept, and does the server say why a
 model thinks. The window is sent with every request and never shrinks for a model, because another one makes Ollama
-load the model again. While it loads, the server withholds even the head of its answer, so the provider says so.
+load the model again. While it loads, the server withholds even the head of its answer, so the provider says so; a
+model that answered a moment ago is loaded, and its next answer is not watched for that.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import AsyncGenerator, AsyncIterator, Dict, Optional, Set, Tuple
 from urllib.parse import urlsplit
 
@@ -24,6 +26,8 @@ from .ollama_dialect import encode_chat, loaded_models, read_options, read_show,
 from .reading import check_head, ndjson_parser, read_events
 from .urls import is_loopback_url, is_private_url, ollama_base_url
 
+# Shorter than the server's own five minutes, after which it unloads a model.
+WARM_S = 120.0
 QUIET_S = 1.0
 ASK_AGAIN_S = 2.0
 
@@ -42,6 +46,7 @@ class OllamaProvider:
         self._options = read_options(settings.options, settings.name)
         self._windows: Dict[str, int] = {}
         self._cannot_think: Set[str] = set()
+        self._answered_at: Dict[str, float] = {}
         self._known: Dict[str, ModelInfo] = {}
         self._shown: Set[str] = set()
 
@@ -49,17 +54,21 @@ class OllamaProvider:
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[StreamEvent]:
         """The answer as events; see `base.Provider`."""
-        opening = asyncio.ensure_future(self._open(request))
-        waiting = self._while_waiting(opening, request.model)
-        try:
-            async for progress in waiting:
-                yield progress
-        except BaseException:
-            _abandon(opening)
-            raise
-        finally:
-            await waiting.aclose()
-        response = opening.result()
+        if self._is_warm(request.model):
+            response = await self._open(request)
+        else:
+            opening = asyncio.ensure_future(self._open(request))
+            waiting = self._while_waiting(opening, request.model)
+            try:
+                async for progress in waiting:
+                    yield progress
+            except BaseException:
+                _abandon(opening)
+                raise
+            finally:
+                await waiting.aclose()
+            response = opening.result()
+        self._answered_at[request.model] = time.monotonic()
         decoder = OllamaDecoder(self._label, model=request.model, request_id=response.request_id)
         events = read_events(response, ndjson_parser(response), decoder, provider=self._label)
         try:
@@ -112,6 +121,12 @@ class OllamaProvider:
             await events.aclose()
 
     # ------------------------------------------------------------ how
+
+    def _is_warm(self, model: str) -> bool:
+        """True when the model answered so recently that it must be loaded still: there is no loading to report."""
+        keep_alive = self._options.keep_alive
+        is_kept = keep_alive is None or (isinstance(keep_alive, (int, float)) and keep_alive < 0)
+        return is_kept and time.monotonic() - self._answered_at.get(model, -WARM_S) < WARM_S
 
     async def _open(self, request: ChatRequest) -> StreamResponse:
         """The head of an answer. A model that turns out not to think is asked again without, and remembered."""

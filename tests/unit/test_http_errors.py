@@ -83,7 +83,7 @@ def test_foreign_error_becomes_ours(foreign: BaseException, kind: Optional[str],
 
 def test_refused_loopback_is_not_tried_again() -> None:
     error = translate(connector_error(aiohttp.ClientConnectorError, REFUSED), HERE)
-    assert (error.retryable, error.next_step) == (False, "Start ollama, then press Retry.")
+    assert (error.retryable, error.next_step) == (False, "Start ollama, then try again.")
     assert "Is the server running?" in error.user_text
 
 

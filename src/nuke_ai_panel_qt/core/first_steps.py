@@ -17,7 +17,7 @@ from nuke_ai_panel.core.request import ModelChoice
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.events import Progress
 from nuke_ai_panel.providers.model_files import CATALOGUE, find_model, models_dir
-from nuke_ai_panel.providers.model_pull import pull
+from nuke_ai_panel.providers.model_pull import pull_for
 from nuke_ai_panel.settings import is_loopback_url
 from nuke_ai_panel.utils.event_loop_manager import create_task
 
@@ -158,10 +158,11 @@ class FirstSteps:
             return
         self._progress, self._pull_note = 0.0, ""
         bridge = self._session.bridge
-        self._pulling = create_task(
-            pull(TINY, models_dir(self._session.app.settings.home), progress=lambda one: bridge.call(
-                lambda: self._pull_moved(one)))
-        )
+        settings = self._session.app.settings
+        self._pulling = create_task(pull_for(
+            settings.provider(LOCAL), TINY, models_dir(settings.home),
+            progress=lambda one: bridge.call(lambda: self._pull_moved(one)),
+        ))
         bridge.when_done(self._pulling, self._pulled)
         self.show()
 
