@@ -1,9 +1,9 @@
 """The scroll area under the transcript: rows, pooled message views, anchor and following. Main thread.
 
 Rows are data with a height each (measured, or estimated until it was on the screen); message views are taken from a
-pool for the visible rows and a little beyond. Every layout starts from an anchor, a place in a message, so that resizing,
-fonts and heights that turn out differently never move what is being read. At the end it follows new text; only the
-artist's own scrolling changes that, never a scroll of ours.
+pool for the visible rows and a little beyond. Every layout starts from an anchor, a place in a message, so that
+resizing, fonts and heights that turn out differently never move what is being read. At the end it follows new text;
+only the artist's own scrolling changes that, never a scroll of ours.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ class TranscriptView(QtWidgets.QAbstractScrollArea):
         self._anchor: Optional[Anchor] = None
         self._is_busy = False
         self._width = -1
+        self._top = 0
+        self._first, self._last = 0, -1
         self._placing = False
         self._theme = theme_of(self)
         self.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
@@ -80,6 +82,10 @@ class TranscriptView(QtWidgets.QAbstractScrollArea):
         if self._following and self.verticalScrollBar().maximum() > 0:
             self._capture(self.verticalScrollBar().value())
             self._set_following(False)
+
+    def latest_button(self) -> Button:
+        """The pill that goes to the end; visible only away from it."""
+        return self._pill
 
     def _set_following(self, following: bool) -> None:
         if following != self._following:
@@ -198,6 +204,7 @@ class TranscriptView(QtWidgets.QAbstractScrollArea):
         bar.setRange(0, self._max_top())
         bar.setPageStep(max(1, self.viewport().height()))
         bar.setSingleStep(self._theme.line_px)
+        self._top = top
         bar.setValue(top)
 
     def _target(self) -> int:
@@ -220,10 +227,26 @@ class TranscriptView(QtWidgets.QAbstractScrollArea):
     def _scroll_to_y(self, y: int) -> None:
         """Moves the top of the screen to `y` without touching whether the end is followed."""
         was_following, self._following = self._following, False
+        y = self._measured_upward(y)
         self._capture(max(0, min(y, self._max_top())))
         self._arrange()
         self._following = was_following
         self._update_pill()
+
+    def _measured_upward(self, y: int) -> int:
+        """`y` corrected for the true heights of the rows that a short scroll upward brings into view."""
+        base = self._row_at_top()
+        if not 0 < self._top - y < 2 * self.viewport().height():
+            return y
+        for _ in range(MAX_PASSES):
+            before = self._heights.top(base)
+            for index in range(self._heights.index_at(max(0, y)), base):
+                self._heights.set(index, self._view(index).height_for(self.viewport().width()))
+            moved = self._heights.top(base) - before
+            if not moved:
+                break
+            y += moved
+        return y
 
     def _capture(self, y: int) -> None:
         """Makes what stands at `y` the anchor; a row that has no view is measured first."""
@@ -237,7 +260,7 @@ class TranscriptView(QtWidgets.QAbstractScrollArea):
         self._anchor = (self._rows[index].item.id, view.place_at(offset))
 
     def _row_at_top(self) -> int:
-        return self._heights.index_at(self.verticalScrollBar().value()) if len(self._rows) else 0
+        return self._heights.index_at(self._top) if len(self._rows) else 0
 
     def _estimate(self, index: int) -> int:
         return estimates((self._rows[index],), max(self.viewport().width(), 160), self._theme)[0]
