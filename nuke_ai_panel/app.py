@@ -25,7 +25,8 @@ from .core.provider_status import ModelCatalogue, ProviderStatus
 from .core.request import ModelChoice, TurnRequest
 from .core.slots import Slots
 from .core.tokens import TokenRatios
-from .core.turn import Sink, Turn, TurnServices
+from .core.turn import Sink, Turn
+from .core.turn_services import TurnServices
 from .core.window import Windows
 from .errors import BusyError, NukeAIError
 from .keys import Keys

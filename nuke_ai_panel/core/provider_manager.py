@@ -236,7 +236,13 @@ class ProviderManager:
         return await in_daemon_thread(lambda: self._built(row))
 
     def _built(self, row: ProviderSettings) -> _Live:
-        make: Callable[..., Provider] = self._classes(row.kind)
+        try:
+            make: Callable[..., Provider] = self._classes(row.kind)
+        except ImportError as exc:
+            raise SettingsError(
+                f"{exc.name or exc} is not installed", user_text=f"{row.label} needs {exc.name or 'a package'}, which "
+                "is not installed.", next_step="Run: python -m pip install nuke-ai-panel",
+            ) from exc
         # Constructing touches nothing, so the provider itself can say whether a key is needed.
         provider = make(row, key=None)
         found = self._keys.find(row) if provider.needs_key or row.key_env else None

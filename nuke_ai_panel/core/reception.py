@@ -57,7 +57,7 @@ class Reception:
 
     async def receive(self, request: ChatRequest, answer: GrowingAnswer) -> None:
         """Lets `answer` grow until its Finish. Raises ProviderError once trying again is over."""
-        attempt, waited_s = 0, 0.0
+        attempt, waited_s, warnings = 0, 0.0, len(answer.warnings)
         while True:
             try:
                 await self._try(request, answer)
@@ -78,6 +78,8 @@ class Reception:
                 self._tell(WaitChanged(
                     self._turn_id, "retrying", detail=error.user_text, retry_in_s=delay, attempt=attempt
                 ))
+            answer.restart()
+            del answer.warnings[warnings:]
             await asyncio.sleep(delay)
             waited_s += delay
 

@@ -11,8 +11,8 @@ import asyncio
 import logging
 import threading
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Callable, Dict, Optional, Tuple
+from dataclasses import replace
+from typing import Callable, Dict, Optional, Tuple
 
 from ..errors import NukeAIError
 from ..events import (
@@ -32,31 +32,24 @@ from ..events import (
     WarningRaised,
 )
 from ..messages import Message, Status, ToolCall, Usage
-from ..settings import Settings
 from ..store.ids import new_id
-from ..tools import Tool, Toolbox
+from ..tools import Tool
 from ..utils.main_thread import MainThread
 from .answer import GrowingAnswer
-from .approval import Approval, ApprovalPolicy
+from .approval import Approval
 from .joint import JoinedText
 from .journal import Journal
-from .known_paths import KnownPaths
-from .place import Place, find_place, merge_parameters
-from .prompt import CONTINUE, Prompt, build_request, dropped_by_server
-from .provider_manager import ProviderManager
+from .place import Place, find_place
+from .prompt import CONTINUE, Prompt, dropped_by_server
 from .reception import Reception
 from .request import ModelChoice, TurnRequest
 from .retry import RetryPolicy
-from .slots import Slots
-from .tokens import TokenRatios, estimate
-from .tool_round import run_call, specs
-from .turn_words import bug, context_dropped_text, tool_rounds_text, unanswered_calls_text
-from .window import Windows
+from .tokens import estimate
+from .tool_round import run_call
+from .turn_services import TurnServices, prepare
+from .turn_words import EMPTY_ANSWER, bug, context_dropped_text, tool_rounds_text, unanswered_calls_text
 
-if TYPE_CHECKING:
-    from ..store import Store
-
-__all__ = ["ModelChoice", "Turn", "TurnRequest", "TurnServices"]
+__all__ = ["ModelChoice", "Turn", "TurnRequest"]
 
 log = logging.getLogger(__name__)
 
@@ -66,21 +59,6 @@ STOP_WRITE_S = 0.1
 STOP_S = 0.15
 
 Sink = Callable[[TurnEvent], None]
-
-
-@dataclass(frozen=True)
-class TurnServices:
-    """What all turns of an App share."""
-
-    settings: Callable[[], Settings]
-    store: Store
-    providers: ProviderManager
-    windows: Windows
-    ratios: TokenRatios
-    known: KnownPaths
-    slots: Slots
-    toolbox: Toolbox
-    policy: ApprovalPolicy
 
 
 class Turn:
@@ -199,36 +177,19 @@ class Turn:
         if self._request.continue_of is not None:
             path = (*path, Message(new_id(), self.conversation_id, place.answer.id, "user", CONTINUE))
         while True:
-            prompt = await self._prompt(place, place.choice, path)
+            prompt = await prepare(self._services, self._request, place, place.choice, path)
+            if prompt.dropped_messages and prompt.window_tokens is not None:
+                self._tell(ContextTrimmed(
+                    self.turn_id, prompt.dropped_messages, prompt.kept_messages, prompt.window_tokens
+                ))
             await self._reception(place.choice).receive(prompt.request, self._answer)
             self._weigh(place.choice, prompt)
             more = await self._run_tools()
             if not more:
-                return
+                break
             path = (*path, *more)
-
-    async def _prompt(self, place: Place, choice: ModelChoice, path: Tuple[Message, ...]) -> Prompt:
-        settings, services = self._services.settings(), self._services
-        row = services.providers.settings(choice.provider)
-        parameters = merge_parameters(self._request.parameters, settings.parameters)
-        system = place.conversation.system if self._request.system is None else self._request.system
-        ratio = services.ratios.ratio(choice.provider, choice.model)
-
-        def build(window: Optional[int], is_sent: bool) -> Prompt:
-            return build_request(
-                choice.model, path, system=system, parameters=parameters, tools=specs(services.toolbox),
-                window_tokens=window, sends_window=is_sent, ratio=ratio,
-                think_tags=bool(row.options.get("think_tags", False)),
-            )
-
-        whole = build(None, False)
-        window = await services.windows.choose(choice, whole.tokens, parameters)
-        if window.tokens is None:
-            return whole
-        prompt = build(window.tokens, window.is_sent)
-        if prompt.dropped_messages:
-            self._tell(ContextTrimmed(self.turn_id, prompt.dropped_messages, prompt.kept_messages, window.tokens))
-        return prompt
+        if not (self._answer.text or self._answer.thinking or self._answer.tool_calls):
+            self._tell(WarningRaised(self.turn_id, "empty_answer", EMPTY_ANSWER))
 
     def _reception(self, choice: ModelChoice) -> Reception:
         providers, asked = self._services.providers, self._request.retries

@@ -16,12 +16,29 @@ def bug(exc: BaseException) -> NukeAIError:
     )
 
 
+EMPTY_ANSWER = "The model answered nothing at all. Ask again, or choose another model."
+
+
+def warning_text(code: str) -> str:
+    """The sentence for a warning kept in `Message.warnings`; empty for those that only a TD needs."""
+    name, _, detail = code.partition(":")
+    if name == "context_dropped":
+        return context_dropped_text(int(detail) if detail.isdigit() else 0)
+    return _KEPT.get(name, "")
+
+
 def context_dropped_text(tokens: int) -> str:
     """A server cut the conversation without saying so."""
     return (
         f"The server dropped about {tokens:,} tokens from the start of the conversation, so the model did not read "
         "them. Raise the context window (num_ctx), or start a new conversation."
     )
+
+
+_KEPT = {
+    "tool_calls_unanswered": "The model asked to use tools, but none are available here; nothing was run.",
+    "tool_rounds": "The model asked for tools too often in one answer; it was not asked again.",
+}
 
 
 def unanswered_calls_text(calls: Sequence[ToolCall]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
-from typing import Iterator, List
+from typing import Iterator, List, Type
 
 import pytest
 
@@ -13,7 +13,7 @@ from nuke_ai_panel.app import App, ModelChoice, ProviderStatus
 from nuke_ai_panel.core.model_cache import load_models, save_models
 from nuke_ai_panel.errors import SettingsError
 from nuke_ai_panel.keys import Key
-from nuke_ai_panel.providers.base import ModelInfo
+from nuke_ai_panel.providers.base import ModelInfo, Provider
 from nuke_ai_panel.settings import ProviderSettings
 from nuke_ai_panel.utils.event_loop_manager import shutdown_event_loop
 
@@ -210,3 +210,13 @@ def test_a_disk_that_refuses_the_cache_is_no_error(home: Path) -> None:
     (home / "cache").write_text("a file where a folder should be")
     save_models(home, ProviderSettings("demo"), 1.0, ())
     assert load_models(home, ProviderSettings("demo")) is None
+
+
+def test_a_missing_package_is_named_with_the_command_that_mends_it(app: App) -> None:
+    def classes(kind: str) -> Type[Provider]:
+        raise ModuleNotFoundError("No module named 'aiohttp'", name="aiohttp")
+
+    app.providers._classes = classes
+    answer = Chat(app).ask("q")
+    assert answer.error is not None and "needs aiohttp" in answer.error.user_text
+    assert "pip install" in answer.error.next_step

@@ -9,6 +9,7 @@ import pytest
 
 from nuke_ai_panel.app import App, Parameters, TurnRequest
 from nuke_ai_panel.core.request import ModelChoice
+from nuke_ai_panel.core.turn_words import warning_text
 from nuke_ai_panel.errors import BusyError, ErrorKind, ProviderError, SettingsError, provider_error
 from nuke_ai_panel.events import (
     AnswerReset,
@@ -27,6 +28,7 @@ from nuke_ai_panel.events import (
     TurnStarted,
     UsageReport,
     WaitChanged,
+    WarningRaised,
 )
 from nuke_ai_panel.messages import Attachment, Usage
 from nuke_ai_panel.providers.base import ChatRequest
@@ -329,3 +331,24 @@ def test_more_turns_than_slots_wait_their_turn(app: App) -> None:
     second.events.wait_for(WaitChanged, where=lambda event: event.phase == "queued")
     running.stop()
     assert isinstance(second.events.end(), AnswerStored)
+
+
+def test_an_answer_of_nothing_is_said(app: App) -> None:
+    SCRIPTS["nothing"] = [Finish("stop")]
+    chat = Chat(app)
+    assert chat.ask("q", choice=choose("nothing")).status == "complete"
+    assert [event.code for event in chat.events.of(WarningRaised)] == ["empty_answer"]
+
+
+def test_a_failed_try_leaves_no_trace_in_the_answer(app: App) -> None:
+    first: List[Step] = [StreamWarning("bad_json_event"), UsageReport(Usage(input=9)),
+                         provider_error("overloaded", "no", retry_after_s=0.01)]
+    tries: Iterator[List[Step]] = iter([first, ["yes", UsageReport(Usage(output=1))]])
+    SCRIPTS["later"] = lambda request: next(tries)
+    answer = Chat(app).ask("q", choice=choose("later"))
+    assert (answer.warnings, answer.usage) == ((), Usage(output=1))
+
+
+def test_warnings_are_readable_after_reopening() -> None:
+    assert "about 1,200 tokens" in warning_text("context_dropped:1200")
+    assert warning_text("tool_rounds") and warning_text("unknown_delta") == ""
