@@ -9,7 +9,7 @@ import pytest
 from nuke_ai_panel_qt.qt import QtCore
 from tests.fakes.model_server import FakeModelServer
 
-from .panel_kit import Desk, desk  # noqa: F401 - a fixture
+from .panel_kit import Desk
 
 Qt = QtCore.Qt
 

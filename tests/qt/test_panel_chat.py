@@ -7,7 +7,7 @@ from typing import Any, Mapping, Sequence
 from nuke_ai_panel_qt.qt import QtCore
 from tests.fakes.model_server import FakeModelServer
 
-from .panel_kit import Desk, desk  # noqa: F401 - a fixture
+from .panel_kit import Desk
 
 Qt = QtCore.Qt
 

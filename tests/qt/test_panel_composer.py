@@ -14,7 +14,7 @@ from nuke_ai_panel_qt.ui.shortcuts import Shortcuts
 from nuke_ai_panel_qt.ui.values import Chip
 from tests.fakes.model_server import FakeModelServer
 
-from .panel_kit import Desk, desk  # noqa: F401 - a fixture
+from .panel_kit import Desk
 
 Qt = QtCore.Qt
 NO = Qt.KeyboardModifier.NoModifier

@@ -11,7 +11,7 @@ from nuke_ai_panel_qt.qt import QtCore
 from nuke_ai_panel_qt.ui.panel_values import ConversationRow
 from tests.fakes.model_server import FakeModelServer
 
-from .panel_kit import Desk, desk  # noqa: F401 - a fixture
+from .panel_kit import Desk
 
 Qt = QtCore.Qt
 LONG_PASTE = "line\n" * 200

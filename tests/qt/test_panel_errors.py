@@ -10,7 +10,7 @@ from nuke_ai_panel_qt.qt import QtGui
 from tests.fakes.fault_server import closed_port
 from tests.fakes.model_server import FakeModelServer
 
-from .panel_kit import Desk, close_desk, desk, server_overrides  # noqa: F401 - a fixture
+from .panel_kit import Desk, close_desk, server_overrides
 
 FAILURES: Dict[int, Tuple[Mapping[str, Any], str]] = {
     401: ({"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}, "rejected the key"),

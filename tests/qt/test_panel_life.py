@@ -15,7 +15,7 @@ from nuke_ai_panel_qt.core.panel_widget import PanelWidget
 from nuke_ai_panel_qt.qt import QtCore, QtGui, QtWidgets
 from tests.fakes.model_server import FakeModelServer
 
-from .panel_kit import Desk, desk, flag  # noqa: F401 - a fixture
+from .panel_kit import Desk, flag
 
 Qt = QtCore.Qt
 

@@ -18,7 +18,7 @@ from nuke_ai_panel_qt.ui.panel_values import ModelEntry, ModelSection
 from nuke_ai_panel_qt.ui.shortcuts import Shortcuts
 from tests.fakes.model_server import FakeModelServer
 
-from .panel_kit import Desk, desk  # noqa: F401 - a fixture
+from .panel_kit import Desk
 
 Qt = QtCore.Qt
 NOW = 1_000_000.0

@@ -39,7 +39,8 @@ def draw_icon(
 ) -> None:
     """The icon `name` around `center`, on whole device pixels."""
     side = size or theme.icon_px
-    ratio = painter.device().devicePixelRatioF()
+    # Not painter.device(): PySide2 wraps the device anew and, with that wrapper, drops those of the widget's children.
+    ratio = abs(painter.deviceTransform().m11()) or 1.0
     pixmap = icon_pixmap(name, color, side, ratio=ratio)
     painter.drawPixmap(QtCore.QPointF(round(center.x() - side / 2), round(center.y() - side / 2)), pixmap)
 
