@@ -38,7 +38,7 @@ def test_the_message_at_the_top_stays_there_through_twenty_steps_of_a_dock_drag(
 
 
 def test_the_same_words_stay_at_the_top_of_a_long_message(qtbot: Any) -> None:
-    words = "\n\n".join(f"Paragraph {number} " + "says something about the edge of the hair. " * 4 for number in range(80))
+    words = "\n\n".join(f"Paragraph {number} " + "says something of the edge of the hair. " * 4 for number in range(80))
     transcript = open_transcript(qtbot, [MessageItem("q", "user", text="?"), MessageItem("a", "assistant", text=words)])
     transcript.scroll_to_start()
     transcript.scroll_by(3_000)
@@ -119,7 +119,7 @@ def test_the_wheel_moves_unmeasured_messages_evenly(reading: Transcript) -> None
     assert len(steps) == 1
 
 
-def test_the_anchor_is_a_value_that_brings_another_transcript_to_the_same_place(reading: Transcript, qtbot: Any) -> None:
+def test_the_anchor_is_a_value_that_brings_another_transcript_there(reading: Transcript, qtbot: Any) -> None:
     other = open_transcript(qtbot, talk(200))
 
     other.restore_anchor(reading.anchor())

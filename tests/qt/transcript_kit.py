@@ -30,11 +30,14 @@ def live(item_id: str = "live", text: str = "") -> MessageItem:
     return MessageItem(item_id, "assistant", text=text, status="streaming")
 
 
-def open_transcript(bot: Any, items: Iterable[MessageItem] = (), size: Tuple[int, int] = (420, 600)) -> Transcript:
-    """A shown transcript; `bot` is pytest-qt's, which has no types."""
+def open_transcript(
+    bot: Any, items: Iterable[MessageItem] = (), size: Tuple[int, int] = (420, 600), *, closed_by_bot: bool = True
+) -> Transcript:
+    """A shown transcript; `bot` is pytest-qt's, which has no types and holds widgets weakly."""
     transcript = Transcript()
-    bot.addWidget(transcript)
-    bot.keeps = transcript  # pytest-qt holds widgets weakly
+    if closed_by_bot:
+        bot.addWidget(transcript)
+    bot.keeps = transcript
     transcript.setPalette(nuke_palette())
     transcript.resize(*size)
     transcript.show()

@@ -17,6 +17,8 @@ from .safe_text import bare_links, is_right_to_left, safe_link
 DEPTH_CAP = 32
 INLINE_CAP = 6_000
 LONG_PARAGRAPH = 20_000
+TABLE_CELLS = 1_000
+TABLE_COLUMNS = 30
 
 _PARSER_NESTING = 90
 _DEEP_LINE = re.compile(rf"^((?:[ \t]*(?:>|[-+*][ \t]|\d{{1,9}}[.)][ \t])){{{DEPTH_CAP}}})")
@@ -202,12 +204,20 @@ class _Walk:
             token = tokens[index]
             if token.type == "table_open":
                 end = next(i for i in range(index, len(tokens)) if tokens[i].type == "table_close")
-                self._out.append(_table(tokens[index:end], self._indent(), self._env))
+                self._out += self._table(tokens[index:end])
                 index = end
             else:
                 self._visit(token)
             index += 1
         return self._out
+
+    def _table(self, tokens: List[Token]) -> Tuple[Block, ...]:
+        cells = sum(token.type == "inline" for token in tokens)
+        columns = sum(token.type == "th_open" for token in tokens)
+        if cells > TABLE_CELLS or columns > TABLE_COLUMNS:
+            start, end = tokens[0].map or (0, 0)
+            return _plain("\n".join(self._lines[start:end]))
+        return (_table(tokens, self._indent(), self._env),)
 
     def _visit(self, token: Token) -> None:
         kind = token.type

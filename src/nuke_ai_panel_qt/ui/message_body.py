@@ -21,6 +21,8 @@ from .theme import Theme
 
 BodyKind = Literal["answer", "question", "source", "thinking"]
 Part = Union[TextView, CodeBlock]
+# Where the top of the screen stands inside a message: a part of its body, a text position in it, pixels below that.
+Place = Tuple[int, int, int]
 
 WHOLE_CHARACTERS = 200_000
 PREVIEW_CHARACTERS = 6_000
@@ -145,6 +147,23 @@ class MessageBody(QtWidgets.QWidget):
             return 0
         depth = self._theme.space(INDENT_STEPS) * min(getattr(block, "indent", 0), MAX_VISIBLE_DEPTH)
         return depth + self._theme.space(QUOTE_STEPS) * min(getattr(block, "quote", 0), MAX_VISIBLE_DEPTH)
+
+    # ------------------------------------------------------------------ places
+
+    def place_at(self, y: int) -> Optional[Place]:
+        """The part, text position and remaining pixels at `y`; None above, below and between parts."""
+        for index, part in enumerate(self._parts):
+            if part.y() <= y < part.y() + part.height():
+                position = part.position_at(y - part.y())
+                return index, position, y - part.y() - part.y_of(position)
+        return None
+
+    def y_of_place(self, place: Place) -> Optional[int]:
+        """Where a place is now; None when there is no such part."""
+        index, position, below = place
+        if not 0 <= index < len(self._parts):
+            return None
+        return self._parts[index].y() + self._parts[index].y_of(position) + below
 
     # ------------------------------------------------------------------ find
 

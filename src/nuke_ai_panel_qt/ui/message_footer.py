@@ -71,6 +71,45 @@ class BranchSwitch(QtWidgets.QWidget):
         self.stepped.emit(self.sender().objectName())
 
 
+class QuestionTools(QtWidgets.QWidget):
+    """What can be done to a question, in the free space at its right."""
+
+    triggered = Signal(str)
+
+    def __init__(self, parent: QtWidgets.QWidget) -> None:
+        super().__init__(parent)
+        self._buttons: List[Button] = []
+        for name, icon, tip in (("edit", "edit", "Edit and ask again"), ("more", "more", "More")):
+            button = Button(icon=icon, tip=tip, parent=self)
+            button.set_look(dim=True)
+            button.setObjectName(name)
+            button.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+            button.clicked.connect(self._emit)
+            self._buttons.append(button)
+
+    def set_busy(self, busy: bool) -> None:
+        """While an answer runs, nothing can be asked anew."""
+        self.button("edit").setEnabled(not busy)
+
+    def button(self, name: str) -> Button:
+        """The button of an action."""
+        return next(button for button in self._buttons if button.objectName() == name)
+
+    def focusable(self) -> List[QtWidgets.QWidget]:
+        """What Tab stops at."""
+        return list(self._buttons)
+
+    def place(self, right: int, middle: float, side: int) -> None:
+        """Puts the buttons, each `side` wide and high, left of `right` and around `middle`."""
+        count = len(self._buttons)
+        self.setGeometry(right - count * side, round(middle - side / 2), count * side, side)
+        for index, button in enumerate(self._buttons):
+            button.setGeometry(index * side, 0, side, side)
+
+    def _emit(self) -> None:
+        self.triggered.emit(self.sender().objectName())
+
+
 class Footer(QtWidgets.QWidget):
     """The last row of a message: who answered and the facts at the left, what can be done at the right."""
 

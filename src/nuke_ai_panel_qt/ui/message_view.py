@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import List, Optional, Tuple
 
 from ..qt import QtCore, QtGui, QtWidgets, Signal
-from .controls import Button, draw_focus_ring
-from .message_body import MessageBody
-from .message_footer import Footer
+from .controls import draw_focus_ring
+from .message_body import MessageBody, Place
+from .message_footer import Footer, QuestionTools
 from .message_menu import MessageMenu
 from .message_parts import ChipFlow, Disclosure, ErrorPanel, StateLine
 from .message_words import spoken_words, state_lines, thinking_line
@@ -27,8 +27,6 @@ _ANSWER_ACTIONS = (
     ("copy", "copy", "Copy the answer"),
     ("more", "more", "More"),
 )
-# Where the top of the screen stands inside a message: a part of its body, a text position in it, pixels below that.
-Place = Tuple[int, int, int]
 
 
 @dataclass
@@ -66,7 +64,7 @@ class MessageView(QtWidgets.QWidget):
         self._error: Optional[ErrorPanel] = None
         self._lines: List[StateLine] = []
         self._footer: Optional[Footer] = None
-        self._tools: List[Button] = []
+        self._tools: Optional[QuestionTools] = None
         self._menu: Optional[MessageMenu] = None
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
 
@@ -129,23 +127,12 @@ class MessageView(QtWidgets.QWidget):
 
     def place_at(self, y: int) -> Place:
         """What stands at `y`, so that it can be found again after another layout."""
-        parts, top = self.body.parts(), self.body.y()
-        for index, part in enumerate(parts):
-            start = top + part.y()
-            if y < start + part.height():
-                if y < start:
-                    break
-                position = part.position_at(y - start)
-                return index, position, y - start - part.y_of(position)
-        return -1, 0, y
+        return self.body.place_at(y - self.body.y()) or (-1, 0, y)
 
     def y_of(self, place: Place) -> int:
         """Where a place is now."""
-        index, position, below = place
-        parts = self.body.parts()
-        if 0 <= index < len(parts):
-            return self.body.y() + parts[index].y() + parts[index].y_of(position) + below
-        return below
+        found = self.body.y_of_place(place)
+        return place[2] if found is None else self.body.y() + found
 
     def highlight(self, query: str, current: int) -> Optional[int]:
         """Marks what find found; the y of the current hit."""
@@ -162,10 +149,10 @@ class MessageView(QtWidgets.QWidget):
         for line in self._lines:
             if not line.isHidden():
                 stops += line.focusable()
-        for card in (self._error, self._chips, self._footer):
+        for card in (self._error, self._tools, self._chips, self._footer):
             if card is not None and not card.isHidden():
                 stops += card.focusable()
-        return stops + [tool for tool in self._tools if not tool.isHidden()]
+        return stops
 
     # ------------------------------------------------------------------ layout
 
@@ -186,7 +173,7 @@ class MessageView(QtWidgets.QWidget):
         theme = self._theme
         side, inset = theme.space(2.5), theme.space(2)
         tool = theme.space(6)
-        room = column - len(self._tools) * tool - theme.space(2) + side
+        room = column - 2 * tool - theme.space(2) + side
         self.body.height_for(room - side)
         ideal = self.body.ideal_width()
         inner = min(room - side, ideal) if ideal is not None else room - side
@@ -196,9 +183,8 @@ class MessageView(QtWidgets.QWidget):
         leading = theme.leading if self.body.ends_in_prose() else 0
         self._bubble = QtCore.QRectF(left - side, top, inner + 2 * side, height - leading + 2 * inset)
         first_line = top + inset + theme.cap_middle(theme.body)
-        for index, button in enumerate(self._tools):
-            x = left + column - (len(self._tools) - index) * tool + (tool - theme.icon_px) // 2
-            button.setGeometry(x, round(first_line - tool / 2), tool, tool)
+        if self._tools is not None:
+            self._tools.place(left + column + (tool - theme.icon_px) // 2, first_line, tool)
         y = int(self._bubble.bottom())
         if self._chips is not None and not self._chips.isHidden():
             chips = self._chips.height_for(column, theme)
@@ -323,17 +309,12 @@ class MessageView(QtWidgets.QWidget):
     def _show_actions(self) -> None:
         item = self._item
         is_question, is_answer = item.role == "user", item.role == "assistant"
-        if is_question and not self._tools:
-            for name, icon, tip in (("edit", "edit", "Edit and ask again"), ("more", "more", "More")):
-                button = Button(icon=icon, tip=tip, parent=self)
-                button.set_look(dim=True)
-                button.setObjectName(name)
-                button.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-                button.clicked.connect(self._on_tool)
-                self._tools.append(button)
-        for button in self._tools:
-            button.setVisible(is_question)
-            button.setEnabled(not self._is_busy or button.objectName() == "more")
+        if is_question and self._tools is None:
+            self._tools = QuestionTools(self)
+            self._tools.triggered.connect(self._on_action)
+        if self._tools is not None:
+            self._tools.setVisible(is_question)
+            self._tools.set_busy(self._is_busy)
         wants_footer = is_answer or (is_question and item.branch[1] > 1)
         if wants_footer and self._footer is None:
             self._footer = Footer(self._theme, self)
@@ -370,16 +351,13 @@ class MessageView(QtWidgets.QWidget):
             QtWidgets.QApplication.clipboard().setText(self._item.error.details)
         self.action.emit(name, self._item.id, payload)
 
-    def _on_tool(self) -> None:
-        self._on_action(self.sender().objectName())
-
     def _open_menu(self) -> None:
         if self._menu is None:
             self._menu = MessageMenu(self)
             self._menu.chosen.connect(self._on_menu)
-        is_question = self._item.role == "user"
-        button = self._tools[-1] if is_question or self._footer is None else self._footer.button("more")
-        self._menu.open_below(button, as_source=self._state.as_source, busy=self._is_busy)
+        owner = self._tools if self._item.role == "user" else self._footer
+        assert owner is not None
+        self._menu.open_below(owner.button("more"), as_source=self._state.as_source, busy=self._is_busy)
 
     def _on_menu(self, name: str) -> None:
         if name == "source":

@@ -86,6 +86,8 @@ class TranscriptKeys:
             below = [s for s in order if (s.mapTo(transcript, QtCore.QPoint(0, 0)).y() >= y) == forward]
             target = below[0] if below else None
         if target is None:
+            # Qt leaves from here: the transcript has its place in the window's chain, its children have none.
+            transcript.setFocus(Qt.FocusReason.TabFocusReason)
             return False
         target.setFocus(Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason)
         return True

@@ -13,7 +13,8 @@ from typing import Dict, List, Optional, Tuple
 from ..qt import QtCore, QtGui, QtWidgets, Signal, is_valid
 from .controls import Button
 from .heights import Heights
-from .message_view import MessageView, Place
+from .message_body import Place
+from .message_view import MessageView
 from .theme import Theme, theme_of
 from .transcript_find import Finder
 from .transcript_rows import Rows, estimates
