@@ -32,7 +32,7 @@ ErrorKind = Literal[
 RETRYABLE_KINDS = frozenset({"rate_limit", "overloaded", "server_error", "network", "timeout", "truncated"})
 
 # kind → (sentence, next step). {provider} and {model} are filled in.
-_SENTENCES: Dict[str, "tuple[str, str]"] = {
+_SENTENCES: Dict[str, tuple[str, str]] = {
     "auth": ("{provider} rejected the key.", "Check the key in Settings."),
     "permission": ("{provider} does not allow this.", "Check the account's access, or choose another model."),
     "credits": ("{provider} says that the account has no credit left.", "Add credit, or choose another model."),

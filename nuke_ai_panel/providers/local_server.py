@@ -5,6 +5,9 @@ It is started by file, with whatever interpreter has `xllamacpp`, so it imports 
 the key to every user of the machine. The pipe then stays open: when it ends, so does this process, for then its parent
 is gone. Standard output carries one JSON line, `{"state": "ready", "url": …}` or `{"state": "failed", …}`; all else
 goes to standard error, which is the log.
+
+llama.cpp's server closes the connection after every streamed answer. The relay in front of it keeps ours: it passes
+each request on over a connection of its own, the answer back byte by byte, and a hang-up through at once.
 """
 
 from __future__ import annotations
@@ -13,13 +16,17 @@ import ctypes
 import importlib
 import json
 import os
+import select
 import signal
+import socket
 import sys
 import threading
-from typing import IO, Any
+from typing import IO, Any, List, Optional, Tuple
 
 _OLDEST_PYTHON = (3, 10)
 _PR_SET_PDEATHSIG = 1
+_HEAD_LIMIT_BYTES = 1 << 16
+_READ_BYTES = 1 << 16
 
 
 def main() -> int:
@@ -36,7 +43,7 @@ def main() -> int:
     except Exception as exc:  # noqa: BLE001 -- not swallowed: the parent reports it as its own
         _report(reports, state="failed", reason="model", message=str(exc))
         return 4
-    _report(reports, state="ready", url=server.listening_address)
+    _report(reports, state="ready", url=_relay_to(server.listening_address))
     threading.Event().wait()
     return 0
 
@@ -60,6 +67,83 @@ def _serve(orders: Any) -> Any:  # Any: both belong to xllamacpp, which has no t
     params.cache_ram_mib = orders["cache_mib"]
     params.ui = params.endpoint_slots = False
     return xllamacpp.Server(params)
+
+
+def _relay_to(url: str) -> str:
+    """The address of a relay to `url`, which listens from now on."""
+    host, _, port = url.rpartition("/")[2].rpartition(":")
+    listener = socket.create_server(("127.0.0.1", 0))
+    target = (host, int(port))
+    threading.Thread(target=_accept, args=(listener, target), name="relay", daemon=True).start()
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def _accept(listener: socket.socket, target: Tuple[str, int]) -> None:
+    while True:
+        client, _ = listener.accept()
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        threading.Thread(target=_serve_client, args=(client, target), daemon=True).start()
+
+
+def _serve_client(client: socket.socket, target: Tuple[str, int]) -> None:
+    """Requests of one connection, one after another, until either side has enough."""
+    try:
+        with client, client.makefile("rb") as requests:
+            while True:
+                head, length = _read_head(requests)
+                if not head:
+                    return
+                with socket.create_connection(target) as upstream:
+                    upstream.sendall(head[:-2] + b"Connection: close\r\n\r\n" + requests.read(length))
+                    if not _pass_back(client, upstream):
+                        return
+    except (OSError, ValueError):
+        return  # a side is gone, or it does not speak HTTP
+
+
+def _read_head(requests: IO[bytes]) -> Tuple[bytes, int]:
+    """A request's head without its wish for the connection, and the length of its body. Empty at the end."""
+    lines: List[bytes] = []
+    length = 0
+    while True:
+        line = requests.readline(_HEAD_LIMIT_BYTES)
+        if not line or len(lines) > 100:
+            return b"", 0
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            length = int(value)
+        if name.lower() != b"connection":
+            lines.append(line)
+        if line in (b"\r\n", b"\n"):
+            return b"".join(lines), length
+
+
+def _pass_back(client: socket.socket, upstream: socket.socket) -> bool:
+    """Sends the answer on until its end; False when the client hung up first, which stops the model."""
+    head = b""
+    while b"\r\n\r\n" not in head:
+        data = _next(client, upstream)
+        if not data or len(head) > _HEAD_LIMIT_BYTES:
+            return False
+        head += data
+    head, blank, data = head.partition(b"\r\n\r\n")
+    kept = [line for line in head.split(b"\r\n") if not line.lower().startswith((b"connection:", b"keep-alive:"))]
+    client.sendall(b"\r\n".join(kept) + blank + data)
+    while True:
+        data = _next(client, upstream)
+        if data is None:
+            return False
+        if not data:
+            return True
+        client.sendall(data)
+
+
+def _next(client: socket.socket, upstream: socket.socket) -> Optional[bytes]:
+    """What the model's server says next, empty at its end; None when the client hung up."""
+    readable, _, _ = select.select([client, upstream], [], [])
+    if client in readable and not client.recv(1, socket.MSG_PEEK):
+        return None
+    return upstream.recv(_READ_BYTES)
 
 
 def _end_with_parent() -> None:

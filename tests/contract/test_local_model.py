@@ -245,23 +245,32 @@ def test_closing_leaves_no_process_and_no_thread() -> None:
 @pytest.mark.parametrize("moment", ["loading", "answering"])
 def test_kill_9_of_the_parent_leaves_no_child(home: Path, moment: str) -> None:
     code = """
-        import sys
+        import asyncio, sys
         sys.path[:0] = [ROOT]
-        from nuke_ai_panel.events import Progress, TextDelta
+        from nuke_ai_panel.events import TextDelta
         from nuke_ai_panel.utils.event_loop_manager import run_coroutine
         from tests.contract.test_local_model import make, pid_of, question
 
         async def main():
             provider = make()
-            async for event in provider.stream(question("Write a long story.", max_tokens=3000)):
-                if isinstance(event, WANTED) and provider._live:
-                    if next(iter(provider._live.values())).server._process is not None:
-                        print(pid_of(provider), flush=True)
+            heard = asyncio.Event()
+
+            async def answer():
+                async for event in provider.stream(question("Write a long story.", max_tokens=3000)):
+                    if isinstance(event, TextDelta):
+                        heard.set()
+
+            answering = asyncio.ensure_future(answer())
+            if MOMENT == "answering":
+                await heard.wait()
+            while not provider._live or next(iter(provider._live.values())).server._process is None:
+                await asyncio.sleep(0)
+            print(pid_of(provider), flush=True)
+            await answering
 
         run_coroutine(main())
     """
-    wanted = {"loading": "Progress", "answering": "TextDelta"}[moment]
-    script = textwrap.dedent(code).replace("ROOT", repr(str(ROOT))).replace("WANTED", wanted)
+    script = textwrap.dedent(code).replace("ROOT", repr(str(ROOT))).replace("MOMENT", repr(moment))
     parent = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )

@@ -6,6 +6,6 @@ import os
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before Qt is asked for a screen
 
-from .panel_kit import desk  # noqa: E402  (Qt is loaded here)
+from .panel_kit import desk
 
 __all__ = ["desk"]

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Callable, List, Mapping, Optional, Sequence, Tuple
 
 from nuke_ai_panel.core.tokens import estimate
+from nuke_ai_panel.core.turn_words import warning_text
 from nuke_ai_panel.messages import Attachment, ErrorInfo, Message, clean_text
 
 from ..ui.values import Chip, ErrorCard, MessageItem
@@ -151,8 +152,7 @@ def wait_text(phase: str, *, detail: str = "", elapsed_s: float = 0.0, done: Opt
 
 
 def _plain_warnings(warnings: Tuple[str, ...]) -> List[str]:
-    # Codes are for TDs and stand in the record; a sentence has spaces.
-    return [text for text in warnings if " " in text]
+    return [text for text in map(warning_text, warnings) if text]
 
 
 def _seconds_of_text(message: Message) -> float:
