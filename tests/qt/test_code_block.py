@@ -12,7 +12,7 @@ from nuke_ai_panel_qt.ui.highlight import spans_of
 from nuke_ai_panel_qt.ui.theme import contrast
 from nuke_ai_panel_qt.ui.values import MessageItem
 
-from .transcript_kit import code_of, live, open_transcript, settle
+from .transcript_kit import code_of, let_draw, live, open_transcript, settle
 
 Qt = QtCore.Qt
 
@@ -79,12 +79,14 @@ def test_copy_waits_for_the_closing_fence(qtbot: Any) -> None:
     transcript.append_item(live())
 
     transcript.append_text("live", "```python\nx = 1\n")
+    let_draw(qtbot, transcript, "live")
     while_open = code_of(transcript, "live")[0].copy_button().isEnabled()
     transcript.append_text("live", "``")
+    let_draw(qtbot, transcript, "live")
     with_half_a_fence = code_of(transcript, "live")[0]
     shown = with_half_a_fence.words()
     transcript.append_text("live", "`\nafter")
-    settle()
+    let_draw(qtbot, transcript, "live")
 
     assert not while_open
     assert shown == "x = 1"
@@ -133,13 +135,14 @@ def test_keywords_are_coloured_at_the_closing_fence_and_the_colours_are_readable
     transcript = open_transcript(qtbot)
     transcript.append_item(live())
     transcript.append_text("live", "```python\nimport nuke\n")
+    let_draw(qtbot, transcript, "live")
     block = code_of(transcript, "live")[0]
     line = block.text_widget().document().firstBlock()
     layout = line.layout()
     before = len(layout.formats())
 
     transcript.append_text("live", "```\n")
-    settle()
+    let_draw(qtbot, transcript, "live")
     line = block.text_widget().document().firstBlock()
     layout = line.layout()
     after = len(layout.formats())

@@ -13,7 +13,7 @@ from nuke_ai_panel_qt.ui.message_words import state_lines, thinking_line
 from nuke_ai_panel_qt.ui.transcript import Transcript
 from nuke_ai_panel_qt.ui.values import Chip, ErrorCard, MessageItem
 
-from .transcript_kit import live, open_transcript, seen_text, settle
+from .transcript_kit import expect_text, live, open_transcript, seen_text, settle
 
 Qt = QtCore.Qt
 CARD = ErrorCard("Ollama did not answer.", "Start it.", "Ollama · HTTP 503", "the details", ("retry", "copy_details"))
@@ -129,10 +129,9 @@ def test_the_wait_gives_way_to_the_first_words(qtbot: Any) -> None:
     transcript = open_transcript(qtbot, [live()])
 
     transcript.append_text("live", "Here")
-    settle()
 
+    expect_text(qtbot, transcript, "live", "Here")
     assert lines(transcript, "live") == []
-    assert seen_text(transcript, "live") == "Here"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from nuke_ai_panel_qt.ui.values import MessageItem
 
 from .test_markdown import EVERYTHING
-from .transcript_kit import live, open_transcript, seen_text, settle, talk
+from .transcript_kit import expect_text, let_draw, live, open_transcript, seen_text, settle, talk
 
 
 def whole(bot: Any, text: str) -> str:
@@ -37,11 +37,12 @@ def test_a_surrogate_pair_in_two_halves_becomes_one_character(qtbot: Any) -> Non
     transcript.append_item(live())
 
     transcript.append_text("live", "ok \ud83d")
+    let_draw(qtbot, transcript, "live")
     half = seen_text(transcript, "live")
     transcript.append_text("live", "\ude00 done")
 
     assert half.strip() == "ok"
-    assert seen_text(transcript, "live") == "ok 😀 done"
+    expect_text(qtbot, transcript, "live", "ok 😀 done")
     assert transcript.text_of("live") == "ok 😀 done"
 
 
@@ -83,7 +84,7 @@ def test_text_arrives_in_a_message_that_is_out_of_sight(qtbot: Any) -> None:
     transcript.jump_to_latest()
     settle()
 
-    assert seen_text(transcript, "live") == "unseen words"
+    expect_text(qtbot, transcript, "live", "unseen words")
 
 
 def test_a_repeated_attempt_starts_from_nothing(qtbot: Any) -> None:
@@ -94,7 +95,7 @@ def test_a_repeated_attempt_starts_from_nothing(qtbot: Any) -> None:
     transcript.append_text("live", "a whole answer")
 
     assert transcript.text_of("live") == "a whole answer"
-    assert seen_text(transcript, "live") == "a whole answer"
+    expect_text(qtbot, transcript, "live", "a whole answer")
 
 
 def test_two_answers_that_stream_at_once_keep_apart(qtbot: Any) -> None:
@@ -106,8 +107,8 @@ def test_two_answers_that_stream_at_once_keep_apart(qtbot: Any) -> None:
         transcript.append_text("one", f"a{number} ")
         transcript.append_text("two", f"b{number} ")
 
-    assert seen_text(transcript, "one") == " ".join(f"a{n}" for n in range(50))
-    assert seen_text(transcript, "two") == " ".join(f"b{n}" for n in range(50))
+    expect_text(qtbot, transcript, "one", " ".join(f"a{n}" for n in range(50)))
+    expect_text(qtbot, transcript, "two", " ".join(f"b{n}" for n in range(50)))
 
 
 def test_an_answer_that_grows_huge_folds_and_keeps_all_of_its_text(qtbot: Any) -> None:
@@ -136,7 +137,7 @@ def test_thinking_streams_only_while_it_is_open_and_stays_out_of_the_answer(qtbo
 
     (item,) = transcript.items()
     assert item.thinking == "Let me see. The edge is soft."
-    assert seen_text(transcript, "live") == "Lower the gain."
+    expect_text(qtbot, transcript, "live", "Lower the gain.")
     assert transcript.text_of("live") == "Lower the gain."
 
 

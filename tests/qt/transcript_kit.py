@@ -108,3 +108,15 @@ def top_line(transcript: Transcript) -> Tuple[str, int]:
         if view is not None and not view.isHidden() and view.y() + view.height() > 0:
             return item.id, -view.y()
     return "", 0
+
+
+def expect_text(bot: Any, transcript: Transcript, item_id: str, text: str) -> None:
+    """Waits until a message shows exactly `text`: a stream rests after a parse that was dear."""
+    bot.waitUntil(lambda: seen_text(transcript, item_id) == text, timeout=3000)
+
+
+def let_draw(bot: Any, transcript: Transcript, item_id: str) -> None:
+    """Waits until everything that has arrived in a message is drawn."""
+    view = transcript.view_of(item_id)
+    assert view is not None
+    bot.waitUntil(lambda: not view.body.is_behind(), timeout=3000)

@@ -90,6 +90,10 @@ class MessageBody(QtWidgets.QWidget):
             return
         self._feed()
 
+    def is_behind(self) -> bool:
+        """Whether text has arrived that is not drawn yet: a dear parse is followed by a rest."""
+        return self._late.isActive()
+
     def clear(self) -> None:
         """Gives every widget back."""
         self._late.stop()

@@ -214,11 +214,7 @@ class MessageView(QtWidgets.QWidget):
             height = self.body.height_for(column)
             self.body.setGeometry(left, y, column, height)
             y += height + theme.space(2)
-        for line in self._lines:
-            if not line.isHidden():
-                height = line.height_for(column)
-                line.setGeometry(left, y, column, height)
-                y += height + theme.space(1)
+        y = self._place_lines(left, column, y)
         if self._error is not None and not self._error.isHidden():
             y += theme.space(1)
             height = self._error.height_for(column)
@@ -231,14 +227,16 @@ class MessageView(QtWidgets.QWidget):
         return y + theme.space(2)
 
     def _place_notice(self, left: int, column: int) -> int:
-        theme, y = self._theme, self._theme.space(2)
         self._bubble = QtCore.QRectF()
+        return self._place_lines(left, column, self._theme.space(2)) + self._theme.space(2)
+
+    def _place_lines(self, left: int, column: int, y: int) -> int:
         for line in self._lines:
             if not line.isHidden():
                 height = line.height_for(column)
                 line.setGeometry(left, y, column, height)
-                y += height + theme.space(1)
-        return y + theme.space(2)
+                y += height + self._theme.space(1)
+        return y
 
     # ------------------------------------------------------------------ parts
 
