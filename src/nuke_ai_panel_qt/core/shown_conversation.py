@@ -206,7 +206,7 @@ class ShownConversation(QtCore.QObject):
         self.path = [answer if one.id == answer.id else one for one in self.path]
         self._transcript.replace_item(
             item_of(answer, titles=self._session.title_of, branch=self.branches.get(answer.id, (1, 1)),
-                    notices=run.notices if not answer.warnings else (), thinking_s=run.thinking_s)
+                    notices=run.notices, thinking_s=run.thinking_s)
         )
         self._read_branches()
         self._on_change()
