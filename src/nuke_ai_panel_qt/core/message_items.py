@@ -63,7 +63,8 @@ def item_of(
         thinking_s=thinking_s, status=message.status, label=label_of(message, titles), facts=facts_of(message),
         facts_detail=facts_detail_of(message), branch=branch, branch_enabled=branch_enabled,
         error=error_card(message.error, titles=titles) if message.error is not None else None,
-        notices=tuple(dict.fromkeys((*notices, *_plain_warnings(message.warnings)))), wait=wait, time=_local_time(message.created_at),
+        notices=tuple(dict.fromkeys((*notices, *_plain_warnings(message.warnings)))), wait=wait,
+        time=_local_time(message.created_at),
         truncated=message.finish == "length" and message.status == "complete",
     )
 
