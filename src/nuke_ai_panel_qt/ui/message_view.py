@@ -149,10 +149,8 @@ class MessageView(QtWidgets.QWidget):
         for line in self._lines:
             if not line.isHidden():
                 stops += line.focusable()
-        for card in (self._error, self._tools, self._chips, self._footer):
-            if card is not None and not card.isHidden():
-                stops += card.focusable()
-        return stops
+        cards = (self._error, self._tools, self._chips, self._footer)
+        return stops + [stop for card in cards if card is not None and not card.isHidden() for stop in card.focusable()]
 
     # ------------------------------------------------------------------ layout
 
