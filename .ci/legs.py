@@ -27,7 +27,10 @@ QT_LIBRARIES = (
 
 @dataclass(frozen=True)
 class Leg:
-    """One column of the matrix. `qt` is the binding's name or None; `pins` the hashed requirements."""
+    """One column of the matrix. `qt` is the binding's name or None; `pins` the hashed requirements.
+
+    `tests` is what the leg runs; `label` tells it from another leg of the same Python.
+    """
 
     python: str
     qt: Optional[str]
@@ -35,14 +38,20 @@ class Leg:
     extras: Tuple[str, ...]
     constraints: Tuple[str, ...]
     sources: Tuple[str, ...] = ()
+    tests: Tuple[str, ...] = ("tests",)
+    label: str = ""
 
     @property
     def name(self) -> str:
-        return self.python + (f"-{self.qt}" if self.qt else "")
+        return "-".join(part for part in (self.python, self.qt, self.label) if part)
 
 
 LEGS = (
-    Leg("3.9", None, "py39.txt", (), ("aiohttp==3.8.6",)),
+    Leg("3.9", None, "py39-floor.txt", (), ("aiohttp==3.8.6",), label="oldest-aiohttp", tests=(
+        "tests/unit/test_http.py", "tests/unit/test_http_errors.py", "tests/unit/test_http_faults.py",
+        "tests/unit/test_http_tls.py", "tests/unit/test_recorded_streams.py", "tests/unit/test_turn_stop.py",
+    )),
+    Leg("3.9", None, "py39.txt", (), ("aiohttp==3.13.5",)),
     Leg("3.13", None, "py313.txt", ("local",), ("aiohttp==3.14.5",)),
     Leg("3.10", "PySide2", "py310-pyside2.txt", ("standalone", "local"), ("aiohttp==3.13.5", "pytest-qt<4.5")),
     Leg("3.11", "PySide6", "py311-pyside6.txt", ("standalone", "local"),
@@ -173,12 +182,12 @@ def check(python: str) -> int:
 def test_leg(leg: Leg, python: str, extra: Sequence[str]) -> int:
     inside = leg_venv(leg, python)
     env = {"NUKE_AI_PANEL_QT": leg.qt or "", "QT_QPA_PLATFORM": "offscreen", "PYTHONDEVMODE": "1"}
+    selected = list(leg.tests)
     if leg.qt:
         ensure_qt_libraries(inside, leg.qt)
-        selected = ["tests"]
     else:
-        selected = ["tests", "--ignore=tests/qt"]
-    say(f"tests on Python {leg.python}, {leg.qt or 'no Qt'}")
+        selected.append("--ignore=tests/qt")
+    say(f"tests on Python {leg.python}, {leg.qt or 'no Qt'}{leg.label and ', ' + leg.label}")
     return run([inside, "-m", "pytest", *selected, *extra], env=env)
 
 
