@@ -1,0 +1,264 @@
+"""What every provider promises, held against each of them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, Awaitable, Callable, Iterator, List, Mapping, Tuple
+
+import pytest
+
+from nuke_ai_panel.errors import ProviderError
+from nuke_ai_panel.events import Finish, StreamEvent, StreamStarted, TextDelta, ThinkingDelta, UsageReport
+from nuke_ai_panel.messages import Message
+from nuke_ai_panel.providers.base import ChatRequest, Provider
+from nuke_ai_panel.providers.scripted_provider import ScriptedProvider
+
+from ..fakes.model_server import FakeModelServer
+from .subjects import KEY, MODEL, SERVED, SUBJECTS, Subject
+
+every = pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.kind)
+every_served = pytest.mark.parametrize("subject", SERVED, ids=lambda subject: subject.kind)
+WORDS = ("Hello", ", ", "artist", ".")
+
+
+@pytest.fixture(autouse=True)
+def scripts() -> Iterator[None]:
+    """The scripts of the scripted provider are this test's own."""
+    kept = dict(ScriptedProvider.scripts)
+    yield
+    ScriptedProvider.scripts.clear()
+    ScriptedProvider.scripts.update(kept)
+
+
+def request(text: str = "hi", *, model: str = MODEL) -> ChatRequest:
+    return ChatRequest(model, (Message("1", "c", None, "user", text),))
+
+
+async def collect(provider: Provider, asked: ChatRequest) -> List[StreamEvent]:
+    return [event async for event in provider.stream(asked)]
+
+
+def text_of(events: List[StreamEvent]) -> str:
+    return "".join(event.text for event in events if isinstance(event, TextDelta))
+
+
+def run(subject: Subject, server: FakeModelServer, work: Callable[[Provider], Awaitable[Any]]) -> Any:  # the work's own
+    """What `work` returns; the provider is closed afterwards, and nothing is left running."""
+    async def inside() -> Any:  # see above
+        provider = subject.build(server)
+        try:
+            return await work(provider)
+        finally:
+            await provider.close()
+            await asyncio.sleep(0)
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    return asyncio.run(inside())
+
+
+@every
+def test_answer_is_text_and_one_finish_at_its_end(subject: Subject, model_server: FakeModelServer) -> None:
+    subject.say(model_server, WORDS)
+
+    events = run(subject, model_server, lambda provider: collect(provider, request()))
+
+    assert text_of(events) == "".join(WORDS)
+    assert [event for event in events if isinstance(event, Finish)] == [Finish("stop", "stop")]
+    assert isinstance(events[-1], Finish)
+
+
+@every
+def test_answer_says_which_model_speaks_and_what_it_cost(subject: Subject, model_server: FakeModelServer) -> None:
+    subject.say(model_server, WORDS)
+
+    events = run(subject, model_server, lambda provider: collect(provider, request()))
+
+    assert [event.model for event in events if isinstance(event, StreamStarted)] == [MODEL]
+    if subject.kind != "openrouter":  # which counts without being asked; the fake counts only when asked
+        assert [event.usage.output for event in events if isinstance(event, UsageReport)] == [len(WORDS)]
+
+
+@every
+def test_thinking_is_not_text(subject: Subject, model_server: FakeModelServer) -> None:
+    subject.say(model_server, WORDS, thinking=("hm", " ok"))
+
+    events = run(subject, model_server, lambda provider: collect(provider, request()))
+
+    assert "".join(event.text for event in events if isinstance(event, ThinkingDelta)) == "hm ok"
+    assert text_of(events) == "".join(WORDS)
+
+
+@every
+def test_building_and_closing_touch_nothing(subject: Subject, model_server: FakeModelServer) -> None:
+    async def close_twice(provider: Provider) -> None:
+        await provider.close()
+        await provider.close()
+
+    run(subject, model_server, close_twice)
+
+    assert model_server.connections == 0
+
+
+@every
+def test_models_are_listed_and_described(subject: Subject, model_server: FakeModelServer) -> None:
+    subject.say(model_server, WORDS)
+
+    async def look(provider: Provider) -> Tuple[Any, Any]:  # models, model
+        return await provider.models(), await provider.model_info(MODEL)
+
+    models, info = run(subject, model_server, look)
+
+    assert MODEL in [model.id for model in models]
+    assert {model.provider for model in models} == {f"my-{subject.kind}"}
+    assert (info.id, info.provider) == (MODEL, f"my-{subject.kind}")
+
+
+@every
+@pytest.mark.parametrize(("status", "kind"), [(401, "auth"), (429, "rate_limit"), (500, "server_error")])
+def test_error_has_a_kind_and_no_key_in_it(
+    subject: Subject, model_server: FakeModelServer, status: int, kind: str
+) -> None:
+    subject.fail(model_server, status, f"no: {KEY if subject.has_server else 'no'}")
+
+    with pytest.raises(ProviderError) as caught:
+        run(subject, model_server, lambda provider: collect(provider, request()))
+
+    assert (caught.value.kind, caught.value.status, caught.value.provider) == (kind, status, "Studio")
+    assert KEY not in repr(caught.value) + str(caught.value.info())
+
+
+@every
+def test_provider_answers_again_after_an_error(subject: Subject, model_server: FakeModelServer) -> None:
+    async def fail_and_ask(provider: Provider) -> List[StreamEvent]:
+        subject.fail(model_server, 500, "boom")
+        with pytest.raises(ProviderError):
+            await collect(provider, request())
+        subject.say(model_server, WORDS)
+        return await collect(provider, request())
+
+    assert text_of(run(subject, model_server, fail_and_ask)) == "".join(WORDS)
+
+
+@every
+def test_closed_iterator_ends_the_answer(subject: Subject, model_server: FakeModelServer) -> None:
+    subject.say(model_server, WORDS)
+
+    async def read_one(provider: Provider) -> bool:
+        events: Any = provider.stream(request())  # a generator, which the contract does not name
+        async for event in events:
+            if isinstance(event, TextDelta):
+                break
+        await events.aclose()
+        return [event async for event in events] == []
+
+    assert run(subject, model_server, read_one)
+
+
+@every
+def test_answers_at_once_do_not_mix(subject: Subject, model_server: FakeModelServer) -> None:
+    def echo(body: Mapping[str, Any]) -> List[str]:  # a request body
+        said: str = body["messages"][-1]["content"]
+        return [f"{said}{n} " for n in range(20)]
+
+    model_server.words = echo
+    ScriptedProvider.scripts[MODEL] = lambda asked: echo({"messages": [{"content": asked.messages[-1].text}]})
+
+    async def ask_many(provider: Provider) -> List[str]:
+        answers = await asyncio.gather(*(collect(provider, request(f"q{n}-")) for n in range(8)))
+        return [text_of(events) for events in answers]
+
+    said = run(subject, model_server, ask_many)
+
+    assert said == ["".join(f"q{n}-{m} " for m in range(20)) for n in range(8)]
+
+
+# ---------------------------------------------------------------- those with a server
+
+
+@every_served
+def test_conversation_needs_one_connection(subject: Subject, model_server: FakeModelServer) -> None:
+    subject.say(model_server, WORDS)
+
+    async def ask_often(provider: Provider) -> List[str]:
+        return [text_of(await collect(provider, request(f"question {n}"))) for n in range(20)]
+
+    said = run(subject, model_server, ask_often)
+
+    assert said == ["".join(WORDS)] * 20
+    assert model_server.connections == 1
+
+
+@every_served
+def test_cancelled_task_closes_the_socket_at_once(subject: Subject, model_server: FakeModelServer) -> None:
+    subject.say(model_server, WORDS)
+    model_server.hold(after=2)
+
+    async def cancel(provider: Provider) -> float:
+        task = asyncio.ensure_future(collect(provider, request()))
+        await asyncio.to_thread(model_server.wait_for_requests)
+        await asyncio.sleep(0.05)
+        started = time.monotonic()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.to_thread(model_server.wait_until, lambda: bool(model_server.disconnects))
+        return model_server.disconnects[0] - started
+
+    assert run(subject, model_server, cancel) < 0.2
+
+
+@every_served
+def test_cancelled_wait_for_the_head_closes_the_socket(subject: Subject, model_server: FakeModelServer) -> None:
+    model_server.delay_s = 30.0
+
+    async def cancel(provider: Provider) -> float:
+        task = asyncio.ensure_future(collect(provider, request()))
+        await asyncio.to_thread(model_server.wait_for_requests)
+        started = time.monotonic()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.to_thread(model_server.wait_until, lambda: bool(model_server.disconnects))
+        return model_server.disconnects[0] - started
+
+    assert run(subject, model_server, cancel) < 0.2
+
+
+@every_served
+def test_dropped_connection_is_an_error_after_what_was_said(subject: Subject, model_server: FakeModelServer) -> None:
+    subject.say(model_server, WORDS)
+    model_server.drop_after = 2
+
+    async def read(provider: Provider) -> Tuple[str, str]:
+        said = ""
+        try:
+            async for event in provider.stream(request()):
+                said += event.text if isinstance(event, TextDelta) else ""
+        except ProviderError as error:
+            return said, error.kind
+        return said, "success"
+
+    assert run(subject, model_server, read) == ("".join(WORDS[:2]), "network")
+
+
+@every_served
+def test_server_that_is_not_there_is_named(subject: Subject, model_server: FakeModelServer) -> None:
+    model_server.stop()
+
+    with pytest.raises(ProviderError) as caught:
+        run(subject, model_server, lambda provider: collect(provider, request()))
+
+    assert caught.value.kind == "network"
+    assert str(model_server.port) in caught.value.message
+
+
+@every_served
+def test_request_names_exactly_the_chosen_model(subject: Subject, model_server: FakeModelServer) -> None:
+    subject.say(model_server, WORDS)
+
+    run(subject, model_server, lambda provider: collect(provider, request(model="vendor/other:tag")))
+
+    (sent,) = model_server.chats
+    assert sent.json()["model"] == "vendor/other:tag"
+    assert "models" not in sent.json()
