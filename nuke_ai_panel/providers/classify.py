@@ -13,7 +13,8 @@ from typing import Callable, Dict, Mapping, Optional, Tuple, Union
 
 from ..errors import RETRYABLE_KINDS, ErrorKind, ProviderError, provider_error
 from ..messages import Json
-from .error_facts import ErrorFacts, read_error, request_id_of, retry_delay
+from .error_facts import ErrorFacts, read_error, retry_delay
+from .payload import request_id
 
 _Rule = Callable[[ErrorFacts, Optional[int]], Optional[ErrorKind]]
 
@@ -128,7 +129,7 @@ def classify_error(
     return provider_error(
         kind, facts.message, provider=provider, model=model, status=effective, code=facts.code, type=facts.type,
         retryable=_retryable(kind, facts, effective, headers), retry_after_s=delay,
-        request_id=request_id_of(headers), user_text=sentence, next_step=step, raw_finish=raw_finish,
+        request_id=request_id(headers), user_text=sentence, next_step=step, raw_finish=raw_finish,
     )
 
 

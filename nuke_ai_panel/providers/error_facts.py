@@ -21,7 +21,6 @@ MAX_MESSAGE = 2000
 _SCRIPTS = re.compile(r"<(script|style)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 _TAGS = re.compile(r"<[^>]*>")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{200,}={0,2}")
-_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-generation-id", "cf-ray")
 
 
 @dataclass(frozen=True)
@@ -60,11 +59,6 @@ def read_error(body: Union[bytes, Json]) -> ErrorFacts:
         except (ValueError, RecursionError):
             return ErrorFacts(message=plain_text(text))
     return _unwrap(body, depth=0)
-
-
-def request_id_of(headers: Mapping[str, str]) -> Optional[str]:
-    """The id by which the vendor can find this request; `headers` have lower-case keys."""
-    return next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
 
 
 def retry_delay(facts: ErrorFacts, headers: Mapping[str, str], now: float) -> Optional[float]:
