@@ -34,6 +34,7 @@ from nuke_ai_panel.events import (
 from nuke_ai_panel.messages import Attachment, Conversation, Draft, Message, clean_text
 from nuke_ai_panel.providers.base import ModelInfo
 from nuke_ai_panel.store import new_id
+from nuke_ai_panel.utils.event_loop_manager import create_task
 
 from ..qt import is_valid
 from ..ui.model_list import ModelList
@@ -140,6 +141,7 @@ class ChatSession:
         self._finished: OrderedDict[str, Message] = OrderedDict()
         self._queues: Dict[str, Tuple[Queued, ...]] = {}
         self._drafts: Dict[str, Draft] = {}
+        self._infos: Dict[ModelChoice, ModelInfo] = {}
         self._asked_models_at = 0.0
         self._closed = False
         self._unsubscribe = app.providers.subscribe(self._on_status)
@@ -320,10 +322,24 @@ class ChatSession:
         ))
         self.tell(lambda view: view.models_changed())
 
+    def learn_model(self, choice: ModelChoice) -> None:
+        """Asks the provider about a model in the background, for its window and prices."""
+        if choice not in self._infos:
+            future = create_task(self.app.providers.model_info(choice))
+            self.bridge.when_done(future, lambda done: self._model_learnt(choice, done))
+
+    def _model_learnt(self, choice: ModelChoice, future: Future[Optional[ModelInfo]]) -> None:
+        info = outcome(future).value
+        if info is not None:
+            self._infos[choice] = info
+            self.tell(lambda view: view.models_changed())
+
     def known_model(self, choice: Optional[ModelChoice]) -> Optional[ModelInfo]:
-        """What the lists fetched so far say about a model."""
+        """What is known about a model so far."""
         if choice is None:
             return None
+        if choice in self._infos:
+            return self._infos[choice]
         known = self.app.providers.models(choice.provider).models
         return next((one for one in known if one.id == choice.model), None)
 

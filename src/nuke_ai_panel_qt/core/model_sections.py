@@ -112,7 +112,7 @@ def _reason(status: ProviderStatus) -> str:
 
 def _note(status: ProviderStatus, catalogue: ModelCatalogue, *, now: float) -> str:
     fetched_at = catalogue.fetched_at.get(status.name)
-    age = f"list from {age_text(now - fetched_at)}" if fetched_at is not None else ""
+    age = f"updated {age_text(now - fetched_at)}" if fetched_at is not None else ""
     if status.state == "connecting":
         return "asking …" if not age else f"{age} · asking …"
     error = catalogue.errors.get(status.name)

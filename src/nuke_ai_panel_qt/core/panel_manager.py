@@ -226,6 +226,7 @@ class PanelManager(QtCore.QObject):
             self.session.app.store.update_conversation(
                 conversation.id, provider=choice.provider, model=choice.model
             )
+        self.session.learn_model(choice)
         self.panel.overlay.close_content()
         self._show_choice()
         self._show_page()

@@ -71,10 +71,12 @@ class ChatPanel(QtWidgets.QWidget):
     def show_transcript(self) -> None:
         """The conversation."""
         self._stack.setCurrentWidget(self.transcript)
+        self._fit()
 
     def show_start(self) -> None:
         """The ways to begin, or the suggestions; the composer stays."""
         self._stack.setCurrentWidget(self.start)
+        self._fit()
 
     def showing_start(self) -> bool:
         """Whether the start page stands in the transcript's place."""
@@ -90,11 +92,15 @@ class ChatPanel(QtWidgets.QWidget):
         """Whether the conversations stand at the left when there is room."""
         self._list_wanted = wanted
         self._fit_list()
+        self._fit()
 
     def open_picker(self) -> None:
         """Puts the picker over the composer; the presenter has told it what is current."""
-        room = self.composer.height() - self.composer.status.geometry().top() + theme_of(self).space(1)
-        self.overlay.open(self.picker, "bottom", bottom_px=room)
+        chip = self.composer.status
+        corner = chip.mapTo(self, QtCore.QPoint(0, 0))
+        self.overlay.open(
+            self.picker, "bottom", left_px=corner.x(), bottom_px=self.height() - corner.y() + theme_of(self).space(1)
+        )
 
     def open_provider_card(self) -> None:
         """Puts the provider card over the panel."""
@@ -109,6 +115,7 @@ class ChatPanel(QtWidgets.QWidget):
         if self._wide:
             self._list_wanted = not self._list_wanted
             self._fit_list()
+            self._fit()
             self.list_toggled.emit(self._list_wanted)
             return
         if self.overlay.content() is self.conversations:
@@ -339,7 +346,9 @@ class ChatPanel(QtWidgets.QWidget):
             self._fit_list()
         self.overlay.follow_parent()
         beside = self.conversations.width() if wide and self._list_wanted else 0
-        self.composer.set_room(self.height(), self.width() - beside)
+        bar = self.transcript.verticalScrollBar()
+        bar_px = bar.width() if self._stack.currentWidget() is self.transcript and bar.isVisible() else 0
+        self.composer.set_room(self.height(), self.width() - beside, bar_px=bar_px)
         self._place_toast()
 
     def _fit_list(self) -> None:

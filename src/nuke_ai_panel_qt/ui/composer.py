@@ -100,7 +100,7 @@ class Composer(QtWidgets.QWidget):
         self._shortcuts = shortcuts
         self._blocked = ""
         self._running = False
-        self._width = 0
+        self._width = self._bar_px = 0
         self._queue: Tuple[QueueRow, ...] = ()
         self.setAcceptDrops(True)
         self.prompt = PromptEdit(shortcuts, self)
@@ -174,14 +174,17 @@ class Composer(QtWidgets.QWidget):
         """Whether the text replaces an earlier question; a line above says so and offers the way out."""
         self.editing.setVisible(editing)
 
-    def set_room(self, panel_height: int, panel_width: int) -> None:
-        """The panel's size: the text may take 40 % of its height; a narrow row sheds words."""
+    def set_room(self, panel_height: int, panel_width: int, *, bar_px: int = 0) -> None:
+        """The panel's size: the text may take 40 % of its height; a narrow row sheds words.
+
+        `bar_px` is the width of the transcript's scroll bar, which moves the middle of a wide panel.
+        """
         self.prompt.set_max_height(int(panel_height * MAX_SHARE))
         narrow = panel_width < theme_of(self).space(NARROW_STEPS)
         self.attach.setText("" if narrow else "Context")
         self.attach.updateGeometry()
         self.meter.set_narrow(narrow)
-        self._width = panel_width
+        self._width, self._bar_px = panel_width, bar_px
         self._space()
 
     def nudge(self, text: str) -> None:
@@ -206,11 +209,12 @@ class Composer(QtWidgets.QWidget):
         self._box.setContentsMargins(0, 0, 0, 0)
         self._queue_frame = QtWidgets.QWidget(self)
         self._queue_box = QtWidgets.QVBoxLayout(self._queue_frame)
-        self._queue_box.setContentsMargins(0, 0, 0, 0)
+        inset = theme.space(INSET_STEPS)
+        self._queue_box.setContentsMargins(inset, 0, 0, 0)
         self._queue_box.setSpacing(0)
         self._queue_frame.hide()
         editing = QtWidgets.QHBoxLayout(self.editing)
-        editing.setContentsMargins(0, 0, 0, 0)
+        editing.setContentsMargins(inset, 0, 0, 0)
         self.cancel_editing = Button("Cancel", tip="Leave the question as it was")
         self.cancel_editing.set_look(dim=True)
         editing.addWidget(Text("Editing an earlier question: sending starts a branch", role="dim", size="small",
@@ -230,8 +234,13 @@ class Composer(QtWidgets.QWidget):
         self._row.addStretch(1)
         self._row.addWidget(self.meter)
         self._row.addWidget(self.send)
-        for part in (self._queue_frame, self.editing, self.hint, self._field):
-            self._box.addWidget(part)
+        hint = QtWidgets.QHBoxLayout()
+        hint.setContentsMargins(inset, 0, inset, 0)
+        hint.addWidget(self.hint)
+        self._box.addWidget(self._queue_frame)
+        self._box.addWidget(self.editing)
+        self._box.addLayout(hint)
+        self._box.addWidget(self._field)
         self._box.addLayout(self._row)
         self._space()
         for first, second in ((self.prompt, self.send), (self.send, self.status), (self.status, self.attach)):
@@ -241,8 +250,10 @@ class Composer(QtWidgets.QWidget):
         # The field's text stands on the transcript's left line, its border where a question's ground begins.
         theme = theme_of(self)
         side = theme.space((3 if self._width < NARROW_PX else 4) - INSET_STEPS)
-        self._outer.setContentsMargins(side, theme.space(2), side, theme.space(2))
-        self._column.setMaximumWidth(theme.measure_px + 2 * theme.space(INSET_STEPS))
+        column = theme.measure_px + 2 * theme.space(INSET_STEPS)
+        right = side + self._bar_px if self._width > column + 2 * side + self._bar_px else side
+        self._outer.setContentsMargins(side, theme.space(2), right, theme.space(2))
+        self._column.setMaximumWidth(column)
         self._box.setSpacing(theme.space(1.5))
         self._row.setSpacing(theme.space(1))
 

@@ -21,6 +21,7 @@ class ContextMeter(QtWidgets.QWidget):
         self._narrow = False
         self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Fixed, QtWidgets.QSizePolicy.Policy.Fixed)
         self._describe()
+        self.hide()
 
     def value(self) -> MeterValue:
         """What is shown."""
@@ -30,6 +31,7 @@ class ContextMeter(QtWidgets.QWidget):
         """Shows another request's size."""
         if value != self._value:
             self._value = value
+            self.setVisible(value.used_tokens > 0)
             self._describe()
             self.updateGeometry()
             self.update()

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 from typing import Literal, Optional
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
+from ..qt import QtCore, QtGui, QtWidgets, flag_value
 from .icons import icon_pixmap
-from .shortcuts import Shortcuts
 from .theme import Theme, theme_of
 
 Qt = QtCore.Qt
 
 ButtonKind = Literal["ghost", "outline", "primary"]
-TextRole = Literal["text", "dim", "faint", "error", "warning", "accent"]
+TextRole = Literal["text", "dim", "faint", "error", "warning", "accent", "connected", "busy"]
 TextSize = Literal["body", "small", "title"]
 
 _VCENTER = flag_value(Qt.AlignmentFlag.AlignVCenter)
 _TOP = flag_value(Qt.AlignmentFlag.AlignTop)
 _LEFT = flag_value(Qt.AlignmentFlag.AlignLeft)
-_HCENTER = flag_value(Qt.AlignmentFlag.AlignHCenter)
 _WRAP = flag_value(Qt.TextFlag.TextWordWrap)
 
 
@@ -58,6 +56,7 @@ class Button(QtWidgets.QAbstractButton):
         self._kind: ButtonKind = kind
         self._dim = False
         self._left = False
+        self._trailing_at_end = False
         self.setText(text)
         self.set_tip(tip)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -80,9 +79,11 @@ class Button(QtWidgets.QAbstractButton):
         self._kind = kind
         self.update()
 
-    def set_look(self, *, dim: bool = False, left: bool = False, trailing: str = "") -> None:
-        """Quieter text, text at the left, a second icon after the text."""
-        self._dim, self._left, self._trailing = dim, left, trailing
+    def set_look(
+        self, *, dim: bool = False, left: bool = False, trailing: str = "", trailing_at_end: bool = False
+    ) -> None:
+        """Quieter text, text at the left, a second icon after the text or at the right edge."""
+        self._dim, self._left, self._trailing, self._trailing_at_end = dim, left, trailing, trailing_at_end
         self.updateGeometry()
         self.update()
 
@@ -149,7 +150,8 @@ class Button(QtWidgets.QAbstractButton):
         painter.setPen(color)
         painter.drawText(QtCore.QRectF(x, 0, width + 2, self.height()), _VCENTER, text)
         if self._trailing:
-            center = QtCore.QPointF(x + width + gap + side / 2, middle)
+            right = self.width() - padding - side / 2 if self._trailing_at_end else x + width + gap + side / 2
+            center = QtCore.QPointF(right, middle)
             draw_icon(painter, self._trailing, theme.dim if self.isEnabled() else theme.faint, center, theme=theme)
 
     def _color(self, theme: Theme) -> QtGui.QColor:
@@ -169,18 +171,21 @@ class Button(QtWidgets.QAbstractButton):
 
 
 class Text(QtWidgets.QWidget):
-    """Words that wrap, in one of the theme's colours and sizes; `elide` keeps them on one line."""
+    """Words that wrap, in one of the theme's colours and sizes; `elide` keeps them on one line.
+
+    `middle` centres them upright where there is more room than they need.
+    """
 
     def __init__(
         self, text: str = "", *, role: TextRole = "text", size: TextSize = "body", elide: bool = False,
-        center: bool = False, parent: Optional[QtWidgets.QWidget] = None,
+        middle: bool = False, parent: Optional[QtWidgets.QWidget] = None,
     ) -> None:
         super().__init__(parent)
         self._text = text
         self._role: TextRole = role
         self._size: TextSize = size
         self._elide = elide
-        self._center = center
+        self._middle = middle
         policy = QtWidgets.QSizePolicy(
             QtWidgets.QSizePolicy.Policy.Preferred,
             QtWidgets.QSizePolicy.Policy.Fixed if elide else QtWidgets.QSizePolicy.Policy.Minimum,
@@ -236,8 +241,9 @@ class Text(QtWidgets.QWidget):
         return metrics.boundingRect(QtCore.QRect(0, 0, max(1, width), 1 << 20), self._flags(), self._text or " ", 0)
 
     def _flags(self) -> int:
-        flags = _VCENTER if self._elide else _TOP | _WRAP
-        return flags | (_HCENTER if self._center else _LEFT)
+        if self._elide:
+            return _VCENTER | _LEFT
+        return (_VCENTER if self._middle else _TOP) | _WRAP | _LEFT
 
     def _font(self) -> QtGui.QFont:
         theme = theme_of(self)
@@ -248,11 +254,40 @@ class Text(QtWidgets.QWidget):
     def _color(self, theme: Theme) -> QtGui.QColor:
         if not self.isEnabled():
             return theme.faint
-        roles = {
-            "text": theme.text, "dim": theme.dim, "faint": theme.faint, "error": theme.error,
-            "warning": theme.warning, "accent": theme.link,
-        }
-        return roles[self._role]
+        return role_color(self._role, theme)
+
+
+class Icon(QtWidgets.QWidget):
+    """One icon of the set in one of the theme's colours."""
+
+    def __init__(self, name: str, *, role: TextRole = "dim", parent: Optional[QtWidgets.QWidget] = None) -> None:
+        super().__init__(parent)
+        self._name, self._role = name, role
+        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Fixed, QtWidgets.QSizePolicy.Policy.Fixed)
+
+    def set_icon(self, name: str, role: TextRole) -> None:
+        """Another icon and colour."""
+        self._name, self._role = name, role
+        self.update()
+
+    def sizeHint(self) -> QtCore.QSize:
+        theme = theme_of(self)
+        return QtCore.QSize(theme.icon_px, max(theme.icon_px, QtGui.QFontMetrics(theme.body).height()))
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        theme = theme_of(self)
+        painter = QtGui.QPainter(self)
+        center = QtCore.QPointF(self.width() / 2, self.height() / 2)
+        draw_icon(painter, self._name, role_color(self._role, theme), center, theme=theme)
+        painter.end()
+
+
+def role_color(role: TextRole, theme: Theme) -> QtGui.QColor:
+    """The colour of a role."""
+    return {
+        "text": theme.text, "dim": theme.dim, "faint": theme.faint, "error": theme.error, "warning": theme.warning,
+        "accent": theme.link, "connected": theme.connected, "busy": theme.busy,
+    }[role]
 
 
 class Hairline(QtWidgets.QWidget):
@@ -290,85 +325,3 @@ class Ground(QtWidgets.QWidget):
             rect = QtCore.QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
             painter.drawRoundedRect(rect, theme.radius, theme.radius)
         painter.end()
-
-
-class LineEdit(QtWidgets.QLineEdit):
-    """One line of input on the code ground with a visible ring; Esc is the panel's, Up and Down its neighbours'."""
-
-    arrow_pressed = Signal(int)
-
-    def __init__(self, placeholder: str = "", parent: Optional[QtWidgets.QWidget] = None, *, icon: str = "") -> None:
-        super().__init__(parent)
-        self._icon = icon
-        self._shortcuts: Optional[Shortcuts] = None
-        self.setPlaceholderText(placeholder)
-        self.setAccessibleName(placeholder)
-        self.setFrame(False)
-        self._apply()
-
-    def sizeHint(self) -> QtCore.QSize:
-        theme = self._theme()
-        return QtCore.QSize(theme.space(40), max(theme.space(7), theme.icon_px + theme.space(3)))
-
-    def minimumSizeHint(self) -> QtCore.QSize:
-        return QtCore.QSize(self._theme().space(16), self.sizeHint().height())
-
-    def changeEvent(self, event: QtCore.QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() in (QtCore.QEvent.Type.FontChange, QtCore.QEvent.Type.PaletteChange):
-            self._apply()
-
-    def set_shortcuts(self, shortcuts: Shortcuts) -> None:
-        """The panel's own keys, which pass through to it."""
-        self._shortcuts = shortcuts
-
-    def event(self, event: QtCore.QEvent) -> bool:
-        if event.type() == QtCore.QEvent.Type.ShortcutOverride and isinstance(event, QtGui.QKeyEvent):
-            if self._shortcuts is not None and self._shortcuts.command_of(event) is not None:
-                event.ignore()
-                return False
-            event.accept()
-            return True
-        return bool(super().event(event))
-
-    def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
-        if self._shortcuts is not None and self._shortcuts.command_of(event) is not None:
-            event.ignore()
-            return
-        if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
-            self.arrow_pressed.emit(-1 if event.key() == Qt.Key.Key_Up else 1)
-            return
-        if event.key() in (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown):
-            self.arrow_pressed.emit(-8 if event.key() == Qt.Key.Key_PageUp else 8)
-            return
-        super().keyPressEvent(event)
-
-    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
-        theme = self._theme()
-        painter = QtGui.QPainter(self)
-        painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
-        rect = QtCore.QRectF(self.rect())
-        painter.setPen(QtGui.QPen(theme.hairline, 1))
-        painter.setBrush(theme.code_ground)
-        painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), theme.radius, theme.radius)
-        if self.hasFocus():
-            draw_focus_ring(painter, rect, theme)
-        if self._icon:
-            center = QtCore.QPointF(theme.space(2) + theme.icon_px / 2, self.height() / 2)
-            draw_icon(painter, self._icon, theme.dim, center, theme=theme)
-        painter.end()
-        super().paintEvent(event)
-
-    def _theme(self) -> Theme:
-        # The field's own palette has a transparent Base, from which no theme can be computed.
-        return theme_of(self.parentWidget() or self)
-
-    def _apply(self) -> None:
-        theme = self._theme()
-        left = theme.space(2) + (theme.icon_px + theme.space(1) if self._icon else 0)
-        self.setTextMargins(left - 2, 0, theme.space(2) - 2, 0)
-        palette = self.palette()
-        if palette.color(QtGui.QPalette.ColorRole.PlaceholderText) != theme.dim:
-            palette.setColor(QtGui.QPalette.ColorRole.Base, QtGui.QColor(0, 0, 0, 0))
-            palette.setColor(QtGui.QPalette.ColorRole.PlaceholderText, theme.dim)
-            self.setPalette(palette)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Dict, List, Optional, Tuple, Union
 
 from ..qt import QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
-from .controls import Button, Ground, LineEdit, Text, draw_focus_ring, draw_icon
+from .controls import Button, Ground, Hairline, Text, draw_focus_ring, draw_icon
+from .line_edit import LineEdit
 from .model_list import ROW_ROLE, Index
 from .panel_values import ConversationRow
 from .shortcuts import Shortcuts
@@ -108,15 +109,21 @@ class ConversationList(Ground):
         self.new.setSizePolicy(QtWidgets.QSizePolicy.Policy.Preferred, QtWidgets.QSizePolicy.Policy.Fixed)
         self.empty = Text("Your conversations will stand here.", role="dim", size="small")
         theme = theme_of(self)
+        side = theme.space(1.5)
         box = QtWidgets.QVBoxLayout(self)
-        box.setContentsMargins(theme.space(1.5), theme.space(1.5), theme.space(1.5), theme.space(1.5))
-        box.setSpacing(theme.space(1))
-        box.addWidget(self.new)
-        empty = QtWidgets.QHBoxLayout()
-        empty.setContentsMargins(theme.space(2), theme.space(2), theme.space(2), 0)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(0)
+        top, empty, rows = QtWidgets.QHBoxLayout(), QtWidgets.QHBoxLayout(), QtWidgets.QHBoxLayout()
+        top.setContentsMargins(side, theme.space(1), side, theme.space(1))  # as high as the panel's header
+        top.addWidget(self.new)
+        empty.setContentsMargins(side + theme.space(2), theme.space(3), side + theme.space(2), 0)
         empty.addWidget(self.empty)
+        rows.setContentsMargins(side, 0, side, side)
+        rows.addWidget(self.view)
+        box.addLayout(top)
+        box.addWidget(Hairline())
         box.addLayout(empty)
-        box.addWidget(self.view, 1)
+        box.addLayout(rows, 1)
         self.new.clicked.connect(self.new_requested)
         self.model.renamed.connect(self.renamed)
         self.view.opened.connect(self.opened)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Optional
 
 from ..qt import QtCore, QtGui, QtWidgets, Signal
-from .controls import Button, LineEdit
+from .controls import Button
+from .line_edit import LineEdit
 from .shortcuts import Shortcuts
 from .theme import theme_of
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Dict, Optional, Tuple
 
 from ..qt import QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
-from .controls import Button, Ground, LineEdit, Text, draw_icon
+from .controls import Button, Ground, Text, draw_icon
+from .line_edit import LineEdit
 from .model_list import ROW_ROLE, Index, ModelFilter, ModelList
 from .panel_values import ModelEntry, ModelKey, ModelSection
 from .shortcuts import Shortcuts
@@ -78,9 +79,12 @@ class ModelPicker(Ground):
         self.free_text.hide()
         self.empty.hide()
         box.addLayout(top)
-        box.addWidget(self.list, 1)
-        box.addWidget(self.empty)
         box.addWidget(self.free_text)
+        empty = QtWidgets.QHBoxLayout()
+        empty.setContentsMargins(theme.space(2), 0, theme.space(2), 0)
+        empty.addWidget(self.empty)
+        box.addLayout(empty)
+        box.addWidget(self.list, 1)
 
     def _filter_changed(self, query: str) -> None:
         self.filter.set_query(query)

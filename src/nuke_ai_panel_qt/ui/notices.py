@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Callable, Optional
 
 from ..qt import QtCore, QtGui, QtWidgets, Signal
-from .controls import Button, Ground, LineEdit, Text, draw_icon
+from .controls import Button, Ground, Text, draw_icon
+from .line_edit import LineEdit
 from .panel_values import Banner
 from .shortcuts import Shortcuts
 from .theme import theme_of
@@ -76,7 +77,7 @@ class BannerBar(QtWidgets.QWidget):
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__(parent)
         self._banner: Optional[Banner] = None
-        self.label = Text("", size="small")
+        self.label = Text("", size="small", middle=True)
         self.action = Button("", kind="outline")
         self.close_button = Button(icon="close", tip="Dismiss")
         theme = theme_of(self)

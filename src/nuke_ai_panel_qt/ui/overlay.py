@@ -26,7 +26,7 @@ class Overlay(QtWidgets.QWidget):
         super().__init__(parent)
         self._content: Optional[QtWidgets.QWidget] = None
         self._place: Place = "full"
-        self._bottom_px = 0
+        self._left_px = self._bottom_px = 0
         self._slide = QtCore.QPropertyAnimation(self)
         self._slide.setPropertyName(QtCore.QByteArray(b"pos"))
         self._slide.setDuration(SLIDE_MS)
@@ -37,11 +37,11 @@ class Overlay(QtWidgets.QWidget):
         """What is open now."""
         return self._content if self.isVisible() else None
 
-    def open(self, content: QtWidgets.QWidget, place: Place, *, bottom_px: int = 0) -> None:
-        """Shows `content` instead of whatever was open; `bottom_px` stays free under a `bottom` one."""
+    def open(self, content: QtWidgets.QWidget, place: Place, *, left_px: int = 0, bottom_px: int = 0) -> None:
+        """Shows `content` instead of whatever was open; a `bottom` one stands at `left_px`, `bottom_px` stay free."""
         if self._content is not None and self._content is not content:
             self._content.hide()
-        self._content, self._place, self._bottom_px = content, place, bottom_px
+        self._content, self._place, self._left_px, self._bottom_px = content, place, left_px, bottom_px
         content.setParent(self)
         self.setGeometry(self.parentWidget().rect())
         self._arrange()
@@ -126,7 +126,8 @@ class Overlay(QtWidgets.QWidget):
             width = min(self.width() - 2 * margin, theme.space(MAX_WIDTH_STEPS))
             room = self.height() - self._bottom_px - margin
             height = min(content.sizeHint().height(), room)
-            content.setGeometry(margin, self.height() - self._bottom_px - height, width, height)
+            left = max(margin, min(self._left_px, self.width() - margin - width))
+            content.setGeometry(left, self.height() - self._bottom_px - height, width, height)
 
     def _may_move(self) -> bool:
         # The desktop's wish for reduced motion arrives as a style hint of zero.

@@ -6,6 +6,7 @@ inserted, so that a megabyte never reaches the text layout unless the artist ins
 
 from __future__ import annotations
 
+import math
 from typing import List, Optional, Tuple
 
 from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
@@ -34,6 +35,7 @@ class PromptEdit(QtWidgets.QPlainTextEdit):
         self._shortcuts = shortcuts
         self._enter_sends = True
         self._preedit = ""
+        self._placeholder = ""
         self._history: Tuple[str, ...] = ()
         self._recalled = -1
         self._pending: Tuple[str, int] = ("", 0)
@@ -71,6 +73,16 @@ class PromptEdit(QtWidgets.QPlainTextEdit):
         """Replaces everything; the caret goes to `caret`, else to the end."""
         self._recalled = -1
         self._put(text, len(text) if caret is None else caret)
+
+    def setPlaceholderText(self, text: str) -> None:
+        """The words in the empty field. Drawn here: Qt 5 loses them when an empty text was set before."""
+        self._placeholder = text
+        self.setAccessibleDescription(text)
+        self.viewport().update()
+
+    def placeholderText(self) -> str:
+        """The words in the empty field."""
+        return self._placeholder
 
     def has_preedit(self) -> bool:
         """Whether an input method is composing."""
@@ -183,6 +195,19 @@ class PromptEdit(QtWidgets.QPlainTextEdit):
 
     # ------------------------------------------------------------ size and look
 
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self._placeholder and not self._preedit and self.document().isEmpty():
+            painter = QtGui.QPainter(self.viewport())
+            painter.setPen(theme_of(self.parentWidget() or self).dim)
+            painter.setFont(self.font())
+            words = painter.fontMetrics().elidedText(
+                self._placeholder, Qt.TextElideMode.ElideRight, self.viewport().width() - 2
+            )
+            # One pixel clear of the caret.
+            painter.drawText(self.viewport().rect().adjusted(2, 0, 0, 0), flag_value(Qt.AlignmentFlag.AlignTop), words)
+            painter.end()
+
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
         super().resizeEvent(event)
         if event.oldSize().width() != event.size().width():
@@ -221,9 +246,16 @@ class PromptEdit(QtWidgets.QPlainTextEdit):
         self.setTextCursor(cursor)
 
     def _fit(self) -> None:
-        line = self._line_px()
+        first = self.document().firstBlock()
+        drawn = self.blockBoundingRect(first).height() / max(1, first.lineCount())
+        line = max(self._line_px(), math.ceil(drawn))  # Qt 5 draws a pixel more than its metrics say
         lines = self.document().size().height() if self.blockCount() < 200 else self.blockCount()
-        height = max(line, min(int(lines * line) + 2, max(line, self._max_height)))
+        wanted = int(lines * line) + 2
+        height = max(line, min(wanted, max(line, self._max_height)))
+        fits = wanted <= height
+        policy = Qt.ScrollBarPolicy.ScrollBarAlwaysOff if fits else Qt.ScrollBarPolicy.ScrollBarAsNeeded
+        if self.verticalScrollBarPolicy() != policy:
+            self.setVerticalScrollBarPolicy(policy)
         if height != self._height:
             self._height = height
             self.setFixedHeight(height)
@@ -232,9 +264,9 @@ class PromptEdit(QtWidgets.QPlainTextEdit):
     def _apply_palette(self) -> None:
         theme = theme_of(self.parentWidget() or self)
         palette = self.palette()
-        if palette.color(QtGui.QPalette.ColorRole.PlaceholderText) != theme.dim:
-            palette.setColor(QtGui.QPalette.ColorRole.PlaceholderText, theme.dim)
+        if palette.color(QtGui.QPalette.ColorRole.Base).alpha() or palette.text().color() != theme.text:
             palette.setColor(QtGui.QPalette.ColorRole.Base, QtGui.QColor(0, 0, 0, 0))
+            palette.setColor(QtGui.QPalette.ColorRole.Text, theme.text)
             self.setPalette(palette)
         self.viewport().setAutoFillBackground(False)
 

@@ -5,17 +5,22 @@ The key field is write-only: a stored key never comes back into a widget.
 
 from __future__ import annotations
 
-from typing import Optional, Tuple
+from typing import Mapping, Optional, Tuple
 
 from ..qt import QtCore, QtWidgets, Signal
-from .controls import Button, LineEdit, Text
+from .controls import Button, Icon, Text, TextRole
+from .line_edit import LineEdit
+from .menus import Select
 from .panel_values import ConnectionState, ProviderForm
 from .sheets import Sheet
 from .shortcuts import Shortcuts
 from .theme import theme_of
 
 Qt = QtCore.Qt
-_ROLE_OF = {"connected": "text", "unreachable": "error", "needs key": "warning", "connecting": "dim", "unknown": "dim"}
+_LOOKS: Mapping[ConnectionState, Tuple[str, TextRole]] = {
+    "connected": ("check", "connected"), "unreachable": ("error", "error"), "needs key": ("key", "warning"),
+    "connecting": ("clock", "dim"), "unknown": ("info", "dim"),
+}
 
 PLACES = (
     ("Keep it in the system's keyring", "keyring"),
@@ -36,46 +41,53 @@ class ProviderCard(Sheet):
         super().__init__("Provider", parent)
         theme = theme_of(self)
         self._forms: Tuple[ProviderForm, ...] = ()
-        self.provider = QtWidgets.QComboBox()
-        self.provider.setAccessibleName("Provider")
-        self.provider.setMinimumContentsLength(8)
-        self.provider.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.provider.setMinimumHeight(max(theme.space(7), theme.icon_px + theme.space(3)))
+        self.provider = Select("Provider")
         self.base_url = LineEdit("Address of the server")
         self.key = LineEdit("API key")
         self.key.setEchoMode(QtWidgets.QLineEdit.EchoMode.Password)
         for field in (self.base_url, self.key):
             field.set_shortcuts(shortcuts)
             field.returnPressed.connect(self._save)
-        self.place = QtWidgets.QComboBox()
-        self.place.setAccessibleName("Where the key is kept")
-        for words, place in PLACES:
-            self.place.addItem(words, place)
-        self.place.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.place.setMinimumHeight(max(theme.space(7), theme.icon_px + theme.space(3)))
+        self.place = Select("Where the key is kept")
+        self.place.set_choices(PLACES, PLACES[0][1])
         self.hint = Text("", role="dim", size="small")
         self.key_note = Text("", role="dim", size="small")
-        self.result = Text("", size="small")
+        self.result = Text("", size="small", middle=True)
         self.save = Button("Save", kind="primary")
         self.test = Button("Test", kind="outline", tip="Connects and counts the models")
         self.forget = Button("Forget the key", tip="Removes the stored key from this machine")
         self.forget.set_look(dim=True)
         self._url_label = Text("Address", role="dim", size="small")
         self._key_label = Text("Key", role="dim", size="small")
-        row = QtWidgets.QHBoxLayout()
-        row.setSpacing(theme.space(2))
-        row.addWidget(self.save)
-        row.addWidget(self.test)
-        row.addStretch(1)
-        row.addWidget(self.forget)
-        for part in (self.provider, self.hint, self._url_label, self.base_url, self._key_label, self.key, self.place,
-                     self.key_note):
+        buttons = QtWidgets.QHBoxLayout()
+        buttons.setSpacing(theme.space(2))
+        buttons.addWidget(self.save)
+        buttons.addWidget(self.test)
+        buttons.addStretch(1)
+        buttons.addWidget(self.forget)
+        self.state = Icon("info")
+        found = QtWidgets.QHBoxLayout()
+        found.setSpacing(theme.space(1.5))
+        found.addWidget(self.state, 0, Qt.AlignmentFlag.AlignTop)
+        found.addWidget(self.result, 1)
+        self.body.setSpacing(theme.space(1))
+        for label, part, note in (
+            (Text("Provider", role="dim", size="small"), self.provider, self.hint),
+            (self._url_label, self.base_url, None), (self._key_label, self.key, self.place),
+        ):
+            self.body.addWidget(label)
             self.body.addWidget(part)
+            if note is not None:
+                self.body.addSpacing(theme.space(0.5))
+                self.body.addWidget(note)
+            self.body.addSpacing(theme.space(2))
+        self.body.addWidget(self.key_note)
         self.body.addSpacing(theme.space(2))
-        self.body.addLayout(row)
-        self.body.addWidget(self.result)
+        self.body.addLayout(buttons)
+        self.body.addSpacing(theme.space(1))
+        self.body.addLayout(found)
         self.body.addStretch(1)
-        self.provider.currentIndexChanged.connect(self._provider_changed)
+        self.provider.chosen.connect(self._provider_changed)
         self.save.clicked.connect(self._save)
         self.test.clicked.connect(self._test)
         self.forget.clicked.connect(self._forget)
@@ -83,19 +95,12 @@ class ProviderCard(Sheet):
     def open(self, forms: Tuple[ProviderForm, ...], name: str) -> None:
         """Shows the provider `name`; the others are a choice away."""
         self._forms = forms
-        self.provider.blockSignals(True)
-        self.provider.clear()
-        for form in forms:
-            self.provider.addItem(form.title)
-        names = [form.name for form in forms]
-        self.provider.setCurrentIndex(names.index(name) if name in names else 0)
-        self.provider.blockSignals(False)
+        self.provider.set_choices(tuple((form.title, form.name) for form in forms), name)
         self._show_form()
 
     def form(self) -> Optional[ProviderForm]:
         """The provider on show."""
-        place = self.provider.currentIndex()
-        return self._forms[place] if 0 <= place < len(self._forms) else None
+        return next((form for form in self._forms if form.name == self.provider.value()), None)
 
     def update_form(self, form: ProviderForm) -> None:
         """New facts about a provider; what was typed stays."""
@@ -106,8 +111,10 @@ class ProviderCard(Sheet):
 
     def set_result(self, state: ConnectionState, text: str) -> None:
         """What Test or Save found."""
-        role = _ROLE_OF[state]
-        self.result.set_text(text, role)  # type: ignore[arg-type]  # the table's values are text roles
+        icon, role = _LOOKS[state]
+        self.state.set_icon(icon, role)
+        self.state.setVisible(bool(text))
+        self.result.set_text(text, role)
         self.test.setEnabled(state != "connecting")
 
     def _show_form(self) -> None:
@@ -135,14 +142,12 @@ class ProviderCard(Sheet):
         else:
             self.key_note.set_text("Never goes into a script, a log or an export.")
 
-    def _provider_changed(self) -> None:
+    def _provider_changed(self, name: str) -> None:
         self._show_form()
-        form = self.form()
-        if form is not None:
-            self.provider_changed.emit(form.name)
+        self.provider_changed.emit(name)
 
     def _values(self) -> Tuple[str, str, str]:
-        return self.base_url.text().strip(), self.key.text().strip(), str(self.place.currentData())
+        return self.base_url.text().strip(), self.key.text().strip(), self.place.value()
 
     def _save(self) -> None:
         form = self.form()

@@ -10,7 +10,6 @@ from .panel_values import StartChoice
 from .theme import Theme, theme_of
 
 Qt = QtCore.Qt
-MAX_WIDTH_STEPS = 120
 _WRAPPED = flag_value(Qt.AlignmentFlag.AlignLeft) | flag_value(Qt.TextFlag.TextWordWrap)
 
 
@@ -231,7 +230,7 @@ class StartPage(QtWidgets.QScrollArea):
         theme = theme_of(self)
         margin = theme.space(4)
         self._outer.setContentsMargins(margin, margin, margin, margin)
-        self._column.setMaximumWidth(theme.space(MAX_WIDTH_STEPS))
+        self._column.setMaximumWidth(theme.measure_px)
         self._box.setSpacing(theme.space(2))
         self._list.setSpacing(theme.space(2))
         self._list.setContentsMargins(0, theme.space(2), 0, 0)
