@@ -8,6 +8,7 @@ from ..errors import ProviderError, provider_error
 from ..events import StreamEvent, StreamWarning, TextDelta, ThinkingDelta, UsageReport
 from ..messages import Json, Usage
 from .classify import classify_error
+from .think_tags import ThinkTagSplitter
 
 MAX_BAD_EVENTS = 10
 
@@ -15,7 +16,9 @@ MAX_BAD_EVENTS = 10
 class AnswerDecoder:
     """Gathers what one answer says. `done` is true after its end; then `error` says whether it failed."""
 
-    def __init__(self, provider: str, *, model: Optional[str] = None, request_id: Optional[str] = None) -> None:
+    def __init__(
+        self, provider: str, *, model: Optional[str] = None, think_tags: bool = False, request_id: Optional[str] = None
+    ) -> None:
         self.done = False
         self.error: Optional[ProviderError] = None
         self._provider, self._asked_model, self._request_id = provider, model, request_id
@@ -25,6 +28,15 @@ class AnswerDecoder:
         self._texts: List[str] = []
         self._warned: Set[str] = set()
         self._bad_events = 0
+        self._splitter = ThinkTagSplitter() if think_tags else None
+
+    def _say(self, text: str) -> None:
+        """Takes text of the answer, which may still hold thinking between tags."""
+        if self._splitter is None:
+            self._texts.append(text)
+            return
+        for kind, piece in self._splitter.feed(text):
+            self._add(kind, piece)
 
     def _add(self, kind: Literal["text", "thinking"], text: str) -> None:
         if kind == "text":
@@ -60,6 +72,9 @@ class AnswerDecoder:
 
     def _settle(self) -> None:
         """Lets go of what is held back until the end, whatever the end is."""
+        if self._splitter is not None:
+            for kind, piece in self._splitter.finish():
+                self._add(kind, piece)
         self._flush()
 
     def _used(self) -> Optional[Usage]:

@@ -21,8 +21,10 @@ from .wire import Frame, NamedFrame, parse_json
 class OllamaDecoder(AnswerDecoder):
     """Feed it lines until `done`; then `error` says whether the answer failed."""
 
-    def __init__(self, provider: str, *, model: Optional[str] = None, request_id: Optional[str] = None) -> None:
-        super().__init__(provider, model=model, request_id=request_id)
+    def __init__(
+        self, provider: str, *, model: Optional[str] = None, think_tags: bool = False, request_id: Optional[str] = None
+    ) -> None:
+        super().__init__(provider, model=model, think_tags=think_tags, request_id=request_id)
         self._model: Optional[str] = None
         self._upstream: Optional[str] = None
         self._reason: Optional[str] = None
@@ -78,7 +80,7 @@ class OllamaDecoder(AnswerDecoder):
         if thought and isinstance(thought, str):
             self._add("thinking", thought)
         if text and isinstance(text, str):
-            self._texts.append(text)
+            self._say(text)
         error = line.get("error")
         if error:
             self._report(line, None)

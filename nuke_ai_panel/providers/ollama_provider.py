@@ -69,7 +69,9 @@ class OllamaProvider:
                 await waiting.aclose()
             response = opening.result()
         self._answered_at[request.model] = time.monotonic()
-        decoder = OllamaDecoder(self._label, model=request.model, request_id=response.request_id)
+        decoder = OllamaDecoder(
+            self._label, model=request.model, think_tags=request.think_tags, request_id=response.request_id
+        )
         events = read_events(response, ndjson_parser(response), decoder, provider=self._label)
         try:
             async for event in events:

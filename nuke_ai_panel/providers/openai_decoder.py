@@ -17,7 +17,6 @@ from .content_parts import split_parts
 from .finish_reasons import failed_finish, finish_reason
 from .frame_template import FrameTemplate, template_of
 from .reasoning_details import ReasoningDetails
-from .think_tags import ThinkTagSplitter
 from .tool_slots import ToolSlots
 from .usage_counts import count, read_usage
 from .wire import COMMENT, ERROR_FIELD, STRAY_LINES, WHOLE_BODY, Frame, NamedFrame, parse_json
@@ -31,7 +30,7 @@ class OpenAIDecoder(AnswerDecoder):
     def __init__(
         self, provider: str, *, model: Optional[str] = None, think_tags: bool = False, request_id: Optional[str] = None
     ) -> None:
-        super().__init__(provider, model=model, request_id=request_id)
+        super().__init__(provider, model=model, think_tags=think_tags, request_id=request_id)
         self._id: Optional[str] = None
         self._model: Optional[str] = None
         self._upstream: Optional[str] = None
@@ -40,7 +39,6 @@ class OpenAIDecoder(AnswerDecoder):
         self._is_refused = self._any_chunk = self._is_whole = False
         self._tools = ToolSlots(self._warn)
         self._details = ReasoningDetails()
-        self._splitter = ThinkTagSplitter() if think_tags else None
         self._template: Optional[FrameTemplate] = None
         self._vain_templates = 0
 
@@ -289,22 +287,12 @@ class OpenAIDecoder(AnswerDecoder):
     def _say(self, text: str) -> None:
         if self._finish is not None and text:
             self._warn("content_after_finish")
-        if self._splitter is None:
-            self._texts.append(text)
-            return
-        for kind, piece in self._splitter.feed(text):
-            self._add(kind, piece)
+        super()._say(text)
 
     def _think(self, text: str) -> None:
         if self._finish is not None and text:
             self._warn("content_after_finish")
         self._add("thinking", text)
-
-    def _settle(self) -> None:
-        if self._splitter is not None:
-            for kind, piece in self._splitter.finish():
-                self._add(kind, piece)
-        self._flush()
 
     def _used(self) -> Optional[Usage]:
         return read_usage(self._usage)

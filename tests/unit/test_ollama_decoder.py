@@ -98,3 +98,12 @@ def test_garbage_lines_are_skipped_and_too_many_end_the_answer() -> None:
 
     assert (few["text"], few["warnings"]) == ("x", ["bad_json_event"])
     assert many["error"]["kind"] == "protocol"
+
+
+def test_tags_of_an_old_server_are_parted_from_the_answer() -> None:
+    decoder = OllamaDecoder("p", think_tags=True)
+    rows = [b'{"message":{"content":"<th"}}', b'{"message":{"content":"ink>hm</think>\\n42"}}', b'{"done":true}']
+
+    got = normalised([event for line in rows for event in decoder.feed([line])], decoder.error)
+
+    assert (got["reasoning"], got["text"]) == ("hm", "42")
