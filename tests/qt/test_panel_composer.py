@@ -14,7 +14,7 @@ from nuke_ai_panel_qt.ui.shortcuts import Shortcuts
 from nuke_ai_panel_qt.ui.values import Chip
 from tests.fakes.model_server import FakeModelServer
 
-from .panel_kit import Desk
+from .panel_kit import Desk, flag
 
 Qt = QtCore.Qt
 NO = Qt.KeyboardModifier.NoModifier
@@ -74,8 +74,7 @@ def test_a_held_enter_sends_once(composer: Composer) -> None:
     heard = Heard(composer)
     composer.set_text("hi")
     for is_repeat in (False, True, True):
-        press = QtGui.QKeyEvent(QtCore.QEvent.Type.KeyPress, int(getattr(Qt.Key.Key_Return, "value", Qt.Key.Key_Return)),
-                                NO, "\r", is_repeat)
+        press = QtGui.QKeyEvent(QtCore.QEvent.Type.KeyPress, flag(Qt.Key.Key_Return), NO, "\r", is_repeat)
         QtCore.QCoreApplication.sendEvent(composer.prompt, press)
     assert heard.sent == ["hi"]
 

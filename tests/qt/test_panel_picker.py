@@ -137,7 +137,7 @@ def test_a_star_keeps_a_model_near(desk: Desk, model_server: FakeModelServer) ->
     desk.until(lambda: len(visible(desk.panel.picker)) >= 2)
     desk.panel.picker.query.setText("fake-model-2")
     desk.press(Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier, on=desk.panel.picker.query)
-    assert [one.title for one in desk.session.models.sections][0] == "Favourites"
+    assert desk.session.models.sections[0].title == "Favourites"
     assert desk.session.state.memory.favourites == (("openai", "fake-model-2"),)
     desk.press(Qt.Key.Key_Escape)
     desk.press(Qt.Key.Key_L, Qt.KeyboardModifier.AltModifier)
@@ -174,7 +174,7 @@ def test_sections_carry_ages_and_reasons() -> None:
     )
     sections = sections_of(catalogue, statuses, favourites=(("openai", "typed"),), recent=(), now=NOW)
     assert [(one.title, one.note) for one in sections] == [
-        ("Favourites", ""), ("Ollama", "list from 5 minutes ago"), ("OpenAI", "cannot be reached"),
+        ("Favourites", ""), ("Ollama", "updated 5 minutes ago"), ("OpenAI", "cannot be reached"),
         ("Built-in", "not asked yet"),
     ]
     assert sections[0].models[0].id == "typed" and sections[0].models[0].is_favourite

@@ -104,6 +104,10 @@ class ProviderSetup:
                 save_setting(f"providers.{name}.base_url", base_url, home=self._session.app.settings.home)
                 self._session.app.reload_settings()
                 row = self._row(name) or row
+                if row.base_url != base_url:
+                    source = self._session.app.settings.sources.get(f"providers.{name}.base_url", "another setting")
+                    self._card.set_result("unreachable", f"Saved, but {source} decides this address: {row.base_url}")
+                    return
         except (NukeAIError, OSError) as error:
             self._card.set_result("unreachable", getattr(error, "user_text", str(error)))
             return

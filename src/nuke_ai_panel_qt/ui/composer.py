@@ -133,6 +133,9 @@ class Composer(QtWidgets.QWidget):
     def set_chips(self, chips: Tuple[Chip, ...]) -> None:
         """The attachments of the next question."""
         self.chips.set_chips(chips)
+        stops = (self.send, *self.chips.buttons(), self.status)
+        for first, second in zip(stops, stops[1:]):
+            QtWidgets.QWidget.setTabOrder(first, second)
         self._refresh()
 
     def set_queue(self, questions: Tuple[QueuedQuestion, ...]) -> None:

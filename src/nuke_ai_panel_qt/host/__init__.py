@@ -1,0 +1,1 @@
+"""The door to Nuke: the only package that names it. Main thread."""

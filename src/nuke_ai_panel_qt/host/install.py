@@ -1,0 +1,21 @@
+"""Registers the pane. Main thread, once per session, from menu.py; loads no Qt, because restoring a workspace waits.
+
+Nuke evaluates the text of PANE when somebody opens the pane or a saved workspace names its id, and calls the result
+without arguments. The id is stored in artists' workspaces: it is never renamed.
+"""
+
+from __future__ import annotations
+
+# Nuke's own modules exist only inside Nuke and have no types.
+import nuke  # type: ignore[import-not-found]
+import nukescripts  # type: ignore[import-not-found]
+
+PANEL_ID = "com.nuke_ai_panel.chat"
+PANEL_NAME = "AI Panel"
+PANE = "__import__('nuke_ai_panel_qt.core.panel_widget', fromlist=['PanelWidget']).PanelWidget"
+
+
+def register() -> None:
+    """Adds the pane to the Pane menu and to what workspaces can restore; Hiero has neither."""
+    if nuke.GUI and not nuke.env.get("hiero"):
+        nukescripts.registerWidgetAsPanel(PANE, PANEL_NAME, PANEL_ID)
