@@ -162,7 +162,8 @@ class _View:
         if isinstance(end, TurnFailed):
             facts = " · ".join(str(fact) for fact in (
                 end.error.provider, end.error.model, f"HTTP {end.error.status}" if end.error.status else None) if fact)
-            is_foreign = end.error.kind not in exits.SETTINGS_KINDS and end.error.message not in ("", end.error.user_text)
+            is_news = end.error.message not in ("", end.error.user_text)
+            is_foreign = end.error.kind not in exits.SETTINGS_KINDS and is_news
             said = f" ({facts}: {end.error.message})" if facts and is_foreign else ""
             console.note(f"{end.error.user_text or end.error.message} {end.error.next_step}".rstrip() + said)
         elif isinstance(end, AnswerStored):
