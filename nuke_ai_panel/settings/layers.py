@@ -199,7 +199,8 @@ def _unknown(where: str, name: Path_, last: str, known: List[str]) -> NoReturn:
 
 
 def _refuse(where: str, name: Path_, problem: str, step: str) -> NoReturn:
-    raise SettingsError(f"{where}: {'.'.join(name)} {problem}", next_step=step)
+    message = f"{where}: {'.'.join(name)} {problem}"
+    raise SettingsError(message, user_text=f"{message.rstrip('.')}.", next_step=step)
 
 
 def _always(place: str) -> _Place:
