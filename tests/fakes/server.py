@@ -282,12 +282,17 @@ class Server:
             loop.close()
 
     async def _tidy(self) -> None:
+        for _ in range(3):  # connections that were accepted a moment ago are made
+            await asyncio.sleep(0)
         tasks = asyncio.all_tasks() - {asyncio.current_task()}  # also of connections that just closed
         for connection in tuple(self._open):
             connection.transport.abort()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        deadline = time.monotonic() + 1.0
+        while self._open and time.monotonic() < deadline:
+            await asyncio.sleep(0.001)
         await asyncio.sleep(0.01 if self._tls else 0)
 
 

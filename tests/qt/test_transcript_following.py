@@ -86,11 +86,22 @@ def test_dragging_the_scrollbar_up_releases(streaming: Transcript) -> None:
     assert not streaming.is_following()
 
 
+def line_of_text(prose: Any, streaming: Transcript) -> int:
+    """Where in `prose` a visible line is long enough to drag over; between two paragraphs there is none."""
+    top = prose.mapFrom(streaming.viewport(), QtCore.QPoint(0, 100)).y()
+    for y in range(top, top + 300, 4):
+        start, end = (prose.cursorForPosition(QtCore.QPoint(x, y)) for x in (4, 180))
+        line = prose.cursorRect(start)
+        if end.position() - start.position() > 5 and line.top() <= y <= line.bottom():
+            return y
+    raise AssertionError("no line of text is in sight")
+
+
 def test_selecting_text_releases_and_the_selection_survives(streaming: Transcript, qtbot: Any) -> None:
     stream(streaming)
     prose = prose_of(streaming, "live")
     before = streaming.verticalScrollBar().value()
-    visible = prose.mapFrom(streaming.viewport(), QtCore.QPoint(0, 200)).y()
+    visible = line_of_text(prose, streaming)
 
     qtbot.mousePress(prose.viewport(), Qt.MouseButton.LeftButton, pos=QtCore.QPoint(4, visible))
     move = QtGui.QMouseEvent(
