@@ -2,7 +2,8 @@
 
 One timer for the whole answer, re-armed only when it goes off: an event costs one reading of the clock and no timer.
 The clocks count complete *events*, as the decoder reports them, so a server that drips bytes or sends nothing but
-keep-alives is noticed.
+keep-alives is noticed. A server that sends many small pieces a second is read in gulps: a few milliseconds later no
+reader can tell the difference, and Nuke's processor has a fraction of the wake-ups.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from .http_errors import FOREIGN_ERRORS, Route, broken_answer, cancelled, timed_
 from .payload import inflate, request_id
 
 ERROR_BODY_S = 15.0
+# Pieces smaller than SMALL_BYTES that came within HURRIED_S are followed by a pause in which more can gather.
+SMALL_BYTES = 4096
+HURRIED_S = 0.004
+GATHER_S = 0.008
 
 
 class Clocks(NamedTuple):
@@ -50,7 +55,7 @@ class StreamResponse:
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
         self._event_at = self._alive_at = started
-        self._any_event = self._waiting = False
+        self._any_event = self._waiting = self._is_hurried = False
         self._give_up_at: Optional[float] = None
         self._ended = False
         self._failure: Optional[ProviderError] = None
@@ -68,9 +73,13 @@ class StreamResponse:
             raise self._failure
         if self._ended:
             raise StopAsyncIteration
-        self._waiting = True
         try:
+            if self._is_hurried:
+                await self._gather()
+            self._waiting = True
+            asked_at = self._time()
             chunk = await self._readany()
+            self._is_hurried = len(chunk) < SMALL_BYTES and self._time() - asked_at < HURRIED_S
         except asyncio.CancelledError:
             self.close()
             raise
@@ -148,6 +157,18 @@ class StreamResponse:
         if self._content.exception() is None:
             self._content.set_exception(error)
         self._end(drop=True)
+
+    async def _gather(self) -> None:
+        """Leaves the socket alone for a moment: one read then fetches what would have taken many."""
+        transport = self._transport
+        if not isinstance(transport, asyncio.ReadTransport) or transport.is_closing():
+            return
+        transport.pause_reading()
+        try:
+            await asyncio.sleep(GATHER_S)
+        finally:
+            if not transport.is_closing():
+                transport.resume_reading()
 
     def _broke(self, exc: BaseException) -> bytes:
         """What had arrived before the connection broke; the error itself is raised by the read after that."""
