@@ -290,9 +290,9 @@ class Server:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        deadline = time.monotonic() + 1.0
-        while self._open and time.monotonic() < deadline:
-            await asyncio.sleep(0.001)
+        leaving = [asyncio.ensure_future(connection.gone.wait()) for connection in tuple(self._open)]
+        if leaving:
+            await asyncio.wait(leaving, timeout=1.0)
         await asyncio.sleep(0.01 if self._tls else 0)
 
 
