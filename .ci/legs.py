@@ -259,6 +259,10 @@ def main() -> int:
         raise SystemExit(f"`{options.verb}` runs on Python {leg.python}, which is not on this machine.")
     if options.verb == "check":
         return check(leg_venv(leg, python))
+    for other in LEGS:  # the transcript is measured on both bindings, where their Pythons are
+        found = find_python(other.python) if other.qt else None
+        if found:
+            leg_venv(other, found)
     return run([bench_venv(leg, python), "-m", "bench", *extra])
 
 
