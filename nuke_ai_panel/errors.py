@@ -46,7 +46,7 @@ _SENTENCES: Dict[str, tuple[str, str]] = {
     "overloaded": ("{provider} is busy.", "Try again in a moment."),
     "timeout": ("{provider} did not answer in time.", "Try again, or raise the timeout in Settings."),
     "server_error": ("{provider} had an error of its own.", "Try again; if it stays, choose another model."),
-    "network": ("{provider} could not be reached.", "Check that the server runs and the network is up, then Retry."),
+    "network": ("{provider} could not be reached.", "Check that the server runs and the network is up, then try again."),
     "tls": ("The secure connection to {provider} could not be trusted.",
             "Set the studio's CA bundle in Settings; ask IT for the file."),
     "protocol": ("{provider} answered something that is not an answer.", "Check the base URL and any proxy."),
