@@ -228,7 +228,7 @@ def _retryable(kind: ErrorKind, facts: ErrorFacts, status: Optional[int], header
 def _advice(kind: ErrorKind, facts: ErrorFacts, status: Optional[int]) -> Tuple[str, str]:
     """A better sentence and next step than the kind's own, where the body says more; else empty strings."""
     if kind == "auth" and facts.raw.get("signin_url"):
-        return "This model runs in Ollama's cloud: sign in first.", "Run `ollama signin` in a terminal, then Retry."
+        return "This model runs in Ollama's cloud: sign in first.", "Run `ollama signin` in a terminal, then try again."
     if kind == "permission" and not facts.message:
         return ("The server refuses to be called by this name.",
                 "Use localhost or an IP address in the base URL, or set OLLAMA_HOST on the server.")

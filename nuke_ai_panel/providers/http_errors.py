@@ -173,7 +173,7 @@ def _unknown_host(reason: BaseException, route: Route) -> ProviderError:
     host = route.address.rpartition(":")[0]
     return _error(
         route, "network", f"no address is known for {host}: {reason}",
-        user_text=f"No address is known for {host}.", next_step="Check the base URL and the network, then Retry.",
+        user_text=f"No address is known for {host}.", next_step="Check the base URL and the network, then try again.",
     )
 
 
