@@ -349,13 +349,13 @@ def deleted(stage: Stage) -> None:
 
 def provider(stage: Stage) -> None:
     stage.choose(CODER)
-    stage.manager.open_provider("openrouter")
+    stage.manager.models.open_provider("openrouter")
     stage.turn(0.2)
 
 
 def provider_tested(stage: Stage) -> None:
     stage.choose(CODER)
-    stage.manager.open_provider("ollama")
+    stage.manager.models.open_provider("ollama")
     stage.panel.provider_card.test.click()
     stage.until(lambda: "Connected" in stage.panel.provider_card.result.text())
 

@@ -11,7 +11,7 @@ import pytest
 
 from nuke_ai_panel.events import TextAdded, ThinkingAdded, TurnEvent, WaitChanged
 from nuke_ai_panel_qt.core.event_bridge import EventBridge, outcome
-from nuke_ai_panel_qt.qt import QtCore
+from nuke_ai_panel_qt.qt import QtCore, is_valid
 
 
 class Heard:
@@ -102,6 +102,20 @@ def test_a_future_reaches_the_main_thread(qtbot: Any) -> None:
     assert seen == []
     qtbot.waitUntil(lambda: bool(seen))
     assert seen == [(7, threading.get_ident())]
+    bridge.close()
+
+
+def test_a_future_whose_owner_is_gone_reaches_nobody(qtbot: Any) -> None:
+    bridge = EventBridge(Heard())
+    owner = QtCore.QObject()
+    future: Future[int] = Future()
+    seen: List[Any] = []
+    bridge.when_done(future, seen.append, owner=owner)
+    owner.deleteLater()
+    qtbot.waitUntil(lambda: not is_valid(owner))
+    future.set_result(7)
+    bridge.flush()
+    assert seen == []
     bridge.close()
 
 

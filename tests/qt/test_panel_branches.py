@@ -32,7 +32,7 @@ def counting(model_server: FakeModelServer) -> None:
 
 def test_regenerate_keeps_both_answers_each_with_its_model(desk: Desk, model_server: FakeModelServer) -> None:
     desk.ask_and_wait("hello")
-    desk.manager.choose_model(type(desk.manager.choice())("openai", "fake-model-2"))
+    desk.manager.models.choose_model(type(desk.manager.models.choice())("openai", "fake-model-2"))
     desk.press(Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier)
     desk.until(lambda: desk.texts() == ["hello", "answer 2"] and desk.is_idle())
     desk.until(lambda: desk.answer().branch == (2, 2))

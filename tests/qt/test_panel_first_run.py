@@ -79,7 +79,7 @@ def test_adding_a_key_stores_it_tests_it_and_offers_its_models(
 
 
 def test_a_key_is_masked_and_never_shown_again(fresh: Desk, model_server: FakeModelServer) -> None:
-    fresh.manager.open_provider("openrouter")
+    fresh.manager.models.open_provider("openrouter")
     form = fresh.panel.provider_card
     assert form.key.echoMode() == QtWidgets.QLineEdit.EchoMode.Password
     form.key.setText("sk-or-secret")
@@ -89,13 +89,13 @@ def test_a_key_is_masked_and_never_shown_again(fresh: Desk, model_server: FakeMo
     fresh.until(lambda: "Connected" in form.result.text() or form.result.text().startswith("OpenRouter"))
     assert form.key.text() == ""
     fresh.panel.close_overlay()
-    fresh.manager.open_provider("openrouter")
+    fresh.manager.models.open_provider("openrouter")
     fresh.until(lambda: "A key is known" in form.key_note.text())
     assert form.key.text() == ""
 
 
 def test_a_wrong_address_is_said_by_the_test_button(fresh: Desk) -> None:
-    fresh.manager.open_provider("openai")
+    fresh.manager.models.open_provider("openai")
     form = fresh.panel.provider_card
     port = closed_port()
     form.base_url.setText(f"http://127.0.0.1:{port}/v1")
@@ -104,7 +104,7 @@ def test_a_wrong_address_is_said_by_the_test_button(fresh: Desk) -> None:
 
 
 def test_an_address_that_something_else_decides_says_what_does(fresh: Desk, model_server: FakeModelServer) -> None:
-    fresh.manager.open_provider("ollama")
+    fresh.manager.models.open_provider("ollama")
     form = fresh.panel.provider_card
     form.base_url.setText("http://127.0.0.1:1")
     fresh.click(form.test)
@@ -120,7 +120,7 @@ def test_a_tiny_model_that_is_here_already_is_one_click(fresh: Desk, home: Path)
     fresh.manager.first_steps.show()
     assert card(fresh, "local").choice.button == "Use it"
     fresh.click(card(fresh, "local").button)
-    choice = fresh.manager.choice()
+    choice = fresh.manager.models.choice()
     assert choice is not None and (choice.provider, choice.model) == ("local", "smollm2")
 
 

@@ -79,7 +79,7 @@ def test_tab_goes_from_composer_to_send_to_chips_to_transcript(desk: Desk) -> No
 
 
 def test_tab_stays_inside_what_lies_over_the_panel(desk: Desk) -> None:
-    desk.manager.open_provider("openai")
+    desk.manager.models.open_provider("openai")
     for _ in range(12):
         desk.press(Qt.Key.Key_Tab)
         focused = desk.widget.focusWidget()

@@ -15,7 +15,7 @@ from nuke_ai_panel_qt.core.panel_widget import PanelWidget
 from nuke_ai_panel_qt.qt import QtCore, QtGui, QtWidgets
 from tests.fakes.model_server import FakeModelServer
 
-from .panel_kit import Desk, flag
+from .panel_kit import Desk, close_desk, flag, server_overrides
 
 Qt = QtCore.Qt
 
@@ -80,6 +80,19 @@ def test_broken_settings_are_said_in_the_panel_with_file_and_line(qtbot: Any, ho
     qtbot.mouseClick(again, Qt.MouseButton.LeftButton)
     assert widget.panel is not None
     widget.manager.session.close()  # type: ignore[union-attr]  # it was built
+
+
+def test_history_that_cannot_be_read_is_said_in_a_banner_and_the_chat_goes_on(
+    qtbot: Any, model_server: FakeModelServer, home: Path, log_lines: Any
+) -> None:
+    (home / "history.db").write_bytes(b"this is not a database" * 100)
+    desk = Desk(qtbot, server_overrides(model_server))
+    desk.until(lambda: desk.panel.banner.isVisible())
+    assert desk.ask_and_wait("hello").text == "Hello, artist."
+    desk.click(desk.panel.banner.close_button)
+    assert not desk.panel.banner.isVisible()
+    close_desk(desk)
+    log_lines.lines.clear()
 
 
 def test_what_the_panel_remembers_survives(desk: Desk) -> None:

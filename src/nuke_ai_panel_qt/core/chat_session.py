@@ -123,6 +123,7 @@ class View(Protocol):
     def queue_changed(self, conversation_id: str) -> None: ...
     def status_changed(self, status: ProviderStatus) -> None: ...
     def models_changed(self) -> None: ...
+    def show_trouble(self) -> None: ...
 
 
 class ChatSession:
@@ -142,6 +143,7 @@ class ChatSession:
         self._queues: Dict[str, Tuple[Queued, ...]] = {}
         self._drafts: Dict[str, Draft] = {}
         self._infos: Dict[ModelChoice, ModelInfo] = {}
+        self._learning: Dict[ModelChoice, Future[Optional[ModelInfo]]] = {}
         self._asked_models_at = 0.0
         self._closed = False
         self._unsubscribe = app.providers.subscribe(self._on_status)
@@ -304,6 +306,8 @@ class ChatSession:
     def _conversations_read(self, future: Future[List[Conversation]]) -> None:
         result = outcome(future)
         conversations, error = result.value, result.error
+        if self.app.store.trouble is not None:
+            self.tell(lambda view: view.show_trouble())
         if conversations is None:
             log.warning("the conversations could not be read: %s", error)
             return
@@ -324,11 +328,12 @@ class ChatSession:
 
     def learn_model(self, choice: ModelChoice) -> None:
         """Asks the provider about a model in the background, for its window and prices."""
-        if choice not in self._infos:
-            future = create_task(self.app.providers.model_info(choice))
+        if choice not in self._infos and choice not in self._learning:
+            future = self._learning[choice] = create_task(self.app.providers.model_info(choice))
             self.bridge.when_done(future, lambda done: self._model_learnt(choice, done))
 
     def _model_learnt(self, choice: ModelChoice, future: Future[Optional[ModelInfo]]) -> None:
+        self._learning.pop(choice, None)
         info = outcome(future).value
         if info is not None:
             self._infos[choice] = info
@@ -375,6 +380,8 @@ class ChatSession:
         self._closed = True
         self._unsubscribe()
         self.bridge.close()
+        for future in self._learning.values():
+            future.cancel()
         self.app.close(2.0)
         self._views.clear()
         if is_valid(self.models):

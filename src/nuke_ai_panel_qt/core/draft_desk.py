@@ -53,7 +53,7 @@ class DraftDesk(QtCore.QObject):
         if known is None:
             reading = self._reading
             future = self._session.app.store.draft(conversation_id)
-            self._session.bridge.when_done(future, lambda done: self._read(reading, done))
+            self._session.bridge.when_done(future, lambda done: self._read(reading, done), owner=self)
 
     def current(self) -> Draft:
         """What stands in the composer."""
@@ -94,7 +94,7 @@ class DraftDesk(QtCore.QObject):
         """Reads files in the background; each becomes a chip of the conversation it was dropped on."""
         target = self._id
         for path in paths:
-            self._session.bridge.when_done(read_file(path), lambda done: self._attached(target, done))
+            self._session.bridge.when_done(read_file(path), lambda done: self._attached(target, done), owner=self)
 
     def _paste(self, text: str) -> None:
         count = sum(1 for one in self.attachments if one.kind == "paste")

@@ -120,11 +120,20 @@ class EventBridge:
         if wake:
             self._wake()
 
-    def when_done(self, future: Future[T], callback: Callable[[Future[T]], None]) -> None:
-        """Calls `callback(future)` on the main thread once the future is done; the main thread never waits for it."""
+    def when_done(
+        self, future: Future[T], callback: Callable[[Future[T]], None], *, owner: Optional[QtCore.QObject] = None
+    ) -> None:
+        """Calls `callback(future)` on the main thread once the future is done; the main thread never waits for it.
+
+        With `owner`, only if that object is still there by then: panels come and go while a future is on its way.
+        """
+
+        def deliver(finished: Future[T]) -> None:
+            if owner is None or is_valid(owner):
+                callback(finished)
 
         def done(finished: Future[T]) -> None:
-            self.call(lambda: callback(finished))
+            self.call(lambda: deliver(finished))
 
         future.add_done_callback(done)
 

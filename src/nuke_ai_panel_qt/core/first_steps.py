@@ -21,6 +21,7 @@ from nuke_ai_panel.providers.model_pull import pull_for
 from nuke_ai_panel.settings import is_loopback_url
 from nuke_ai_panel.utils.event_loop_manager import create_task
 
+from ..qt import is_valid
 from ..ui.panel_values import StartChoice
 from ..ui.start_page import StartPage
 from .chat_session import ChatSession
@@ -163,11 +164,11 @@ class FirstSteps:
             settings.provider(LOCAL), TINY, models_dir(settings.home),
             progress=lambda one: bridge.call(lambda: self._pull_moved(one)),
         ))
-        bridge.when_done(self._pulling, self._pulled)
+        bridge.when_done(self._pulling, self._pulled, owner=self._page)
         self.show()
 
     def _pull_moved(self, progress: Progress) -> None:
-        if self._pulling is None:
+        if self._pulling is None or not is_valid(self._page):
             return
         if progress.done is not None and progress.total:
             share = progress.done / progress.total

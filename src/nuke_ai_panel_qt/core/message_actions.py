@@ -48,7 +48,7 @@ class MessageActions:
         elif action in ("regenerate", "retry"):
             self.regenerate(message_id)
         elif action == "continue":
-            self._ask(TurnRequest("", self._manager.choice(), continue_of=message_id))
+            self._ask(TurnRequest("", self._manager.models.choice(), continue_of=message_id))
         elif action == "edit":
             self.edit(message_id)
         elif action == "delete":
@@ -56,10 +56,10 @@ class MessageActions:
         elif action in ("branch_prev", "branch_next"):
             self._step(message_id, -1 if action == "branch_prev" else 1)
         elif action == "switch_model":
-            self._manager.open_picker()
+            self._manager.models.open_picker()
         elif action == "open_settings":
             message = self._manager.shown.message(message_id)
-            self._manager.open_provider(message.provider or "" if message is not None else "")
+            self._manager.models.open_provider(message.provider or "" if message is not None else "")
         elif action == "copy_details":
             self._copy_details(message_id)
         elif action == "open_chip":
@@ -71,7 +71,7 @@ class MessageActions:
 
     def regenerate(self, answer_id: str) -> None:
         """Asks the same question again; the old answer stays beside the new one."""
-        self._ask(TurnRequest("", self._manager.choice(), regenerate_of=answer_id))
+        self._ask(TurnRequest("", self._manager.models.choice(), regenerate_of=answer_id))
 
     def regenerate_last(self) -> None:
         """Asks the last question again."""
@@ -129,7 +129,8 @@ class MessageActions:
             return
         session = self._manager.session
         session.bridge.when_done(
-            session.app.store.delete_message(message_id), lambda done: self._deleted(message_id, done)
+            session.app.store.delete_message(message_id), lambda done: self._deleted(message_id, done),
+            owner=self._manager
         )
 
     def _deleted(self, message_id: str, future: Future[int]) -> None:

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from typing import Callable, Optional
 
 from nuke_ai_panel.core.provider_manager import ProviderStatus
-from nuke_ai_panel.core.request import ModelChoice, TurnRequest
+from nuke_ai_panel.core.request import TurnRequest
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.events import AnswerStored, StoreTroubled, TurnEvent, TurnFailed, TurnStopped
 from nuke_ai_panel.messages import Conversation
@@ -20,21 +20,20 @@ from nuke_ai_panel.store import new_id
 
 from ..qt import QtCore, QtWidgets, is_valid
 from ..ui.chat_panel import ChatPanel
-from ..ui.panel_values import Banner, ConnectionValue, QueuedQuestion
+from ..ui.panel_values import Banner, QueuedQuestion
 from .chat_session import ChatSession, Run
 from .conversation_rows import rows_of
 from .draft_desk import DraftDesk
 from .event_bridge import outcome
 from .first_steps import FirstSteps
 from .message_actions import MessageActions
-from .provider_setup import ProviderSetup, state_sentence
+from .model_desk import CHOOSE_FIRST, ModelDesk
 from .request_meter import meter_value
 from .shown_conversation import ShownConversation
 
 log = logging.getLogger(__name__)
 
 METER_AFTER_MS = 150
-CHOOSE_FIRST = "Choose a model first: the button below opens the list."
 
 
 class PanelManager(QtCore.QObject):
@@ -44,7 +43,6 @@ class PanelManager(QtCore.QObject):
         super().__init__(panel)
         self.session = session
         self.panel = panel
-        self._choice: Optional[ModelChoice] = None
         self._list_is_known = bool(session.conversations)
         self._meter_timer = QtCore.QTimer(self)
         self._meter_timer.setSingleShot(True)
@@ -52,16 +50,18 @@ class PanelManager(QtCore.QObject):
         self._meter_timer.timeout.connect(self._measure)
         self.shown = ShownConversation(session, panel.transcript, self._path_changed)
         self.draft = DraftDesk(session, panel.composer, self._meter_timer.start)
+        self.models = ModelDesk(session, panel, self._model_chosen)
         self.actions = MessageActions(self)
-        self.first_steps = FirstSteps(session, panel.start, on_chosen=self.choose_model, on_add_key=self.open_provider)
-        self.setup = ProviderSetup(session, panel.provider_card, self._provider_ready)
+        self.first_steps = FirstSteps(
+            session, panel.start, on_chosen=self.models.choose_model, on_add_key=self.models.open_provider
+        )
         self._connect()
         memory = session.state.memory
         panel.composer.prompt.set_enter_sends(session.app.settings.panel.enter_sends)
         panel.set_font_scale(memory.font_scale * session.app.settings.panel.font_scale)
         panel.set_list_wanted(memory.list_open)
         session.attach(self)
-        self._show_trouble()
+        self.show_trouble()
         self._open(memory.open_conversation or new_id(), is_new=memory.open_conversation is None)
         self.conversations_changed()
 
@@ -95,7 +95,7 @@ class PanelManager(QtCore.QObject):
         future = self.session.app.store.update_conversation(
             conversation_id or self.shown.id, title=title, title_is_manual=True
         )
-        self.session.bridge.when_done(future, self._conversation_written)
+        self.session.bridge.when_done(future, self._conversation_written, owner=self)
 
     def delete_conversation(self, conversation_id: Optional[str] = None) -> None:
         """Moves a conversation to the bin and offers Undo."""
@@ -107,13 +107,13 @@ class PanelManager(QtCore.QObject):
         if run is not None:
             run.handle.stop()
         store, bridge = self.session.app.store, self.session.bridge
-        bridge.when_done(store.delete_conversation(target), self._written)
+        bridge.when_done(store.delete_conversation(target), self._written, owner=self)
         if target == self.shown.id:
             self._open(new_id(), is_new=True)
         self.panel.say(
             f"Deleted “{conversation.title}”", action="Undo",
             run=lambda: bridge.when_done(
-                store.restore_conversation(target), lambda done: self._restored(target, done)
+                store.restore_conversation(target), lambda done: self._restored(target, done), owner=self
             ),
         )
 
@@ -138,7 +138,7 @@ class PanelManager(QtCore.QObject):
         self.draft.open(conversation_id)
         if self.panel.find_bar.isVisible():
             self.panel.find_bar.hide()
-        self._choice = None
+        self.models.open(conversation_id)
         self.shown.open(conversation_id, is_new=is_new)
         self.session.state.remember(open_conversation=conversation_id)
         if self.panel.isVisible():
@@ -150,7 +150,7 @@ class PanelManager(QtCore.QObject):
 
     def send(self, text: str) -> None:
         """Sends what is written, or queues it behind the running answer."""
-        choice = self.choice()
+        choice = self.models.choice()
         if choice is None:
             self.panel.composer.nudge(CHOOSE_FIRST)
             return
@@ -191,93 +191,9 @@ class PanelManager(QtCore.QObject):
     def _send_queued(self, queued_id: str) -> None:
         found = self.session.unqueue(self.shown.id, queued_id)
         if found is not None and not self.start(
-            TurnRequest(found.text, found.choice or self.choice(), attachments=found.attachments)
+            TurnRequest(found.text, found.choice or self.models.choice(), attachments=found.attachments)
         ):
             self.session.enqueue(self.shown.id, found.text, found.attachments, found.choice)
-
-    # ------------------------------------------------------------ commands: models and providers
-
-    def choice(self) -> Optional[ModelChoice]:
-        """Who answers next here: what was picked, else the conversation's, else the last used, else a set default."""
-        if self._choice is not None:
-            return self._choice
-        app, names = self.session.app, self.session.app.providers.names()
-        conversation = self.session.conversation(self.shown.id)
-        if conversation is not None and conversation.provider in names and conversation.model:
-            return ModelChoice(conversation.provider, conversation.model)
-        last = self.session.state.memory.last_model
-        if last is not None and last[0] in names:
-            return ModelChoice(*last)
-        is_set = {"default_provider", "default_model"} & set(app.settings.sources)
-        if not is_set:
-            return None
-        try:
-            return app.choice()
-        except NukeAIError:
-            return None
-
-    def choose_model(self, choice: ModelChoice) -> None:
-        """The next request of this conversation goes there."""
-        self._choice = choice
-        self.session.state.used_model((choice.provider, choice.model))
-        self.session.rebuild_models()
-        conversation = self.session.conversation(self.shown.id)
-        if conversation is not None:
-            self.session.app.store.update_conversation(
-                conversation.id, provider=choice.provider, model=choice.model
-            )
-        self.session.learn_model(choice)
-        self.panel.overlay.close_content()
-        self._show_choice()
-        self._show_page()
-        self.panel.focus_composer()
-
-    def open_picker(self) -> None:
-        """The list of models, at once from what is known; asks for newer lists in the background."""
-        self.session.refresh_models()
-        self.panel.picker.set_providers(tuple(
-            (name, self.session.title_of(name)) for name in self.session.app.providers.names()
-        ))
-        choice = self.choice()
-        self.panel.open_picker()
-        self.panel.picker.open((choice.provider, choice.model) if choice is not None else None)
-
-    def open_provider(self, name: str = "") -> None:
-        """The provider card, at the current provider when none is named."""
-        choice = self.choice()
-        self.setup.open(name or (choice.provider if choice is not None else "openrouter"))
-        self.panel.open_provider_card()
-
-    def next_favourite(self) -> None:
-        """Goes round the favourites."""
-        names = self.session.app.providers.names()
-        favourites = [key for key in self.session.state.memory.favourites if key[0] in names]
-        if not favourites:
-            self.panel.composer.nudge("No favourites yet: star a model in the list.")
-            return
-        choice = self.choice()
-        now = (choice.provider, choice.model) if choice is not None else None
-        place = favourites.index(now) + 1 if now in favourites else 0
-        self.choose_model(ModelChoice(*favourites[place % len(favourites)]))
-
-    def _picked(self, provider: str, model: str) -> None:
-        self.choose_model(ModelChoice(provider, model))
-
-    def _starred(self, provider: str, model: str) -> None:
-        self.session.state.toggle_favourite((provider, model))
-        self.session.rebuild_models()
-
-    def _refresh_models(self) -> None:
-        self.session.refresh_models(force=True)
-
-    def _provider_ready(self, name: str) -> None:
-        """A provider was set up from the card: go on to its models, unless one of them is chosen already."""
-        choice = self.choice()
-        if choice is not None and choice.provider == name:
-            self.panel.close_overlay()
-        elif self.panel.overlay.content() is self.panel.provider_card:
-            self.open_picker()
-            self.panel.picker.query.setText(self.session.title_of(name))
 
     # ------------------------------------------------------------ what the session tells
 
@@ -316,7 +232,8 @@ class PanelManager(QtCore.QObject):
         if not self._list_is_known:
             self._list_is_known = True
             self._show_page()
-        self._show_choice()
+        self.models.show_choice()
+        self._meter_timer.start()
 
     def queue_changed(self, conversation_id: str) -> None:
         """What waits behind an answer changed."""
@@ -327,9 +244,8 @@ class PanelManager(QtCore.QObject):
 
     def status_changed(self, status: ProviderStatus) -> None:
         """A provider's true state changed."""
-        self._show_choice()
-        self.setup.status_changed(status)
-        if self.panel.showing_start() and self.choice() is None:
+        self.models.status_changed(status)
+        if self.panel.showing_start() and self.models.choice() is None:
             self.first_steps.show()
 
     def models_changed(self) -> None:
@@ -344,6 +260,10 @@ class PanelManager(QtCore.QObject):
         self._show_page()
         self._meter_timer.start()
 
+    def _model_chosen(self) -> None:
+        self._show_page()
+        self._meter_timer.start()
+
     def _show_running(self) -> None:
         running = self.shown.run() is not None
         self.panel.composer.set_running(running)
@@ -352,32 +272,15 @@ class PanelManager(QtCore.QObject):
     def _show_page(self) -> None:
         if self.shown.path or self.shown.is_loading or self.shown.run() is not None:
             self.panel.show_transcript()
-        elif self.choice() is None:
+        elif self.models.choice() is None:
             self.first_steps.show()
             self.panel.show_start()
         else:
             self.first_steps.show_suggestions()
             self.panel.show_start()
 
-    def _show_choice(self) -> None:
-        choice = self.choice()
-        tip = self.panel.shortcuts.tip("Choose the model", "pick_model")
-        self.panel.composer.set_blocked("" if choice is not None else CHOOSE_FIRST)
-        if choice is None:
-            self.panel.composer.status.set_value(ConnectionValue(), tip)
-            self.panel.composer.set_placeholder("Choose a model, then ask …")
-            return
-        status = self.session.app.providers.status(choice.provider)
-        row = self.session.app.settings.providers.get(choice.provider)
-        sentence = f"{choice.model}\n{state_sentence(status, row)}"
-        self.panel.composer.status.set_value(
-            ConnectionValue(status.state, status.title, choice.model, sentence), tip
-        )
-        self.panel.composer.set_placeholder("Ask anything …")
-        self._meter_timer.start()
-
     def _measure(self) -> None:
-        choice = self.choice()
+        choice = self.models.choice()
         model = self.session.known_model(choice)
         conversation = self.session.conversation(self.shown.id)
         system = conversation.system if conversation is not None else self.session.app.settings.system
@@ -390,7 +293,8 @@ class PanelManager(QtCore.QObject):
             meter_value(self.shown.path, self.draft.current(), model, system=system, window_tokens=fixed)
         )
 
-    def _show_trouble(self) -> None:
+    def show_trouble(self) -> None:
+        """Says why history is not being saved, as long as it is not."""
         trouble = self.session.app.store.trouble
         if trouble is not None:
             self.panel.banner.set_banner(Banner("warning", f"{trouble.user_text} {trouble.next_step}".strip()))
@@ -406,7 +310,6 @@ class PanelManager(QtCore.QObject):
         composer.queue_edited.connect(self._edit_queued)
         composer.queue_removed.connect(self._remove_queued)
         composer.queue_sent.connect(self._send_queued)
-        composer.pick_model_requested.connect(self.open_picker)
         composer.editing_cancelled.connect(self.actions.cancel_editing)
         panel.transcript.action.connect(self.actions.run)
         panel.text_sheet.insert_requested.connect(self.actions.insert_chip)
@@ -416,9 +319,6 @@ class PanelManager(QtCore.QObject):
         panel.conversations.renamed.connect(self._renamed_in_list)
         panel.conversations.delete_requested.connect(self.delete_conversation)
         panel.conversations.new_requested.connect(self.new_conversation)
-        panel.picker.chosen.connect(self._picked)
-        panel.picker.starred.connect(self._starred)
-        panel.picker.refresh_requested.connect(self._refresh_models)
         panel.start.suggested.connect(self._suggested)
         panel.command.connect(self._command)
         panel.zoomed.connect(self._zoomed)
@@ -435,8 +335,8 @@ class PanelManager(QtCore.QObject):
 
     def _command(self, command: str) -> None:
         commands: dict[str, Callable[[], None]] = {
-            "new": self.new_conversation, "pick_model": self.open_picker, "next_favourite": self.next_favourite,
-            "delete": self.delete_conversation, "providers": self.open_provider, "refresh_models": self._refresh_models,
+            "new": self.new_conversation, "pick_model": self.models.open_picker, "next_favourite": self.models.next_favourite,
+            "delete": self.delete_conversation, "providers": self.models.open_provider, "refresh_models": self.models.refresh_models,
             "attach": self.attach, "regenerate": self.actions.regenerate_last, "copy_reply": self.actions.copy_reply,
             "copy_code": self.actions.copy_code, "previous_prompt": self.actions.previous_prompt,
             "next_prompt": self.actions.next_prompt,

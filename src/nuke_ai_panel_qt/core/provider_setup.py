@@ -73,7 +73,7 @@ class ProviderSetup:
             return
         keys = self._session.app.keys
         found = _on_thread(lambda: keys.source(row))
-        self._session.bridge.when_done(found, lambda done: self._source_found(name, done))
+        self._session.bridge.when_done(found, lambda done: self._source_found(name, done), owner=self._card)
 
     def _source_found(self, name: str, future: Future[Optional[str]]) -> None:
         result = outcome(future)
@@ -118,7 +118,8 @@ class ProviderSetup:
         kept: ProviderSettings = row
         self._card.set_result("connecting", "Keeping the key …")
         self._session.bridge.when_done(
-            _on_thread(lambda: keys.store(kept, key, where=where)), lambda done: self._kept(name, done)
+            _on_thread(lambda: keys.store(kept, key, where=where)), lambda done: self._kept(name, done),
+            owner=self._card,
         )
 
     def _kept(self, name: str, future: Future[Key]) -> None:
@@ -136,7 +137,7 @@ class ProviderSetup:
     def _check(self, name: str) -> None:
         self._card.set_result("connecting", "Connecting …")
         self._session.bridge.when_done(
-            self._session.app.providers.check(name), lambda done: self._checked(name, done)
+            self._session.app.providers.check(name), lambda done: self._checked(name, done), owner=self._card
         )
 
     def _checked(self, name: str, future: Future[ProviderStatus]) -> None:
@@ -156,7 +157,9 @@ class ProviderSetup:
         if row is None:
             return
         keys = self._session.app.keys
-        self._session.bridge.when_done(_on_thread(lambda: keys.forget(row)), lambda done: self._forgotten(name, done))
+        self._session.bridge.when_done(
+            _on_thread(lambda: keys.forget(row)), lambda done: self._forgotten(name, done), owner=self._card
+        )
 
     def _forgotten(self, name: str, future: Future[None]) -> None:
         error = outcome(future).error

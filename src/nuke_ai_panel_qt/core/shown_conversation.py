@@ -77,14 +77,14 @@ class ShownConversation(QtCore.QObject):
         path = store.path(self.id)
         branches = store.branches(self.id)
         # One thread answers both in order, so the second one done means both are.
-        self._session.bridge.when_done(branches, lambda done: self._read(reading, path, done))
+        self._session.bridge.when_done(branches, lambda done: self._read(reading, path, done), owner=self)
 
     def show_path(self, future: Future[List[Message]]) -> None:
         """Shows the path that a store command answers with, once it does."""
         self._reading += 1
         reading = self._reading
         branches = self._session.app.store.branches(self.id)
-        self._session.bridge.when_done(branches, lambda done: self._read(reading, future, done))
+        self._session.bridge.when_done(branches, lambda done: self._read(reading, future, done), owner=self)
 
     def run(self) -> Optional[Run]:
         """The turn that runs here."""
@@ -214,7 +214,7 @@ class ShownConversation(QtCore.QObject):
     def _read_branches(self) -> None:
         reading = self._reading
         future = self._session.app.store.branches(self.id)
-        self._session.bridge.when_done(future, lambda done: self._branches_read(reading, done))
+        self._session.bridge.when_done(future, lambda done: self._branches_read(reading, done), owner=self)
 
     def _branches_read(self, reading: int, future: Future[Dict[str, Tuple[int, int]]]) -> None:
         found = outcome(future).value

@@ -252,7 +252,7 @@ class Composer(QtWidgets.QWidget):
     def _space(self) -> None:
         # The field's text stands on the transcript's left line, its border where a question's ground begins.
         theme = theme_of(self)
-        side = theme.space((3 if self._width < NARROW_PX else 4) - INSET_STEPS)
+        side = theme.space((3.5 if self._width < NARROW_PX else 4) - INSET_STEPS)
         column = theme.measure_px + 2 * theme.space(INSET_STEPS)
         right = side + self._bar_px if self._width > column + 2 * side + self._bar_px else side
         self._outer.setContentsMargins(side, theme.space(2), right, theme.space(2))

@@ -9,6 +9,7 @@ from .controls import Button, Ground, Hairline, Text, draw_focus_ring, draw_icon
 from .line_edit import LineEdit
 from .model_list import ROW_ROLE, Index
 from .panel_values import ConversationRow
+from .scroll_bar import quiet_scrolling
 from .shortcuts import Shortcuts
 from .theme import Theme, scaled_font, theme_of
 
@@ -149,6 +150,7 @@ class _ConversationView(QtWidgets.QListView):
         self._model = model
         self._shortcuts = shortcuts
         self.current_id: Optional[str] = None
+        quiet_scrolling(self)
         self.setModel(model)
         self.setItemDelegate(_ConversationDelegate(self))
         self.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)

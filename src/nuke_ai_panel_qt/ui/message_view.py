@@ -158,7 +158,7 @@ class MessageView(QtWidgets.QWidget):
         """Lays the message out at `width` and answers its height."""
         if self._layout[0] != width:
             theme = self._theme
-            margin = theme.space(3 if width < NARROW_PX else 4)
+            margin = theme.space(3.5 if width < NARROW_PX else 4)
             column = min(width - 2 * margin, theme.measure_px)
             left = max(margin, (width - column) // 2)
             place = {"user": self._place_question, "assistant": self._place_answer}.get(

@@ -12,6 +12,7 @@ from .controls import Button, Ground, Text, draw_icon
 from .line_edit import LineEdit
 from .model_list import ROW_ROLE, Index, ModelFilter, ModelList
 from .panel_values import ModelEntry, ModelKey, ModelSection
+from .scroll_bar import quiet_scrolling
 from .shortcuts import Shortcuts
 from .theme import Theme, scaled_font, theme_of
 
@@ -208,6 +209,7 @@ class _ModelView(QtWidgets.QListView):
         super().__init__(parent)
         self._filter = models
         self.delegate = _ModelDelegate(self)
+        quiet_scrolling(self)
         self.setModel(models)
         self.setItemDelegate(self.delegate)
         self.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)

@@ -10,6 +10,7 @@ import math
 from typing import List, Optional, Tuple
 
 from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
+from .scroll_bar import quiet_scrolling
 from .shortcuts import Shortcuts
 from .theme import theme_of
 
@@ -32,6 +33,7 @@ class PromptEdit(QtWidgets.QPlainTextEdit):
 
     def __init__(self, shortcuts: Shortcuts, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__(parent)
+        quiet_scrolling(self)
         self._shortcuts = shortcuts
         self._enter_sends = True
         self._preedit = ""

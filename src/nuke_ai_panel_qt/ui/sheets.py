@@ -6,6 +6,7 @@ from typing import Optional
 
 from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
 from .controls import Button, Ground, Hairline, Text
+from .scroll_bar import quiet_scrolling
 from .shortcuts import BINDINGS, COMPOSER_KEYS, Shortcuts
 from .theme import scaled_font, theme_of
 
@@ -49,6 +50,7 @@ class Sheet(Ground):
             box.addWidget(middle, 1)
             return
         area = QtWidgets.QScrollArea()
+        quiet_scrolling(area)
         area.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -141,6 +143,7 @@ class TextSheet(Sheet):
         self._shortcuts = shortcuts
         self._id = ""
         self.view = QtWidgets.QPlainTextEdit()
+        quiet_scrolling(self.view)
         self.view.setReadOnly(True)
         self.view.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
         self.view.setUndoRedoEnabled(False)

@@ -7,6 +7,7 @@ from typing import Dict, Optional, Tuple
 from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
 from .controls import Button, Ground, Text, draw_icon
 from .panel_values import StartChoice
+from .scroll_bar import quiet_scrolling
 from .theme import Theme, theme_of
 
 Qt = QtCore.Qt
@@ -148,6 +149,7 @@ class StartPage(QtWidgets.QScrollArea):
         super().__init__(parent)
         self._cards: Dict[str, ChoiceCard] = {}
         self._suggestions: Tuple[Suggestion, ...] = ()
+        quiet_scrolling(self)
         self.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -15,6 +15,7 @@ from .controls import Button
 from .heights import Heights
 from .message_body import Place
 from .message_view import MessageView
+from .scroll_bar import quiet_scrolling
 from .theme import Theme, theme_of
 from .transcript_find import Finder
 from .transcript_rows import Rows, estimates
@@ -54,6 +55,7 @@ class TranscriptView(QtWidgets.QAbstractScrollArea):
         self._placing = False
         self._theme = theme_of(self)
         self.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
+        quiet_scrolling(self)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
