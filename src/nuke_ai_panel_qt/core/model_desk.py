@@ -1,6 +1,7 @@
 """Who answers next in one panel: picking, starring, going round the favourites, setting providers up. Main thread.
 
-A pick counts for the next request of the shown conversation and is stored with it; nothing else ever changes who answers.
+A pick counts for the next request of the shown conversation and is stored with it; nothing else changes who
+answers.
 """
 
 from __future__ import annotations

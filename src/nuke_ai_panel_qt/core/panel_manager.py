@@ -335,9 +335,10 @@ class PanelManager(QtCore.QObject):
 
     def _command(self, command: str) -> None:
         commands: dict[str, Callable[[], None]] = {
-            "new": self.new_conversation, "pick_model": self.models.open_picker, "next_favourite": self.models.next_favourite,
-            "delete": self.delete_conversation, "providers": self.models.open_provider, "refresh_models": self.models.refresh_models,
-            "attach": self.attach, "regenerate": self.actions.regenerate_last, "copy_reply": self.actions.copy_reply,
+            "new": self.new_conversation, "delete": self.delete_conversation, "attach": self.attach,
+            "pick_model": self.models.open_picker, "next_favourite": self.models.next_favourite,
+            "providers": self.models.open_provider, "refresh_models": self.models.refresh_models,
+            "regenerate": self.actions.regenerate_last, "copy_reply": self.actions.copy_reply,
             "copy_code": self.actions.copy_code, "previous_prompt": self.actions.previous_prompt,
             "next_prompt": self.actions.next_prompt,
         }

@@ -1,0 +1,358 @@
+"""The states of the panel that `screenshots.py` renders: each brings a real panel there by clicks."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Tuple
+
+from nuke_ai_panel.errors import provider_error
+from nuke_ai_panel.events import Finish, Progress, ThinkingDelta, UsageReport
+from nuke_ai_panel.messages import Usage
+from nuke_ai_panel.providers.base import ModelInfo
+from nuke_ai_panel.providers.scripted_provider import ScriptedProvider
+from nuke_ai_panel_qt.core.chat_session import ChatSession
+from nuke_ai_panel_qt.core.panel_widget import PanelWidget
+from nuke_ai_panel_qt.qt import QtCore, QtWidgets
+from nuke_ai_panel_qt.ui.panel_values import Banner
+
+TIMEOUT_S = 15.0
+QUESTION = "Why is my despill eating the edge of the hair?"
+ANSWER = """The matte is clipped *before* the merge, so the despill has nothing left to work with at the edge.
+
+1. Raise **Screen Gain** a little and look at the matte, not at the comp.
+2. Feed the despill from the unclipped plate.
+
+```python
+key = nuke.toNode("Keylight1")
+key["screenGain"].setValue(1.05)
+for node in nuke.allNodes("Merge2"):
+    node["bbox"].setValue("B")
+```
+
+If the edge still looks grey, lower `Clip Black` until the finest hairs come back.
+"""
+THOUGHTS = "The artist sees a grey edge. Either the matte is hard, or the despill runs on the keyed plate. " * 4
+SHORT = "Yes: `Premult` goes after the grade. Grade the unpremultiplied plate, then multiply once."
+SCRIPT_NK = "Keylight1 {\n screenGain 1.2\n clipBlack 0.1\n}\n" * 60
+
+
+def say(text: str, *, thinking: str = "") -> List[Any]:
+    """A script that says `text` and reports its size."""
+    tokens = len(text) // 4
+    steps: List[Any] = [0.02, *([ThinkingDelta(thinking)] if thinking else []), text]
+    usage = UsageReport(Usage(input=1840, output=tokens, total=1840 + tokens))
+    return [*steps, usage, tokens / 90, Finish("stop", "stop")]
+
+
+def fail(kind: Any, message: str, **facts: Any) -> BaseException:  # the kinds are checked where they are used
+    return provider_error(kind, message, provider="Ollama", model=CODER, **facts)
+
+
+CODER, SMALL, THINKER = "qwen2.5-coder:7b", "llama3.2:3b", "deepseek-r1:8b"
+# What CODER does in a state that asks for it by name; else each model says its own.
+ACTS: Dict[str, List[Any]] = {
+    "slow": [0.05, ANSWER[:420], 600.0],
+    "thinking": [0.05, ThinkingDelta(THOUGHTS), 600.0],
+    "loading": [Progress("loading", None, None, ""), 600.0],
+    "waiting": [600.0],
+    "half": [ANSWER[:360], 600.0],
+    "dropped": [ANSWER[:257], 0.1, fail("truncated", "connection lost")],
+    "unreachable": [fail("network", "connection refused")],
+    "no-key": [fail("auth", "invalid api key", status=401)],
+    "limited": [fail("rate_limit", "slow down", status=429, retry_after_s=20)],
+    "cut": [ANSWER[:300], UsageReport(Usage(input=1840, output=64)), 0.7, Finish("length", "length")],
+}
+SCRIPTS: Dict[str, Any] = {CODER: say(ANSWER), SMALL: say(SHORT), THINKER: say(SHORT, thinking=THOUGHTS)}
+
+
+class DemoProvider(ScriptedProvider):
+    """Scripts under the names of real providers, with models as their servers describe them."""
+
+    scripts = SCRIPTS
+    context_tokens = 32_768
+
+    async def models(self) -> Tuple[ModelInfo, ...]:
+        if self.name == "ollama":
+            return (
+                ModelInfo(CODER, "ollama", context_tokens=32_768, capabilities=frozenset({"tools"}),
+                          local=True, size_bytes=4_700_000_000, parameter_size="7.6B", loaded=True),
+                ModelInfo(SMALL, "ollama", context_tokens=131_072, capabilities=frozenset({"tools"}),
+                          local=True, size_bytes=2_000_000_000, parameter_size="3.2B"),
+                ModelInfo(THINKER, "ollama", context_tokens=131_072, capabilities=frozenset({"reasoning"}),
+                          local=True, size_bytes=5_200_000_000, parameter_size="8.2B"),
+            )
+        vendors = (("anthropic/claude-sonnet", "Claude Sonnet", 3.0, 15.0), ("openai/gpt-4o", "GPT-4o", 2.5, 10.0),
+                   ("google/gemini-flash", "Gemini Flash", 0.075, 0.3),
+                   ("meta-llama/llama-3.3-70b", "Llama 3.3 70B", 0.12, 0.3),
+                   ("qwen/qwen-2.5-coder-32b", "Qwen 2.5 Coder 32B", 0.0, 0.0))
+        return tuple(
+            ModelInfo(f"{key}-{number}" if number else key, "openrouter", f"{name} {number}" if number else name,
+                      context_tokens=(128_000, 200_000, 1_000_000)[number % 3],
+                      capabilities=frozenset({"vision", "tools"} if number % 2 else {"tools", "reasoning"}),
+                      price_input=low, price_output=high)
+            for number in range(100) for key, name, low, high in vendors
+        )
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A panel that is being brought into a state."""
+
+    application: QtWidgets.QApplication
+    session: ChatSession
+    widget: PanelWidget
+
+    @property
+    def panel(self) -> Any:  # a ChatPanel; the script reaches everywhere
+        return self.widget.panel
+
+    @property
+    def manager(self) -> Any:  # a PanelManager
+        return self.widget.manager
+
+    def turn(self, seconds: float) -> None:
+        """Lets Qt run."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.application.processEvents()
+            time.sleep(0.004)
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Lets Qt run until something holds."""
+        end = time.monotonic() + TIMEOUT_S
+        while not condition():
+            if time.monotonic() > end:
+                raise TimeoutError("the panel did not reach its state")
+            self.turn(0.01)
+
+    def choose(self, model: str, provider: str = "ollama") -> None:
+        """Picks a model as the picker does."""
+        self.panel.picker.chosen.emit(provider, model)
+
+    def ask(self, text: str, model: str = CODER, *, act: str = "", wait: bool = True) -> None:
+        """Types and clicks Send; the model does what `act` names."""
+        self.choose(model)
+        SCRIPTS[CODER] = ACTS[act] if act else say(ANSWER)
+        count = len(self.panel.transcript.items())
+        self.panel.composer.set_text(text)
+        self.panel.composer.send.click()
+        self.until(lambda: len(self.panel.transcript.items()) > count)
+        if wait:
+            self.until(lambda: not self.panel.composer.is_running())
+            self.turn(0.15)
+
+
+# ---------------------------------------------------------------- the states
+
+
+def first_run(stage: Stage) -> None:
+    stage.until(lambda: stage.panel.start.cards()["ollama"].choice.button == "Use Ollama")
+
+
+def first_run_no_ollama(stage: Stage) -> None:
+    stage.until(lambda: stage.panel.start.cards()["ollama"].choice.note)
+
+
+def empty(stage: Stage) -> None:
+    stage.choose(CODER)
+
+
+def answer(stage: Stage) -> None:
+    stage.ask(QUESTION)
+
+
+def talk(stage: Stage) -> None:
+    stage.ask("Does Premult go before or after the grade?", SMALL)
+    stage.ask(QUESTION)
+
+
+def streaming(stage: Stage) -> None:
+    stage.ask(QUESTION, act="slow", wait=False)
+    stage.until(lambda: len(stage.panel.transcript.items()[-1].text) > 400)
+
+
+def thinking_now(stage: Stage) -> None:
+    stage.ask(QUESTION, act="thinking", wait=False)
+    stage.until(lambda: stage.panel.transcript.items()[-1].thinking)
+
+
+def thinking(stage: Stage) -> None:
+    stage.ask("Does Premult go before or after the grade?", THINKER)
+
+
+def loading(stage: Stage) -> None:
+    stage.ask(QUESTION, act="loading", wait=False)
+    stage.until(lambda: "Loading" in stage.panel.transcript.items()[-1].wait)
+
+
+def waiting(stage: Stage) -> None:
+    stage.ask(QUESTION, act="waiting", wait=False)
+    stage.until(lambda: stage.panel.transcript.items()[-1].wait)
+
+
+def stopped(stage: Stage) -> None:
+    stage.ask(QUESTION, act="half", wait=False)
+    stage.until(lambda: stage.panel.transcript.items()[-1].text)
+    stage.panel.composer.send.click()
+    stage.until(lambda: not stage.session.running_ids())
+
+
+def failed(stage: Stage) -> None:
+    stage.ask(QUESTION, act="dropped")
+
+
+def unreachable(stage: Stage) -> None:
+    stage.ask(QUESTION, act="unreachable")
+
+
+def no_key(stage: Stage) -> None:
+    stage.ask(QUESTION, act="no-key")
+
+
+def retrying(stage: Stage) -> None:
+    stage.ask(QUESTION, act="limited", wait=False)
+    stage.until(lambda: "Trying" in stage.panel.transcript.items()[-1].wait)
+
+
+def cut(stage: Stage) -> None:
+    stage.ask(QUESTION, act="cut")
+
+
+def branches(stage: Stage) -> None:
+    stage.ask(QUESTION, SMALL)
+    stage.choose(CODER)
+    stage.panel.command.emit("regenerate")
+    stage.until(lambda: stage.panel.transcript.items()[-1].branch == (2, 2) and not stage.session.running_ids())
+
+
+def editing(stage: Stage) -> None:
+    answer(stage)
+    stage.manager.actions.run("edit", stage.panel.transcript.items()[0].id, None)
+
+
+def queued(stage: Stage) -> None:
+    streaming(stage)
+    for text in ("And how do I keep the motion blur?", "Then write it as a gizmo."):
+        stage.panel.composer.set_text(text)
+        stage.panel.composer.prompt.submitted.emit()
+
+
+def chips(stage: Stage) -> None:
+    answer(stage)
+    stage.panel.composer.long_paste.emit(SCRIPT_NK)
+    stage.panel.composer.long_paste.emit(SCRIPT_NK[:900])
+    stage.panel.composer.set_text("What is wrong in this script?\nIt worked last week, and nobody touched the key.")
+
+
+def sent_chips(stage: Stage) -> None:
+    stage.choose(CODER)
+    stage.panel.composer.long_paste.emit(SCRIPT_NK)
+    stage.ask("What is wrong in this script?")
+
+
+def attachment(stage: Stage) -> None:
+    chips(stage)
+    stage.panel.composer.chips.buttons()[0].click()
+
+
+def picker(stage: Stage) -> None:
+    answer(stage)
+    stage.session.state.toggle_favourite(("openrouter", "anthropic/claude-sonnet"))
+    stage.session.refresh_models(force=True)
+    stage.until(lambda: len(stage.session.app.providers.models().models) > 500)
+    stage.turn(0.1)
+    stage.panel.composer.status.click()
+
+
+def picker_filter(stage: Stage) -> None:
+    picker(stage)
+    stage.panel.picker.query.setText("coder 32")
+
+
+def picker_nothing(stage: Stage) -> None:
+    picker(stage)
+    stage.panel.picker.query.setText("sora:9")
+
+
+def find(stage: Stage) -> None:
+    talk(stage)
+    stage.panel.open_find()
+    stage.panel.find_bar.query.setText("matte")
+
+
+def find_nothing(stage: Stage) -> None:
+    talk(stage)
+    stage.panel.open_find()
+    stage.panel.find_bar.query.setText("zdefocus")
+
+
+def several(stage: Stage) -> None:
+    for text in ("Roto edges flicker on sh0140", "Write a gizmo for lens distortion", "Explain STMaps"):
+        stage.ask(text, SMALL)
+        stage.panel.header.new.click()
+    stage.ask("Slow render on the farm", act="waiting", wait=False)
+    stage.panel.header.new.click()
+    stage.ask(QUESTION)
+
+
+def conversations(stage: Stage) -> None:
+    several(stage)
+    if not stage.panel.conversations.isVisible():
+        stage.panel.toggle_list()
+    stage.turn(0.3)
+
+
+def wide(stage: Stage) -> None:
+    several(stage)
+
+
+def deleted(stage: Stage) -> None:
+    several(stage)
+    stage.manager.delete_conversation(stage.session.conversations[-1].id)
+
+
+def provider(stage: Stage) -> None:
+    stage.choose(CODER)
+    stage.manager.models.open_provider("openrouter")
+    stage.turn(0.2)
+
+
+def provider_tested(stage: Stage) -> None:
+    stage.choose(CODER)
+    stage.manager.models.open_provider("ollama")
+    stage.panel.provider_card.test.click()
+    stage.until(lambda: "Connected" in stage.panel.provider_card.result.text())
+
+
+def keys(stage: Stage) -> None:
+    stage.choose(CODER)
+    stage.panel.open_keys()
+
+
+def banner(stage: Stage) -> None:
+    answer(stage)
+    stage.panel.banner.set_banner(Banner("warning", "History cannot be saved: the disk is full. The chat goes on."))
+
+
+def focus(stage: Stage) -> None:
+    answer(stage)
+    stage.panel.composer.status.setFocus(QtCore.Qt.FocusReason.TabFocusReason)
+
+
+def zoomed(stage: Stage) -> None:
+    answer(stage)
+    stage.panel.set_font_scale(1.4)
+
+
+STATES: Dict[str, Callable[[Stage], None]] = {
+    "first-run": first_run, "first-run-no-ollama": first_run_no_ollama, "empty": empty, "answer": answer, "talk": talk,
+    "streaming": streaming, "thinking": thinking,
+    "thinking-now": thinking_now, "loading": loading, "waiting": waiting, "stopped": stopped,
+    "failed": failed, "unreachable": unreachable, "no-key": no_key, "retrying": retrying, "cut": cut,
+    "branches": branches, "editing": editing, "queued": queued, "chips": chips, "sent-chips": sent_chips,
+    "attachment": attachment, "picker": picker, "picker-filter": picker_filter, "picker-nothing": picker_nothing,
+    "find": find, "find-nothing": find_nothing, "conversations": conversations, "wide": wide, "deleted": deleted,
+    "provider": provider, "provider-tested": provider_tested, "keys": keys, "banner": banner, "focus": focus,
+    "zoomed": zoomed,
+}
