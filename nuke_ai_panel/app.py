@@ -33,7 +33,7 @@ from .keys import Keys
 from .messages import Json
 from .providers.base import Parameters, Provider
 from .providers.registry import provider_class
-from .settings import ProviderSettings, Settings, load_settings
+from .settings import ProviderSettings, Settings, history_path, load_settings
 from .store import Store, new_id
 from .tools import Toolbox
 from .utils.event_loop_manager import create_task, get_event_loop_manager, shutdown_event_loop
@@ -44,8 +44,6 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
-
-HISTORY_NAME = "history.db"
 
 _open_apps: Set[int] = set()
 _open_apps_lock = threading.Lock()
@@ -91,7 +89,7 @@ class App:
 
         settings = load()
         return cls(
-            settings, keys=Keys(env, settings.home), store=Store(settings.home / HISTORY_NAME), reload=load,
+            settings, keys=Keys(env, settings.home), store=Store(history_path(settings.home)), reload=load,
             toolbox=toolbox, policy=policy, main_thread=main_thread,
         )
 
