@@ -40,6 +40,7 @@ class ChatRequest:
     """One request. `messages` are oldest first, end with the question, and hold no system message.
 
     `window_tokens` is the context window to ask a local server for (Ollama's num_ctx), None to leave it alone.
+    `schema` is the JSON Schema that the answer's text must match; None asks for free text.
     """
 
     model: str
@@ -49,6 +50,7 @@ class ChatRequest:
     tools: Tuple[ToolSpec, ...] = ()
     window_tokens: Optional[int] = None
     think_tags: bool = False
+    schema: Optional[Mapping[str, Json]] = None
 
 
 @dataclass(frozen=True)
