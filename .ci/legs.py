@@ -52,7 +52,7 @@ LEGS = (
         "tests/unit/test_http_tls.py", "tests/unit/test_recorded_streams.py", "tests/unit/test_turn_stop.py",
     )),
     Leg("3.9", None, "py39.txt", (), ("aiohttp==3.13.5",)),
-    Leg("3.13", None, "py313.txt", ("local",), ("aiohttp==3.14.5",)),
+    Leg("3.13", None, "py313.txt", ("local",), ("aiohttp==3.14.5",), sources=("requirements/farm.in",)),
     Leg("3.10", "PySide2", "py310-pyside2.txt", ("standalone", "local"), ("aiohttp==3.13.5", "pytest-qt<4.5")),
     Leg("3.11", "PySide6", "py311-pyside6.txt", ("standalone", "local"),
         ("aiohttp==3.14.5", "PySide6-Essentials==6.5.3", "pytest-qt")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any, Iterator, List, Set, Tuple
@@ -18,8 +19,18 @@ QUESTIONS = (
 
 
 def children_of_this_process() -> Set[str]:
-    tasks = Path("/proc/self/task").iterdir()
-    return {pid for task in tasks for pid in (task / "children").read_text().split()}
+    """Found by asking every process for its parent: the lists under /proc/self/task vanish with their threads."""
+    own = str(os.getpid())
+    return {entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit() and parent_of(entry) == own}
+
+
+def parent_of(entry: Path) -> str:
+    """The parent of the process behind a folder of /proc; empty when it ended meanwhile."""
+    try:
+        stat = (entry / "stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    return stat.rpartition(")")[2].split()[1]
 
 
 def established(pids: Set[str]) -> Set[Tuple[str, str]]:
