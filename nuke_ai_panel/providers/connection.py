@@ -20,7 +20,9 @@ def http_options(settings: ProviderSettings) -> HttpOptions:
 
 def open_client(settings: ProviderSettings, key: Optional[str]) -> HttpClient:
     """The provider's one client; its session opens at first use."""
-    return HttpClient(settings.label, http_options(settings), secrets=[key] if key else [])
+    return HttpClient(
+        settings.label, http_options(settings), secrets=[key] if key else [], row=settings.name, kind=settings.kind
+    )
 
 
 def bearer(key: Optional[str], headers: Mapping[str, str] = {}) -> Dict[str, str]:  # never written to

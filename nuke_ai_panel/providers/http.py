@@ -34,6 +34,7 @@ import aiohttp
 from ..errors import ProviderError
 from ..messages import Json
 from .classify import classify_error
+from .gate import Sender, outgoing_for, permit, told_of_failure
 from .http_connector import TRIP, Connector, Trip
 from .http_errors import (
     FOREIGN_ERRORS,
@@ -85,10 +86,12 @@ class HttpOptions:
 
 
 class HttpClient:
-    """One provider's way out. `secrets` are masked in every error text."""
+    """One provider's way out. `secrets` are masked in every error text; `row` and `kind` are its settings'."""
 
-    def __init__(self, provider: str, options: HttpOptions, *, secrets: Sequence[str] = ()) -> None:
-        self._provider = provider
+    def __init__(
+        self, provider: str, options: HttpOptions, *, secrets: Sequence[str] = (), row: str = "", kind: str = ""
+    ) -> None:
+        self._provider, self._sender = provider, Sender(provider, row, kind)
         self._options = options
         self._secrets = (*(secret for secret in secrets if secret), *proxy_secrets(options.proxy))
         self._session: Optional[aiohttp.ClientSession] = None
@@ -152,7 +155,9 @@ class HttpClient:
 
     async def _json(self, method: str, url: str, body: Json, headers: Mapping[str, str], timeout_s: float) -> Json:
         route, request = await self._prepare(method, url, body, headers, compressed=True, timeout_s=timeout_s)
-        status, answer, data = await self._watched(lambda trip: self._fetch(route, request, trip), route, timeout_s)
+        with told_of_failure(request.passage):
+            status, answer, data = await self._watched(lambda trip: self._fetch(route, request, trip), route, timeout_s)
+        request.passage.ended("answered", status=status, received_bytes=len(data))
         content_type = answer.get("content-type", "").partition(";")[0].strip().lower()
         if not 200 <= status < 300:
             raise self.redacted(classify_error(status, data, answer, provider=self._provider))
@@ -184,13 +189,13 @@ class HttpClient:
         route, request = await self._prepare(
             method, url, body, headers, compressed=False, timeout_s=options.first_event_timeout_s
         )
-        response = await self._watched(
-            lambda trip: self._send(route, request, trip), route, options.first_event_timeout_s
-        )
+        waiting_s = options.first_event_timeout_s
+        with told_of_failure(request.passage):
+            response = await self._watched(lambda trip: self._send(route, request, trip), route, waiting_s)
         stream = StreamResponse(
             response, route=route, started=started, limit_bytes=limit_bytes,
             clocks=Clocks(options.first_event_timeout_s, options.idle_timeout_s, options.progress_timeout_s),
-            redact=self.redacted, on_end=self._streams.discard,
+            redact=self.redacted, on_end=self._streams.discard, passage=request.passage,
         )
         self._streams.add(stream)
         encoding = stream.headers.get("content-encoding", "identity").strip().lower()
@@ -224,7 +229,9 @@ class HttpClient:
         except ProviderError as exc:
             exc.provider = self._provider
             raise self.redacted(exc) from exc.__cause__
-        return route._replace(proxy=proxy), HttpRequest(method, url, sent, data, proxy, context, connect_s)
+        # The last thing before a socket: what may not leave is refused here, and what may is written down first.
+        passage = await permit(outgoing_for(self._sender, method, url, body, size_bytes=len(data or b"")))
+        return route._replace(proxy=proxy), HttpRequest(method, url, sent, data, proxy, context, connect_s, passage)
 
     async def _send(self, route: Route, request: HttpRequest, trip: Trip) -> aiohttp.ClientResponse:
         """The head of the answer. A request that dies unanswered on an old connection is sent again at once."""

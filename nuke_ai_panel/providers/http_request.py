@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import Any, AsyncIterator, Dict, NamedTuple, Optional
 
+from .gate import FREE, Passage
 from .payload import slices
 
 SLICED_BODY_BYTES = 1 << 18
@@ -20,6 +21,7 @@ class HttpRequest(NamedTuple):
     proxy: Optional[str]
     tls: Optional[ssl.SSLContext]
     connect_timeout_s: float
+    passage: Passage = FREE
 
     def options(self) -> Dict[str, Any]:  # keyword arguments of aiohttp's request, of many types
         """What aiohttp's request takes besides method and URL."""

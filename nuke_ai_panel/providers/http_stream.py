@@ -14,6 +14,7 @@ from typing import AsyncIterator, Callable, Dict, NamedTuple, Optional
 import aiohttp
 
 from ..errors import ProviderError
+from .gate import FREE, Passage
 from .http_connector import abort
 from .http_errors import FOREIGN_ERRORS, Route, broken_answer, cancelled, timed_out, translate
 from .payload import inflate, request_id
@@ -39,6 +40,7 @@ class StreamResponse:
     def __init__(
         self, response: aiohttp.ClientResponse, *, route: Route, clocks: Clocks, started: float, limit_bytes: int,
         redact: Callable[[ProviderError], ProviderError], on_end: Callable[[StreamResponse], None],
+        passage: Passage = FREE,
     ) -> None:
         self.status: int = response.status
         self.headers: Dict[str, str] = {name.lower(): value for name, value in response.headers.items()}
@@ -51,7 +53,8 @@ class StreamResponse:
         self._transport = connection.transport if connection is not None else None
         self.route = route
         self._clocks, self._redact, self._on_end = clocks, redact, on_end
-        self._left = limit_bytes
+        self._left = self._limit = limit_bytes
+        self._passage = passage
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
         self._event_at = self._alive_at = started
@@ -195,6 +198,8 @@ class StreamResponse:
             abort(self._transport)
             self._response.close()
         self._transport = None
+        outcome = "answered" if self._failure is None else self._failure.kind
+        self._passage.ended(outcome, status=self.status, received_bytes=self._limit - self._left)
         self._on_end(self)
 
     def _give_up_in(self, seconds: float) -> None:

@@ -1,0 +1,146 @@
+"""The gate that every request passes before its first byte leaves. Loop thread; `install_gate` on any.
+
+An `HttpClient` asks the gate once for each request, whatever its method, and tells it the end of each; so a rule that
+stands here holds for the panel, the command line, the Script Editor and batches alike. Which gate is asked: that of the
+errand that is being run (see `errand`), else the one installed last, else the studio's policy alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Iterator, List, NamedTuple, Optional, Protocol
+
+from ..errors import NukeAIError
+from ..messages import Json
+from .urls import origin_of
+
+
+class Sender(NamedTuple):
+    """Who sends: a provider's title, and its row's name and kind in the settings, empty for none."""
+
+    title: str
+    row: str = ""
+    kind: str = ""
+
+
+class Outgoing(NamedTuple):
+    """One request that is about to leave.
+
+    `model` is what the body or the errand names, None for requests without one. `size_bytes` is the body's size.
+    """
+
+    sender: Sender
+    method: str
+    url: str
+    size_bytes: int
+    model: Optional[str] = None
+    errand: Optional[Errand] = None
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of where it goes."""
+        return origin_of(self.url)
+
+
+class Passage(Protocol):
+    """One request that was let through, until its end."""
+
+    def ended(self, outcome: str, *, status: Optional[int] = None, received_bytes: int = 0) -> None:
+        """The request is over; only the first call counts. `outcome` is `answered`, or a kind of error."""
+        ...
+
+
+class Gate(Protocol):
+    """Who decides, and keeps the book."""
+
+    async def permit(self, outgoing: Outgoing) -> Passage:
+        """Lets the request leave once it is written down. Raises PolicyError before anything leaves."""
+        ...
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What a request is for, as far as the transport cannot know: it holds for everything its task sends meanwhile."""
+
+    gate: Gate
+    row: str
+    model: Optional[str] = None
+    conversation_id: Optional[str] = None
+
+
+class FreePassage:
+    """A passage of which nobody keeps a book."""
+
+    def ended(self, outcome: str, *, status: Optional[int] = None, received_bytes: int = 0) -> None:
+        """Nothing is written."""
+
+
+class OpenGate:
+    """Lets everything through."""
+
+    async def permit(self, outgoing: Outgoing) -> Passage:
+        """See Gate."""
+        return FREE
+
+
+FREE = FreePassage()
+_errand: ContextVar[Optional[Errand]] = ContextVar("nuke_ai_panel_errand", default=None)
+_installed: List[Gate] = []
+_lock = threading.Lock()
+
+
+def install_gate(gate: Gate) -> None:
+    """Makes `gate` the one for requests outside any errand, until it is removed."""
+    with _lock:
+        _installed.append(gate)
+
+
+def remove_gate(gate: Gate) -> None:
+    """Ends `install_gate`. Idempotent."""
+    with _lock:
+        _installed[:] = [one for one in _installed if one is not gate]
+
+
+def begin_errand(errand: Optional[Errand]) -> None:
+    """From now on the current task's requests belong to `errand`; None ends that."""
+    _errand.set(errand)
+
+
+def outgoing_for(sender: Sender, method: str, url: str, body: Json, *, size_bytes: int) -> Outgoing:
+    """The request as the gate sees it."""
+    errand = _errand.get()
+    named = body.get("model") if isinstance(body, dict) else None
+    model = named if isinstance(named, str) else (errand.model if errand is not None else None)
+    return Outgoing(sender, method, url, size_bytes, model, errand)
+
+
+async def permit(outgoing: Outgoing) -> Passage:
+    """Asks the gate in charge. Raises PolicyError."""
+    errand = outgoing.errand
+    if errand is not None:
+        return await errand.gate.permit(outgoing)
+    installed = _installed[-1:]
+    return await (installed[0] if installed else _DEFAULT).permit(outgoing)
+
+
+@contextmanager
+def told_of_failure(passage: Passage) -> Iterator[None]:
+    """Tells the gate when the work inside fails."""
+    try:
+        yield
+    except NukeAIError as error:
+        passage.ended(error.kind)
+        raise
+    except asyncio.CancelledError:
+        passage.ended("cancelled")
+        raise
+    except BaseException:
+        passage.ended("internal")
+        raise
+
+
+_DEFAULT: Gate = OpenGate()
