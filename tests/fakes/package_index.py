@@ -7,15 +7,19 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import List, Optional
 
-PAGE_PATH = "/simple/tiny-model/"
-WHEEL_PATH = "/files/tiny_model-1.0-py3-none-any.whl"
+PROJECT = "tiny-model"
+FILE_NAME = "tiny_model-1.0-py3-none-any.whl"
 
 
 class PackageIndex:
     """Serves `wheel` at `url`. `ranges` are the Range headers that asked for it, oldest first."""
 
-    def __init__(self, wheel: bytes, *, lists_it: bool = True, speaks_json: bool = False) -> None:
+    def __init__(
+        self, wheel: bytes, *, lists_it: bool = True, speaks_json: bool = False, project: str = PROJECT,
+        file_name: str = FILE_NAME,
+    ) -> None:
         self.wheel = wheel
+        self.page_path, self.wheel_path = f"/simple/{project}/", f"/files/{file_name}"
         self.lists_it, self.speaks_json = lists_it, speaks_json
         self.cut_after_bytes: List[int] = []
         self.knows_ranges = True
@@ -41,10 +45,10 @@ class PackageIndex:
 
     def page(self) -> bytes:
         """The project's page."""
-        name = WHEEL_PATH.rpartition("/")[2]
+        name = self.wheel_path.rpartition("/")[2]
         if self.speaks_json:
-            return json.dumps({"files": [{"filename": name, "url": WHEEL_PATH}] if self.lists_it else []}).encode()
-        link = f'<a href="../..{WHEEL_PATH}#sha256=0000" data-requires-python="&gt;=3.9">{name}</a><br/>'
+            return json.dumps({"files": [{"filename": name, "url": self.wheel_path}] if self.lists_it else []}).encode()
+        link = f'<a href="../..{self.wheel_path}#sha256=0000" data-requires-python="&gt;=3.9">{name}</a><br/>'
         return f"<!DOCTYPE html><html><body>{link if self.lists_it else ''}</body></html>".encode()
 
     def _handler(self) -> type:
@@ -52,11 +56,11 @@ class PackageIndex:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                if self.path == PAGE_PATH:
+                if self.path == index.page_path:
                     index.pages += 1
                     kind = "application/vnd.pypi.simple.v1+json" if index.speaks_json else "text/html"
                     self._answer(index.status, kind, index.page())
-                elif self.path == WHEEL_PATH:
+                elif self.path == index.wheel_path:
                     self._wheel()
                 else:
                     self._answer(404, "text/plain", b"no")

