@@ -15,8 +15,9 @@ DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))
 
 from nuke_ai_panel.cli.program import build_parser  # noqa: E402  # the tree need not be installed
-from nuke_ai_panel.settings.layers import BUILT_IN, ENVIRONMENT, STUDIO_FILES  # noqa: E402
+from nuke_ai_panel.settings.layers import ENVIRONMENT, STUDIO_FILES  # noqa: E402
 from nuke_ai_panel.settings.options import OPTIONS  # noqa: E402
+from nuke_ai_panel.settings.presets import ALWAYS_OFFERED, BUILT_IN, OTHER_KEY_ENVS  # noqa: E402
 from nuke_ai_panel.settings.table import PROVIDER_ROWS, ROWS, Row  # noqa: E402
 
 _EXAMPLE = """\
@@ -70,7 +71,9 @@ def settings_page() -> str:
         _table(ROWS["parameters"]),
         "## `[panel]`\n", _table(ROWS["panel"]),
         "## `[providers.NAME]`\n",
-        "Four rows are built in; others are added by giving them a `kind`.\n",
+        "These rows are built in; others are added by giving them a `kind`. A row marked *on demand* is off until "
+        "its key is in the environment, its `base_url` or `default_model` is set, it is the default provider, or "
+        "`enabled = true` switches it on; `enabled = false` always switches it off.\n",
         _built_in(), _table(PROVIDER_ROWS),
         *_options(),
         "## Environment\n", _environment(),
@@ -127,10 +130,12 @@ def _default(row: Row) -> str:
 
 
 def _built_in() -> str:
-    lines = ["| Name | Kind | `base_url` | Key from |", "|---|---|---|---|"]
+    lines = ["| Name | Kind | `base_url` | Key from | Offered |", "|---|---|---|---|---|"]
     for name, row in BUILT_IN.items():
-        key = f"`{row['key_env']}`" if "key_env" in row else "–"
-        lines.append(f"| `{name}` | {row['kind']} | {row.get('base_url', '–')} | {key} |")
+        variables = [row["key_env"], *OTHER_KEY_ENVS.get(name, ())] if "key_env" in row else []
+        key = " or ".join(f"`{variable}`" for variable in variables) or "–"
+        offered = "always" if name in ALWAYS_OFFERED else "on demand"
+        lines.append(f"| `{name}` | {row['kind']} | {row.get('base_url', '–')} | {key} | {offered} |")
     return "\n".join(lines) + "\n"
 
 

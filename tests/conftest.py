@@ -11,6 +11,7 @@ import pytest
 
 from nuke_ai_panel.app import App
 from nuke_ai_panel.providers.scripted_provider import ScriptedProvider
+from nuke_ai_panel.settings.presets import ADDRESS_ENVS, BUILT_IN, OTHER_KEY_ENVS
 from nuke_ai_panel.utils.event_loop_manager import shutdown_event_loop
 
 from .unit.turn_kit import OVERRIDES
@@ -23,9 +24,10 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     """The user data of this test, empty; nothing of the person who runs the tests is read or written."""
     path: Path = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("NUKE_AI_PANEL_HOME", str(path))
-    for name in ("NUKE_AI_PANEL_CONFIG", "NUKE_AI_PANEL_PROVIDER", "NUKE_AI_PANEL_MODEL", "OLLAMA_HOST",
-                 "OPENAI_BASE_URL", "OPENAI_API_KEY", "OPENROUTER_BASE_URL", "OPENROUTER_API_KEY", "OLLAMA_API_KEY",
-                 "DBUS_SESSION_BUS_ADDRESS"):
+    keys = [row["key_env"] for row in BUILT_IN.values() if "key_env" in row]
+    keys += [variable for variables in OTHER_KEY_ENVS.values() for variable in variables]
+    for name in ("NUKE_AI_PANEL_CONFIG", "NUKE_AI_PANEL_PROVIDER", "NUKE_AI_PANEL_MODEL", "DBUS_SESSION_BUS_ADDRESS",
+                 *ADDRESS_ENVS, *keys):
         monkeypatch.delenv(name, raising=False)
     return path
 

@@ -23,6 +23,7 @@ _BUILT_IN = {
     "ollama": "ollama_provider:OllamaProvider",
     "openrouter": "openrouter_provider:OpenRouterProvider",
     "openai": "openai_provider:OpenAIProvider",
+    "google": "google_provider:GoogleProvider",
     "scripted": "scripted_provider:ScriptedProvider",
 }
 _loaded: Dict[str, Type[Provider]] = {}

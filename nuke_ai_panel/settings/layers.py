@@ -18,6 +18,7 @@ from ..messages import Json
 from .addresses import unquoted
 from .home import home_dir, settings_path
 from .options import option_names, option_problem
+from .presets import ADDRESS_ENVS, ALWAYS_OFFERED, BUILT_IN, OTHER_KEY_ENVS, WANTED_BY
 from .table import PROVIDER_ROWS, ROWS, Row, check, is_key_header, is_key_name, kind_of, looks_like_key
 from .toml_file import Path_, read_toml, write_atomically
 from .toml_file import edited as edited_toml
@@ -28,17 +29,7 @@ STUDIO_FILES = "NUKE_AI_PANEL_CONFIG"
 ENVIRONMENT: Mapping[str, Path_] = {
     "NUKE_AI_PANEL_PROVIDER": ("default_provider",),
     "NUKE_AI_PANEL_MODEL": ("default_model",),
-    "OLLAMA_HOST": ("providers", "ollama", "base_url"),
-    "OPENAI_BASE_URL": ("providers", "openai", "base_url"),
-    "OPENROUTER_BASE_URL": ("providers", "openrouter", "base_url"),
-}
-BUILT_IN: Mapping[str, Mapping[str, str]] = {
-    "local": {"kind": "local", "title": "Built-in model", "default_model": "smollm2"},
-    "ollama": {"kind": "ollama", "title": "Ollama", "base_url": "http://127.0.0.1:11434", "key_env": "OLLAMA_API_KEY"},
-    "openrouter": {"kind": "openrouter", "title": "OpenRouter", "base_url": "https://openrouter.ai/api/v1",
-                   "key_env": "OPENROUTER_API_KEY"},
-    "openai": {"kind": "openai", "title": "OpenAI", "base_url": "https://api.openai.com/v1",
-               "key_env": "OPENAI_API_KEY"},
+    **{variable: ("providers", name, "base_url") for variable, name in ADDRESS_ENVS.items()},
 }
 _PROVIDER: Path_ = ("default_provider",)
 _MODEL: Path_ = ("default_model",)
@@ -62,7 +53,7 @@ def load_settings(
     _merge(merged, ((name, text) for name, (_, text) in said.items() if text), lambda name: said[name][0])
     given = [(dotted_name(name), value) for name, value in (overrides or {}).items() if value is not None]
     _merge(merged, iter(given), _always("arguments"))
-    return _settings(home, merged)
+    return _settings(home, merged, env)
 
 
 def save_setting(path: str, value: Json, *, home: Optional[Path] = None) -> None:
@@ -210,7 +201,7 @@ def _always(place: str) -> _Place:
 # ---------------------------------------------------------------- all layers
 
 
-def _settings(home: Path, merged: _Merged) -> Settings:
+def _settings(home: Path, merged: _Merged, env: Mapping[str, str]) -> Settings:
     plain: Dict[str, Json] = {}
     sections: Dict[str, Dict[str, Json]] = {name: {} for name in ROWS if name}
     providers: Dict[str, Dict[str, Json]] = {name: dict(row) for name, row in BUILT_IN.items()}
@@ -223,6 +214,8 @@ def _settings(home: Path, merged: _Merged) -> Settings:
             sections[name[0]][name[1]] = value
         else:
             plain[name[0]] = value
+    for name in BUILT_IN:
+        providers[name] = _preset(name, providers[name], merged, env)
     return Settings(
         home=home,
         providers={name: _provider(name, row, merged) for name, row in providers.items()},
@@ -231,6 +224,21 @@ def _settings(home: Path, merged: _Merged) -> Settings:
         sources={".".join(name): where for name, (_, where) in merged.items()},
         **plain,
     )
+
+
+def _preset(name: str, row: Dict[str, Json], merged: _Merged, env: Mapping[str, str]) -> Dict[str, Json]:
+    """A built-in row with its key's variable, and off unless somebody wants it (see presets.py)."""
+    named = ("providers", name, "key_env") in merged
+    candidates = [row["key_env"]] if row.get("key_env") else []
+    candidates += [] if named else OTHER_KEY_ENVS.get(name, ())
+    with_key = [variable for variable in candidates if env.get(variable, "").strip()]
+    if with_key:
+        row = {**row, "key_env": with_key[0]}
+    if "enabled" in row or name in ALWAYS_OFFERED:
+        return row
+    is_default = merged.get(_PROVIDER, ("", ""))[0] == name
+    is_wanted = is_default or any(("providers", name, field) in merged for field in WANTED_BY)
+    return {**row, "enabled": bool(with_key) or is_wanted}
 
 
 def _check_option(kind: str, name: Path_, value: Json, where: str) -> None:

@@ -29,7 +29,9 @@ def refused(home: Path, text: str, **more: str) -> SettingsError:
 def test_defaults_offer_the_four_built_in_providers(home: Path) -> None:
     settings = load_settings()
 
-    assert list(settings.providers) == ["local", "ollama", "openrouter", "openai"]
+    assert [name for name, row in settings.providers.items() if row.enabled] == [
+        "local", "ollama", "openrouter", "openai"
+    ]
     assert settings.default_provider == "local"
     assert settings.provider("openai").key_env == "OPENAI_API_KEY"
     assert settings.home == home
