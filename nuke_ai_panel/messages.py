@@ -99,8 +99,9 @@ class ErrorInfo:
 class Message:
     """One node of a conversation's tree. Ids are UUIDs as text; `created_at` is UTC seconds since the epoch.
 
-    `model` is the one that was chosen, `reported_model` what the server called itself. `exact_text`
-    and `exact_reasoning` are what was sent, where a half character in it had to be replaced; they are never stored.
+    `model` is the one that was chosen, `reported_model` what the server called itself, `upstream` who really computed
+    behind a router, `window_tokens` the context window that a local server was asked for. `exact_text` and
+    `exact_reasoning` are what was sent, where a half character in it had to be replaced; they are never stored.
     """
 
     id: str
@@ -128,6 +129,8 @@ class Message:
     reported_model: Optional[str] = None
     exact_text: Optional[str] = None
     exact_reasoning: Optional[str] = None
+    upstream: Optional[str] = None
+    window_tokens: Optional[int] = None
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,8 @@ class GrowingAnswer:
         self.raw_finish: Optional[str] = None
         self.response_id: Optional[str] = None
         self.reported_model: Optional[str] = None
+        self.upstream: Optional[str] = None
+        self.window_tokens: Optional[int] = seed.window_tokens
         self.first_token_s: Optional[float] = None
         self.total_s: Optional[float] = None
         self.is_touched = False
@@ -105,6 +107,7 @@ class GrowingAnswer:
         """Takes the response's identity; a later one only adds to it."""
         self.response_id = event.response_id or self.response_id
         self.reported_model = event.model or self.reported_model
+        self.upstream = event.upstream or self.upstream
 
     def add_opaque(self, event: ThinkingOpaque) -> None:
         """Takes one reasoning item for replay."""
@@ -127,7 +130,7 @@ class GrowingAnswer:
         self.tool_calls = list(self._seed.tool_calls)
         self.opaque = list(self._seed.reasoning_opaque)
         self.usage = None
-        self.finish = self.raw_finish = None
+        self.finish = self.raw_finish = self.upstream = None
 
     def message(self, status: Status = "streaming", error: Optional[ErrorInfo] = None) -> Message:
         """The answer as it stands."""
@@ -136,6 +139,6 @@ class GrowingAnswer:
             tool_calls=tuple(self.tool_calls), reasoning_opaque=tuple(self.opaque), warnings=tuple(self.warnings),
             usage=self.usage, keepalives=self.keepalives, finish=self.finish, raw_finish=self.raw_finish,
             response_id=self.response_id, reported_model=self.reported_model, exact_text=self.text.exact,
-            exact_reasoning=self.thinking.exact,
+            exact_reasoning=self.thinking.exact, upstream=self.upstream, window_tokens=self.window_tokens,
             timings=Timings(self.first_token_s, self.total_s),
         )

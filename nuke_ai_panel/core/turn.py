@@ -182,6 +182,7 @@ class Turn:
                 self._tell(ContextTrimmed(
                     self.turn_id, prompt.dropped_messages, prompt.kept_messages, prompt.window_tokens
                 ))
+            self._answer.window_tokens = prompt.request.window_tokens
             await self._reception(place.choice).receive(prompt.request, self._answer)
             self._weigh(place.choice, prompt)
             more = await self._run_tools()

@@ -98,7 +98,13 @@ _FIRST: Step = (
     """,
 )
 
-STEPS: Tuple[Step, ...] = (_FIRST,)
+# Who really answered behind a router, and the context window that a local server was asked for.
+_SECOND: Step = (
+    "ALTER TABLE messages ADD COLUMN upstream TEXT",
+    "ALTER TABLE messages ADD COLUMN window_tokens INTEGER",
+)
+
+STEPS: Tuple[Step, ...] = (_FIRST, _SECOND)
 
 
 def schema_version(connection: sqlite3.Connection) -> int:

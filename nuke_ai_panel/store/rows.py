@@ -24,7 +24,7 @@ COLUMNS: Tuple[str, ...] = (
     "id", "conversation_id", "parent_id", "role", "status", "writer", "created_at", "text", "reasoning", "attachments",
     "reasoning_opaque", "tool_calls", "tool_call_id", "provider", "model", "finish", "raw_finish", "usage", "error",
     "warnings", "response_id", "keepalives", "first_token_s", "total_s",
-    "reported_model",
+    "reported_model", "upstream", "window_tokens",
 )
 SELECTED = ", ".join(COLUMNS)
 _ROLES = frozenset(get_args(Role))
@@ -43,7 +43,7 @@ def message_values(message: Message, writer: Optional[str]) -> Tuple[Union[str, 
         clean_text(m.reasoning), encode_all(m.attachments), encode(list(m.reasoning_opaque)), encode_all(m.tool_calls),
         _text(m.tool_call_id), _text(m.provider), _text(m.model), m.finish, _text(m.raw_finish), _encode_flat(m.usage),
         _encode_flat(m.error), encode(list(m.warnings)), _text(m.response_id), m.keepalives, m.timings.first_token_s,
-        m.timings.total_s, _text(m.reported_model),
+        m.timings.total_s, _text(m.reported_model), _text(m.upstream), m.window_tokens,
     )
 
 
@@ -94,7 +94,7 @@ def attachments_from(text: Optional[str]) -> Tuple[Attachment, ...]:
 def _decoded(row: Row) -> Message:
     (message_id, conversation_id, parent_id, role, status, _writer, created_at, text, reasoning, attachments, opaque,
      tool_calls, tool_call_id, provider, model, finish, raw_finish, usage, error, warnings, response_id, keepalives,
-     first_token_s, total_s, reported_model) = row
+     first_token_s, total_s, reported_model, upstream, window_tokens) = row
     if role not in _ROLES:
         raise ValueError(f"unknown role {role!r}")
     if not isinstance(text, str) or not isinstance(reasoning, str):
@@ -111,7 +111,7 @@ def _decoded(row: Row) -> Message:
         error=_built(ErrorInfo, json.loads(error)) if error is not None else None,
         warnings=tuple(str(item) for item in _items(warnings)) if warnings is not None else (),
         response_id=response_id, keepalives=keepalives,
-        reported_model=reported_model,
+        reported_model=reported_model, upstream=upstream, window_tokens=window_tokens,
         timings=Timings(first_token_s, total_s) if first_token_s is not None or total_s is not None else _NO_TIMINGS,
     )
 

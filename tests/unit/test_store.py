@@ -38,7 +38,8 @@ def full_message(conversation_id: str) -> Message:
         provider="ollama", model="qwen", finish="length", raw_finish="max_tokens",
         usage=Usage(input=1, output=2, total=3, cost_usd=0.25, estimated=True),
         error=ErrorInfo(kind="network", message="gone", retryable=True, status=503), warnings=("late_usage",),
-        response_id="r1", keepalives=4, timings=Timings(0.5, 2.0),
+        response_id="r1", keepalives=4, timings=Timings(0.5, 2.0), reported_model="qwen:7b", upstream="DeepInfra",
+        window_tokens=8192,
     )
 
 

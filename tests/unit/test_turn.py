@@ -158,7 +158,7 @@ def test_parameters_come_from_the_request_then_from_settings() -> None:
 
 def test_thinking_warnings_and_counters_are_kept(app: App) -> None:
     SCRIPTS["rich"] = [
-        StreamStarted("r1", "actual-model"), Keepalive("comment"), Progress("loading", 1, 2), ThinkingDelta("Hm. "),
+        StreamStarted("r1", "actual-model", "Azure"), Keepalive("comment"), Progress("loading", 1, 2), ThinkingDelta("Hm. "),
         ThinkingDelta("Yes."), TextDelta("Do it."), StreamWarning("unknown_delta"), UsageReport(Usage(input=7)),
         UsageReport(Usage(output=3)), Finish("length", "max_tokens"),
     ]
@@ -168,6 +168,7 @@ def test_thinking_warnings_and_counters_are_kept(app: App) -> None:
         "Do it.", "Hm. Yes.", "length", "max_tokens")
     assert (answer.usage, answer.warnings, answer.keepalives) == (Usage(input=7, output=3), ("unknown_delta",), 1)
     assert (answer.response_id, answer.model, answer.reported_model) == ("r1", "rich", "actual-model")
+    assert answer.upstream == "Azure"
     assert [event.text for event in chat.events.of(ThinkingAdded)] == ["Hm. ", "Yes."]
     assert WaitChanged(chat.events.all[0].turn_id, "loading", done=1, total=2) in chat.events.all
     assert answer.timings.first_token_s is not None and chat.path()[1] == answer
