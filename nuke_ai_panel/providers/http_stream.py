@@ -111,6 +111,10 @@ class StreamResponse:
         """The server lives but says nothing: only the progress clock runs on."""
         self._alive_at = self._time()
 
+    def allow_silence(self, seconds: float) -> None:
+        """Has the clock between two events run that long at least: for work that is known to be silent."""
+        self._clocks = self._clocks._replace(idle_s=max(self._clocks.idle_s, seconds))
+
     async def read_body(self, limit: int = 1 << 20) -> bytes:
         """The body, decompressed, at most `limit` bytes: the rest is not read. An error's body may be cut short."""
         if self.status != 200:
