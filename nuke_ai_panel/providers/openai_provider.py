@@ -32,6 +32,7 @@ class OpenAIProvider:
     """Any server with an OpenAI-compatible `/chat/completions`."""
 
     default_base_url = DEFAULT_BASE_URL
+    _decoder_class = OpenAIDecoder
 
     def __init__(self, settings: ProviderSettings, *, key: Optional[str] = None) -> None:
         self.name = settings.name
@@ -60,12 +61,15 @@ class OpenAIProvider:
             extra_body=extra if isinstance(extra, dict) else {},
         )
 
+    def _encode(self, request: ChatRequest, repairs: FrozenSet[Repair]) -> Dict[str, Json]:
+        return encode(request, self._dialect, provider=self.name, repairs=repairs)
+
     # ------------------------------------------------------------ the contract
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[StreamEvent]:
         """The answer as events; see `base.Provider`."""
         response = await self._open(request)
-        decoder = OpenAIDecoder(
+        decoder = self._decoder_class(
             self._label, model=request.model, think_tags=request.think_tags, request_id=response.request_id
         )
         events = read_events(response, sse_parser(response), decoder, provider=self._label)
@@ -113,7 +117,7 @@ class OpenAIProvider:
         """The head of an answer. What the server refuses by name is left out once, and from then on."""
         for _ in range(MAX_REPAIRS):
             repairs = self._repairs.get(request.model, frozenset())
-            body = encode(request, self._dialect, provider=self.name, repairs=repairs)
+            body = self._encode(request, repairs)
             response = await self._post(body)
             if response.status not in (400, 404, 422):
                 await check_head(response, provider=self._label, model=request.model)
@@ -135,7 +139,7 @@ class OpenAIProvider:
         repairs = self._repairs.get(request.model)
         if not repairs:
             return []
-        asked = encode(request, self._dialect, provider=self.name)
+        asked = self._encode(request, frozenset())
         return sorted(repair for repair in repairs if is_loss(repair) and repair in asked)
 
     async def _post(self, body: Json) -> StreamResponse:
