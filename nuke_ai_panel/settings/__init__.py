@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from .addresses import is_loopback_url, origin_of
 from .home import history_path, home_dir, settings_path
-from .layers import load_settings, save_setting
+from .layers import load_settings
+from .saving import save_setting, save_settings
 from .values import PanelSettings, ParameterSettings, ProviderSettings, Settings
 
 __all__ = [
     "PanelSettings", "ParameterSettings", "ProviderSettings", "Settings", "history_path", "home_dir",
-    "is_loopback_url", "load_settings", "origin_of", "save_setting", "settings_path",
+    "is_loopback_url", "load_settings", "origin_of", "save_setting", "save_settings",
+    "settings_path",
 ]

@@ -1,7 +1,7 @@
 """Merges the layers into one `Settings`, and says where each value came from. Any thread; reads files, keeps nothing.
 
 Later wins: defaults, the studio's files (NUKE_AI_PANEL_CONFIG, in their order), the user's file, the environment,
-arguments. `headers` and `options` are merged entry by entry, everything else is replaced whole.
+arguments. `headers`, `options` and `shortcuts` are merged entry by entry, everything else is replaced whole.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from .home import home_dir, settings_path
 from .options import option_names, option_problem
 from .presets import ADDRESS_ENVS, ALWAYS_OFFERED, BUILT_IN, OTHER_KEY_ENVS, WANTED_BY
 from .table import PROVIDER_ROWS, ROWS, Row, check, is_key_header, is_key_name, kind_of, looks_like_key
-from .toml_file import Path_, read_toml, write_atomically
-from .toml_file import edited as edited_toml
+from .toml_file import Path_, parse_toml, read_toml
 from .values import PanelSettings, ParameterSettings, ProviderSettings, Settings
 
 STUDIO_FILES = "NUKE_AI_PANEL_CONFIG"
@@ -33,6 +32,7 @@ ENVIRONMENT: Mapping[str, Path_] = {
 }
 _PROVIDER: Path_ = ("default_provider",)
 _MODEL: Path_ = ("default_model",)
+_SHORTCUTS: Path_ = ("panel", "shortcuts")
 _TABLES = ("headers", "options")
 _NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
 _Place = Callable[[Path_], str]
@@ -40,31 +40,26 @@ _Merged = Dict[Path_, Tuple[Json, str]]
 
 
 def load_settings(
-    *, env: Optional[Mapping[str, str]] = None, overrides: Optional[Mapping[str, Json]] = None
+    *, env: Optional[Mapping[str, str]] = None, overrides: Optional[Mapping[str, Json]] = None,
+    user_text: Optional[str] = None,
 ) -> Settings:
-    """Every layer merged; `overrides` are dotted names (None is not given). Raises SettingsError naming the place."""
+    """Every layer merged; `overrides` are dotted names (None is not given). Raises SettingsError naming the place.
+
+    `user_text` stands in for what the user's file says, to see what would come of it.
+    """
     env = os.environ if env is None else env
     home = home_dir(env)
     merged: _Merged = {}
-    for path, missing_ok in [(path, False) for path in studio_files(env)] + [(settings_path(home), True)]:
-        file = read_toml(path, missing_ok=missing_ok)
+    mine = settings_path(home)
+    files = [read_toml(path, missing_ok=False) for path in studio_files(env)]
+    files.append(read_toml(mine, missing_ok=True) if user_text is None else parse_toml(mine, user_text))
+    for file in files:
         _merge(merged, _entries(file.data, file.place), file.place)
     said = {name: (variable, env.get(variable, "").strip()) for variable, name in ENVIRONMENT.items()}
     _merge(merged, ((name, text) for name, (_, text) in said.items() if text), lambda name: said[name][0])
     given = [(dotted_name(name), value) for name, value in (overrides or {}).items() if value is not None]
     _merge(merged, iter(given), _always("arguments"))
     return _settings(home, merged, env)
-
-
-def save_setting(path: str, value: Json, *, home: Optional[Path] = None) -> None:
-    """Writes one setting, by its dotted name, to the user's file; None takes it out. Comments stay."""
-    name = dotted_name(path)
-    file = settings_path(home or home_dir())
-    if value is not None:
-        value = _checked(name, value, str(file))
-        if name[2:3] == ("options",) and name[1] in BUILT_IN:
-            _check_option(BUILT_IN[name[1]]["kind"], name, value, str(file))
-    write_atomically(file, edited_toml(file, name, value))
 
 
 def studio_files(env: Mapping[str, str]) -> List[Path]:
@@ -81,6 +76,28 @@ def dotted_name(path: str) -> Path_:
     return tuple(parts)
 
 
+def checked_value(name: Path_, value: Json, where: str) -> Json:
+    """The value as its setting would hold it in the file `where`. Raises SettingsError."""
+    value = _checked(name, value, where)
+    if name[2:3] == ("options",) and name[1] in BUILT_IN and len(name) == 4:
+        _check_option(BUILT_IN[name[1]]["kind"], name, value, where)
+    return value
+
+
+def setting_row(path: str, settings: Settings) -> Row:
+    """The declaration of a setting by its dotted name. Raises SettingsError with the nearest name there is."""
+    name = dotted_name(path)
+    row = _row_of(name, "settings")
+    if name[2:3] == ("options",) and len(name) == 4:
+        known = option_names(settings.provider(name[1]).kind)
+        if known is None:
+            return row
+        if name[3] not in known:
+            _unknown("settings", name, name[3], list(known))
+        return known[name[3]]
+    return row
+
+
 # ---------------------------------------------------------------- one layer
 
 
@@ -92,7 +109,10 @@ def _entries(data: Mapping[str, Json], place: _Place) -> Iterator[Tuple[Path_, J
             continue
         for inner, row in _table((key,), value, place).items():
             if key != "providers":
-                yield (key, inner), row
+                if _is_table((key, inner)) and isinstance(row, dict):
+                    yield from (((key, inner, entry), one) for entry, one in row.items())
+                else:
+                    yield (key, inner), row
                 continue
             fields = _table((key, inner), row, place)
             if not fields:
@@ -105,7 +125,7 @@ def _entries(data: Mapping[str, Json], place: _Place) -> Iterator[Tuple[Path_, J
 
 
 def _is_table(name: Path_) -> bool:
-    return len(name) == 3 and name[0] == "providers" and name[2] in _TABLES
+    return name == _SHORTCUTS or (len(name) == 3 and name[0] == "providers" and name[2] in _TABLES)
 
 
 def _table(name: Path_, value: Json, place: _Place) -> Mapping[str, Json]:
@@ -131,9 +151,10 @@ def _merge(merged: _Merged, entries: Iterator[Tuple[Path_, Json]], place: _Place
 def _checked(name: Path_, value: Json, where: str) -> Json:
     """The value as its setting holds it. Raises SettingsError; a message never repeats what may be a key."""
     row = _row_of(name, where)
-    entry = name[3:]
+    depth = 3 if name[0] == "providers" else 2
+    entry = name[depth:]
     inner = {entry[0]: value} if entry else value
-    _refuse_keys(name[:3], row, inner, where)
+    _refuse_keys(name[:depth], row, inner, where)
     checked, problem = check(row, inner)
     if problem:
         _refuse(where, name, problem, "Correct the value, or take it out.")
@@ -154,6 +175,8 @@ def _row_of(name: Path_, where: str) -> Row:
         section = name[0] if len(name) > 1 else ""
         if section not in ROWS:
             _unknown(where, name, section, [*ROWS, "providers"])
+        if name[:2] == _SHORTCUTS and len(name) <= 3:
+            return ROWS["panel"]["shortcuts"]
         known, last = ROWS[section], name[-1]
         if last in known and len(name) <= 2:
             return known[last]
@@ -206,7 +229,9 @@ def _settings(home: Path, merged: _Merged, env: Mapping[str, str]) -> Settings:
     sections: Dict[str, Dict[str, Json]] = {name: {} for name in ROWS if name}
     providers: Dict[str, Dict[str, Json]] = {name: dict(row) for name, row in BUILT_IN.items()}
     for name, (value, _) in merged.items():
-        if name[3:]:
+        if name[0] != "providers" and len(name) == 3:
+            sections[name[0]].setdefault(name[1], {})[name[2]] = value
+        elif name[3:]:
             providers.setdefault(name[1], {}).setdefault(name[2], {})[name[-1]] = value
         elif name[0] == "providers":
             providers.setdefault(name[1], {})[name[2]] = value
@@ -214,8 +239,8 @@ def _settings(home: Path, merged: _Merged, env: Mapping[str, str]) -> Settings:
             sections[name[0]][name[1]] = value
         else:
             plain[name[0]] = value
-    for name in BUILT_IN:
-        providers[name] = _preset(name, providers[name], merged, env)
+    for preset in BUILT_IN:
+        providers[preset] = _preset(preset, providers[preset], merged, env)
     return Settings(
         home=home,
         providers={name: _provider(name, row, merged) for name, row in providers.items()},

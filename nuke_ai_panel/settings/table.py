@@ -17,6 +17,7 @@ _TYPES = {
     "str": "text", "Optional[str]": "text", "bool": "true or false", "float": "a number", "Optional[float]": "a number",
     "int": "a whole number", "Optional[int]": "a whole number", "Tuple[str, ...]": "a list of texts",
     "Mapping[str, str]": "a table of texts", "Mapping[str, Json]": "a table",
+    "Mapping[str, Tuple[str, ...]]": "a table of lists of texts",
 }
 _KEY_NAMES = re.compile(r"(?:^|_)(?:api_?key|key|keys|secret|password|token|bearer|authorization)$", re.I)
 _KEY_HEADERS = frozenset({
@@ -27,6 +28,8 @@ _KEY_VALUE = re.compile(
     r"^\s*(?:bearer\s+\S+|(?:sk|pk|rk)[-_][\w-]{16,}|gsk_\w{16,}|xai-[\w-]{16,}|hf_\w{16,}|nvapi-[\w-]{16,}|AIza[\w-]{20,})\s*$",
     re.I,
 )
+
+_KEYS = re.compile(r"^(?:(?:Ctrl|Alt|Shift|Meta)\+){0,4}(?:\+|[^\s+](?:[^+]*[^\s+])?)$", re.I)
 
 SECTIONS: Dict[str, type] = {"": Settings, "parameters": ParameterSettings, "panel": PanelSettings}
 
@@ -68,6 +71,8 @@ def check(row: Row, value: Json) -> Tuple[Json, str]:
         return float(value), ""
     if row.kind == "a list of texts":
         return tuple(value), ""
+    if row.kind == "a table of lists of texts":
+        return {name: (one,) if isinstance(one, str) else tuple(one) for name, one in value.items()}, ""
     return value, ""
 
 
@@ -104,6 +109,7 @@ def _type_problem(row: Row, value: Json) -> str:
         "a whole number": isinstance(value, int) and not isinstance(value, bool),
         "a list of texts": isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value),
         "a table of texts": isinstance(value, dict) and all(isinstance(one, str) for one in value.values()),
+        "a table of lists of texts": isinstance(value, dict) and all(_is_texts(one) for one in value.values()),
         "a table": isinstance(value, dict),
         "text or a number": isinstance(value, (str, int, float)) and not isinstance(value, bool),
         "text or true or false": isinstance(value, (str, bool)),
@@ -113,6 +119,11 @@ def _type_problem(row: Row, value: Json) -> str:
     if row.kind == "a whole number" and isinstance(value, float):
         return "must be a whole number, not a fraction"
     return f"must be {row.kind}, not {kind_of(value)}"
+
+
+def _is_texts(value: Json) -> bool:
+    return isinstance(value, str) or (
+        isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value))
 
 
 def _range_problem(row: Row, value: Json) -> str:
@@ -137,4 +148,8 @@ def _shape_problem(row: Row, value: Json) -> str:
         return address_problem(value)
     if row.shape == "path" and not value.strip():
         return "must be a file's path"
+    if row.shape == "keys":
+        wrong = [one for keys in value.values() for one in ((keys,) if isinstance(keys, str) else keys)
+                 if not _KEYS.match(one)]
+        return f"must be keys such as Ctrl+Shift+M, not {wrong[0]!r}" if wrong else ""
     return ""

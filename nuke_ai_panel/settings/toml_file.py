@@ -46,7 +46,11 @@ class TomlFile:
 
 def read_toml(path: Path, *, missing_ok: bool) -> TomlFile:
     """The file's contents; an absent file is empty where that is allowed. Raises SettingsError."""
-    text = read_text(path, missing_ok=missing_ok)
+    return parse_toml(path, read_text(path, missing_ok=missing_ok))
+
+
+def parse_toml(path: Path, text: str) -> TomlFile:
+    """What `text` says as the contents of `path`. Raises SettingsError."""
     return TomlFile(path=path, data=_parse(path, text), lines=find_lines(text))
 
 
@@ -124,28 +128,30 @@ def write_atomically(path: Path, text: str, *, mode: Optional[int] = None) -> No
         ) from exc
 
 
-def edited(path: Path, name: Path_, value: Json) -> str:
-    """The file's text with one value set, or taken out when it is None; comments and order stay."""
+def edited(path: Path, text: str, changes: Mapping[Path_, Json]) -> str:
+    """`text` with some values set, or taken out where they are None; comments and order stay. Raises SettingsError."""
     import tomlkit
 
-    read = read_toml(path, missing_ok=True)
-    document = tomlkit.parse(read_text(path, missing_ok=True))
-    table: Json = document
-    for depth, part in enumerate(name[:-1]):
-        if part not in table:
-            if value is None:
-                return tomlkit.dumps(document)
-            table[part] = tomlkit.table(is_super_table=depth < len(name) - 2)
-        elif not isinstance(table[part], dict):
-            raise SettingsError(
-                f"{read.place(name[:depth + 1])}: {'.'.join(name[:depth + 1])} must be a table",
-                next_step="Correct the line, then save again.",
-            )
-        table = table[part]
-    if value is None:
-        table.pop(name[-1], None)
-    else:
-        table[name[-1]] = list(value) if isinstance(value, tuple) else value
+    read = parse_toml(path, text)
+    document = tomlkit.parse(text)
+    for name, value in changes.items():
+        table: Json = document
+        for depth, part in enumerate(name[:-1]):
+            if part not in table:
+                if value is None:
+                    table = None
+                    break
+                table[part] = tomlkit.table(is_super_table=depth < len(name) - 2)
+            elif not isinstance(table[part], dict):
+                raise SettingsError(
+                    f"{read.place(name[:depth + 1])}: {'.'.join(name[:depth + 1])} must be a table",
+                    next_step="Correct the line, then save again.",
+                )
+            table = table[part]
+        if value is not None:
+            table[name[-1]] = list(value) if isinstance(value, tuple) else value
+        elif table is not None:
+            table.pop(name[-1], None)
     return tomlkit.dumps(document)
 
 

@@ -85,6 +85,9 @@ class PanelSettings:
 
     enter_sends: bool = _setting(True, "Whether Enter sends and Shift+Enter breaks the line; off, Ctrl+Enter sends.")
     font_scale: float = _setting(1.0, "The size of the panel's text against the host's.", minimum=0.5, maximum=3)
+    shortcuts: Mapping[str, Tuple[str, ...]] = _setting(
+        {}, 'Keys of your own for commands, such as new = ["Ctrl+T"]; an empty list takes a command\'s keys away.',
+        shape="keys")
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def test_foreign_library_has_one_door(library: str) -> None:
 def test_imports_in_functions_stand_behind_a_door() -> None:
     optional = {
         *DOORS, "tomlkit", "platformdirs", "certifi", "asyncio", "ssl", "concurrent.futures", "importlib.metadata",
-        "tomllib", "ctypes",
+        "tomllib", "ctypes", "filelock",
     }
     startup = ("nuke_ai_panel.cli", "nuke_ai_panel.__main__", "nuke_ai_panel.api", "nuke_ai_panel_qt.__main__",
                "nuke_ai_panel_qt.standalone", "nuke_ai_panel_qt.host", "nuke_ai_panel.utils.event_loop_manager")
