@@ -10,22 +10,24 @@ from __future__ import annotations
 from typing import Dict, List, Optional, Sequence
 
 from ..errors import provider_error
-from ..events import Finish, Keepalive, Progress, StreamEvent, StreamStarted, ThinkingOpaque
+from ..events import Finish, Progress, StreamEvent, StreamStarted, ThinkingOpaque
 from ..messages import Json, Usage
-from .answer_decoder import AnswerDecoder
 from .content_parts import split_parts
 from .finish_reasons import failed_finish, finish_reason
 from .frame_template import FrameTemplate, template_of
 from .reasoning_details import ReasoningDetails
+from .sse_decoder import SseDecoder
 from .tool_slots import ToolSlots
 from .usage_counts import count, read_usage
-from .wire import COMMENT, ERROR_FIELD, STRAY_LINES, WHOLE_BODY, Frame, NamedFrame, parse_json
+from .wire import Frame, NamedFrame, parse_json
 
 _MAX_VAIN_TEMPLATES = 6
 
 
-class OpenAIDecoder(AnswerDecoder):
+class OpenAIDecoder(SseDecoder):
     """Feed it frames until `done`; then `error` says whether the answer failed."""
+
+    whole_field = "choices"
 
     def __init__(
         self, provider: str, *, model: Optional[str] = None, think_tags: bool = False, request_id: Optional[str] = None
@@ -36,7 +38,7 @@ class OpenAIDecoder(AnswerDecoder):
         self._upstream: Optional[str] = None
         self._finish: Optional[str] = None
         self._usage: Json = None
-        self._is_refused = self._any_chunk = self._is_whole = False
+        self._is_refused = self._is_whole = False
         self._tools = ToolSlots(self._warn)
         self._details = ReasoningDetails()
         self._template: Optional[FrameTemplate] = None
@@ -97,56 +99,7 @@ class OpenAIDecoder(AnswerDecoder):
         else:
             self._bad_event()
 
-    def _named(self, frame: NamedFrame) -> None:
-        if frame is COMMENT:
-            self._flush()
-            self._out.append(Keepalive("comment"))
-        elif frame.name == "error" or frame.name == ERROR_FIELD:
-            self._error_event(frame)
-        elif frame.name == STRAY_LINES:
-            self._stray(frame.data)
-        elif frame.name == WHOLE_BODY:
-            self._body(frame.data)
-        else:
-            self._payload(frame.data)
-
-    def _error_event(self, frame: NamedFrame) -> None:
-        try:
-            body = parse_json(frame.data)
-        except ValueError:
-            body = frame.data
-        self._report(body, "error" if frame.name == "error" else None)
-
-    def _stray(self, lines: bytes) -> None:
-        """What a clean end leaves of lines that were no events: an error, a whole answer, or noise."""
-        try:
-            value = parse_json(lines)
-        except ValueError:
-            value = None
-        first = value[0] if isinstance(value, list) and value else value
-        if isinstance(first, dict) and (first.get("error") or first.get("object") == "error"):
-            self._report(value, None)
-        elif isinstance(value, dict) and isinstance(value.get("choices"), list) and not self._any_chunk:
-            self._body(lines)
-        elif not self._any_chunk:
-            shown = lines[:200].decode("utf-8", "replace")
-            self._protocol(f"the answer is not an event stream: {shown}")
-
-    def _body(self, data: bytes) -> None:
-        """A whole completion although a stream was asked for."""
-        self._warn("not_streamed")
-        try:
-            body = parse_json(data)
-        except ValueError:
-            self._protocol(f"the answer is not JSON: {data[:200].decode('utf-8', 'replace')}")
-            return
-        if not isinstance(body, dict) or body.get("error") or body.get("object") == "error":
-            self._report(body, None)
-            return
-        choices = body.get("choices")
-        if not isinstance(choices, list) or not choices:
-            self._protocol("no choices in response")
-            return
+    def _whole(self, body: Dict[str, Json]) -> None:
         self._is_whole = True
         self._chunk(body, b"")
         if self.done:
@@ -156,7 +109,7 @@ class OpenAIDecoder(AnswerDecoder):
         self._complete(self._finish)
 
     def _terminator(self) -> None:
-        if not self._any_chunk:
+        if not self._has_payload:
             self._protocol("empty stream: it ended before it said anything")
             return
         if self._finish is None:
@@ -166,7 +119,7 @@ class OpenAIDecoder(AnswerDecoder):
     # ------------------------------------------------------------ chunks
 
     def _chunk(self, chunk: Dict[str, Json], data: bytes) -> None:
-        self._any_chunk = True
+        self._has_payload = True
         model = chunk.get("model")
         upstream = chunk.get("provider")
         if self._id is None or (model and model != self._model) or (upstream and upstream != self._upstream):
