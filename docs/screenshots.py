@@ -53,7 +53,7 @@ CURATED = (
 def open_app(home: Path, state: str) -> App:
     """An App whose providers play scripts."""
     scripted = {"openrouter"} if state == "first-run-no-ollama" else {"ollama", "openrouter"}
-    rows: Dict[str, Any] = {"providers.ollama.retries": 3 if state == "retrying" else 0}
+    rows: Dict[str, Any] = {"providers.ollama.retries": 2 if state == "retrying" else 0}
     if "ollama" not in scripted:
         rows["providers.ollama.base_url"] = "http://127.0.0.1:9"
     env = {"NUKE_AI_PANEL_HOME": str(home)}

@@ -24,7 +24,7 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--system", metavar="TEXT", help="the system prompt")
     parser.add_argument("--temperature", metavar="NUMBER", type=number(0, 2), help="how freely to choose words, 0 to 2")
     parser.add_argument("--max-tokens", metavar="COUNT", type=count(1, 10_000_000), help="the most an answer may hold")
-    parser.add_argument("--retries", metavar="COUNT", type=count(0, 20), help=(
+    parser.add_argument("--retries", metavar="COUNT", type=count(0, 2), help=(
         "how often to try again before any text arrived; 0 turns retries off"))
 
 

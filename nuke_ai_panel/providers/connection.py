@@ -13,8 +13,9 @@ def http_options(settings: ProviderSettings) -> HttpOptions:
     return HttpOptions(
         proxy=settings.proxy, ca_bundle=settings.ca_bundle, client_cert=settings.client_cert,
         client_key=settings.client_key, connect_timeout_s=settings.connect_timeout_s,
-        first_event_timeout_s=settings.first_event_timeout_s, idle_timeout_s=settings.idle_timeout_s,
-        headers=dict(settings.headers),
+        first_byte_timeout_s=settings.first_byte_timeout_s, first_event_timeout_s=settings.first_event_timeout_s,
+        idle_timeout_s=settings.idle_timeout_s, headers=dict(settings.headers),
+        allows_plain_http=settings.key_over_http,
     )
 
 

@@ -8,18 +8,11 @@ parent's, and a client that was closed opens again only on a fresh loop.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
-import math
-import ssl
-import sys
-import time
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import (
     Awaitable,
     Callable,
-    Dict,
     List,
     Mapping,
     Optional,
@@ -35,7 +28,7 @@ from ..errors import ProviderError
 from ..messages import Json
 from .classify import classify_error
 from .gate import Sender, outgoing_for, permit, told_of_failure
-from .http_connector import TRIP, Connector, Trip
+from .http_connector import TRIP, Trip
 from .http_errors import (
     FOREIGN_ERRORS,
     Route,
@@ -49,56 +42,42 @@ from .http_errors import (
     translate,
 )
 from .http_fork import survive_fork
-from .http_request import SLICED_BODY_BYTES, HttpRequest
+from .http_request import SLICED_BODY_BYTES, SLOWEST_BYTES_PER_S, HttpOptions, HttpRequest
+from .http_session import Session, was_cancelled
 from .http_stream import Clocks, StreamResponse
+from .key_guard import carries_key, guard_key, origin_for_key
 from .payload import clean_headers, encode_json, inflate, is_large, parse_json, redirect_target
-from .proxies import proxy_for, proxy_secrets
 from .redact import redact
 from .threads import in_daemon_thread
-from .tls import tls_context
-from .urls import is_loopback_url
+from .urls import is_private_url
+
+__all__ = ["HttpClient", "HttpOptions"]
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 JSON_LIMIT_BYTES = STREAM_LIMIT_BYTES = 64 << 20
 ERROR_LIMIT_BYTES = 1 << 20
-HEADER_LIMIT_BYTES = 32768
-PROXY_CACHE_S = 60.0
-STALE_RETRIES = 8
+FIRST_BYTE_S = 60.0
 USER_AGENT = "nuke-ai-panel"
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class HttpOptions:
-    """How a provider is reached. `proxy` is a URL, "none", or None for the system's; all clocks are in seconds."""
-
-    proxy: Optional[str] = None
-    ca_bundle: Optional[str] = None
-    client_cert: Optional[str] = None
-    client_key: Optional[str] = None
-    connect_timeout_s: float = 10.0
-    first_event_timeout_s: float = 120.0
-    idle_timeout_s: float = 120.0
-    progress_timeout_s: float = 300.0
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
 class HttpClient:
-    """One provider's way out. `secrets` are masked in every error text; `row` and `kind` are its settings'."""
+    """One provider's way out. `secrets` are masked in every error text; `row` and `kind` are its settings'.
+
+    A key goes to one origin: `key_origin`, or without one that of the first request which carries a key.
+    """
 
     def __init__(
-        self, provider: str, options: HttpOptions, *, secrets: Sequence[str] = (), row: str = "", kind: str = ""
+        self, provider: str, options: HttpOptions, *, secrets: Sequence[str] = (), row: str = "", kind: str = "",
+        key_origin: Optional[str] = None,
     ) -> None:
         self._provider, self._sender = provider, Sender(provider, row, kind)
         self._options = options
-        self._secrets = (*(secret for secret in secrets if secret), *proxy_secrets(options.proxy))
-        self._session: Optional[aiohttp.ClientSession] = None
-        self._loop: Optional[asyncio.AbstractEventLoop] = None
-        self._closed_on: Optional[asyncio.AbstractEventLoop] = None
-        self._tls: Optional[asyncio.Future[ssl.SSLContext]] = None
-        self._proxies: Dict[str, Tuple[float, Optional[str]]] = {}
+        self._keys = tuple(secret for secret in secrets if secret)
+        self._key_origin = origin_for_key(key_origin) if key_origin else None
+        self._session = Session(provider, options)
         self._trips: Set[Trip] = set()
         self._streams: Set[StreamResponse] = set()
         survive_fork(self)
@@ -125,31 +104,27 @@ class HttpClient:
 
     def redacted(self, error: ProviderError) -> ProviderError:
         """`error` with this client's secrets masked in its texts."""
-        error.message = redact(error.message, self._secrets)
-        error.user_text = redact(error.user_text, self._secrets)
-        error.next_step = redact(error.next_step, self._secrets)
+        secrets = (*self._keys, *self._session.proxy_secrets)
+        error.message = redact(error.message, secrets)
+        error.user_text = redact(error.user_text, secrets)
+        error.next_step = redact(error.next_step, secrets)
         error.args = (error.message,)
         return error
 
     async def close(self) -> None:
         """Ends what runs (as cancelled), closes the session and gives its sockets a turn of the loop. Idempotent."""
-        if self._session is not None:
-            self._assert_own_loop()
-        session, self._session = self._session, None
-        self._closed_on = asyncio.get_running_loop()
+        session = self._session.shut()
         for stream in tuple(self._streams):
             stream.fail(self.redacted(cancelled(stream.route)))
         for trip in tuple(self._trips):
             trip.abort()
-        if self._tls is not None:
-            self._tls.cancel()
-            self._tls = None
-        if session is None:
-            return
-        if isinstance(session.connector, Connector):
-            session.connector.drop_everything()
-        await session.close()
-        await asyncio.sleep(0)
+        await self._session.finish(session)
+
+    def leave_behind(self) -> Tuple[object, ...]:
+        """Forgets the session without touching its sockets, and returns what must not be collected yet."""
+        left = (*self._session.leave_behind(), tuple(self._trips), tuple(self._streams))
+        self._trips, self._streams = set(), set()
+        return left
 
     # ------------------------------------------------------------ one request
 
@@ -185,13 +160,14 @@ class HttpClient:
         self, method: str, url: str, body: Json, headers: Mapping[str, str], limit_bytes: int
     ) -> StreamResponse:
         options = self._options
-        started = asyncio.get_running_loop().time()
         route, request = await self._prepare(
             method, url, body, headers, compressed=False, timeout_s=options.first_event_timeout_s
         )
-        waiting_s = options.first_event_timeout_s
         with told_of_failure(request.passage):
-            response = await self._watched(lambda trip: self._send(route, request, trip), route, waiting_s)
+            response = await self._watched(
+                lambda trip: self._send(route, request, trip), route, self._first_byte_s(request)
+            )
+        started = asyncio.get_running_loop().time()
         stream = StreamResponse(
             response, route=route, started=started, limit_bytes=limit_bytes,
             clocks=Clocks(options.first_event_timeout_s, options.idle_timeout_s, options.progress_timeout_s),
@@ -204,6 +180,13 @@ class HttpClient:
             why = f"the stream is compressed ({encoding[:40]})"
             raise self.redacted(broken_answer(route, why, status=stream.status))
         return stream
+
+    def _first_byte_s(self, request: HttpRequest) -> float:
+        """How long the head of an answer may take, once the request is up."""
+        options = self._options
+        usual_s = options.first_event_timeout_s if is_private_url(request.url) else FIRST_BYTE_S
+        waiting_s = options.first_byte_timeout_s or min(usual_s, options.first_event_timeout_s)
+        return waiting_s + len(request.data or b"") / SLOWEST_BYTES_PER_S
 
     async def _prepare(
         self, method: str, url: str, body: Json, headers: Mapping[str, str], *, compressed: bool, timeout_s: float
@@ -220,12 +203,13 @@ class HttpClient:
         if not compressed:
             sent["Accept-Encoding"] = "identity"
         try:
-            proxy = await self._proxy(url)
+            self._guard_key(url, sent)
+            proxy = await self._session.proxy(url)
             data = None
             if method == "POST":
                 data = await in_daemon_thread(lambda: encode_json(body)) if is_large(body) else encode_json(body)
             secure = url[:6].lower() == "https:" or (proxy or "")[:6].lower() == "https:"
-            context = await self._tls_context() if secure else None
+            context = await self._session.tls() if secure else None
         except ProviderError as exc:
             exc.provider = self._provider
             raise self.redacted(exc) from exc.__cause__
@@ -233,20 +217,30 @@ class HttpClient:
         passage = await permit(outgoing_for(self._sender, method, url, body, size_bytes=len(data or b"")))
         return route._replace(proxy=proxy), HttpRequest(method, url, sent, data, proxy, context, connect_s, passage)
 
+    def _guard_key(self, url: str, headers: Mapping[str, str]) -> None:
+        """Lets a key go to the place that it is for, and nowhere in the clear."""
+        if not carries_key(url, headers, self._keys):
+            return
+        guard_key(
+            url, home=self._key_origin, allows_plain_http=self._options.allows_plain_http, provider=self._provider
+        )
+        self._key_origin = self._key_origin or origin_for_key(url)
+
     async def _send(self, route: Route, request: HttpRequest, trip: Trip) -> aiohttp.ClientResponse:
         """The head of the answer. A request that dies unanswered on an old connection is sent again at once."""
-        for _ in range(STALE_RETRIES):
+        for is_last in (False, True):
             trip.start()
             arrived = False
             try:
-                response = await self._live_session().request(
+                response = await self._session.live().request(
                     request.method, request.url, allow_redirects=False, **request.options(),
                     timeout=aiohttp.ClientTimeout(total=None, connect=request.connect_timeout_s),
                 )
                 arrived = True
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as exc:
-                if not trip.reused or trip.expired or self._is_closed() or not _nothing_arrived(exc):
+                if is_last or not trip.was_stale or self._session.is_closed or not _nothing_arrived(exc):
                     raise
+                self._session.distrust_old()
                 log.debug("an idle connection to %s was gone; sending again", route.address)
                 continue
             finally:
@@ -277,101 +271,25 @@ class HttpClient:
                 raise asyncio.TimeoutError
             return result
         except asyncio.CancelledError:
-            if _was_cancelled():
+            if was_cancelled():
                 raise
-            raise self.redacted(cancelled(route) if self._is_closed() else connection_gone(route)) from None
+            raise self.redacted(cancelled(route) if self._session.is_closed else connection_gone(route)) from None
         except ProviderError as exc:
             raise self.redacted(exc) from exc.__cause__
         except FOREIGN_ERRORS as exc:
-            if self._is_closed():
+            if self._session.is_closed:
                 raise self.redacted(cancelled(route)) from exc
             if trip.expired:
-                raise self.redacted(timed_out(route, "no answer came", timeout_s)) from exc
+                raise self.redacted(timed_out(route, "no answer came", round(timeout_s, 1))) from exc
             raise self.redacted(translate(exc, route)) from exc
         except (RuntimeError, AttributeError) as exc:  # what aiohttp says when its session goes away underneath
-            if not self._is_closed():
+            if not self._session.is_closed:
                 raise
             raise self.redacted(cancelled(route)) from exc
         finally:
             timer.cancel()
             self._trips.discard(trip)
             TRIP.reset(token)
-
-    # ------------------------------------------------------------ the session and what it needs
-
-    def _live_session(self) -> aiohttp.ClientSession:
-        """The one session, made at first use. Raises ProviderError(cancelled) once it was closed on this loop."""
-        loop = asyncio.get_running_loop()
-        if self._session is not None:
-            self._assert_own_loop()
-        if self._session is None:
-            if self._closed_on is loop:
-                raise ProviderError("cancelled", "the provider was closed", provider=self._provider)
-            self._loop, self._closed_on = loop, None
-            limits = {"max_line_size": HEADER_LIMIT_BYTES, "max_field_size": HEADER_LIMIT_BYTES}
-            known = inspect.signature(aiohttp.ClientSession).parameters
-            self._session = aiohttp.ClientSession(
-                connector=Connector(), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False,
-                **{name: value for name, value in limits.items() if name in known},  # type: ignore[arg-type]  # since 3.9
-            )
-        return self._session
-
-    def _assert_own_loop(self) -> None:
-        loop = asyncio.get_running_loop()
-        if loop is self._loop:
-            return
-        if self._loop is None or not self._loop.is_closed():
-            raise RuntimeError(f"the HttpClient of {self._provider} belongs to another event loop; use it on that one")
-        log.warning("the HttpClient of %s was not closed before its loop; it opens a new session", self._provider)
-        self.leave_behind()
-
-    def leave_behind(self) -> Tuple[object, ...]:
-        """Forgets the session without touching its sockets, and returns what must not be collected yet."""
-        connector = self._session.connector if self._session is not None else None
-        left = (self._session, connector, self._loop, self._tls, tuple(self._trips), tuple(self._streams))
-        if self._session is not None:
-            self._session.detach()
-        self._session = self._loop = self._tls = self._closed_on = None
-        self._trips, self._streams = set(), set()
-        return left
-
-    def _is_closed(self) -> bool:
-        return self._closed_on is asyncio.get_running_loop()
-
-    async def _proxy(self, url: str) -> Optional[str]:
-        """Asked for every request, so it is remembered: the system's answer for a minute, ours for good."""
-        now = time.monotonic()
-        known = self._proxies.get(url)
-        if known is None or now > known[0]:
-            setting = self._options.proxy
-            if setting or is_loopback_url(url):
-                known = (math.inf, proxy_for(url, setting))
-            else:
-                known = (now + PROXY_CACHE_S, await in_daemon_thread(lambda: proxy_for(url, None)))
-                self._secrets = (*self._secrets, *(s for s in proxy_secrets(known[1]) if s not in self._secrets))
-            if len(self._proxies) > 64:
-                self._proxies.clear()
-            self._proxies[url] = known
-        return known[1]
-
-    async def _tls_context(self) -> ssl.SSLContext:
-        """Built once, off the loop; a request that is stopped meanwhile does not stop the others' wait."""
-        if self._tls is None:
-            options = self._options
-            self._tls = asyncio.ensure_future(in_daemon_thread(lambda: tls_context(
-                ca_bundle=options.ca_bundle, client_cert=options.client_cert, client_key=options.client_key
-            )))
-        building = self._tls
-        try:
-            return await asyncio.shield(building)
-        except ProviderError:
-            if self._tls is building:  # a corrected file is read at the next try
-                self._tls = None
-            raise
-        except asyncio.CancelledError:
-            if building.cancelled() and not _was_cancelled():  # close() did that
-                raise ProviderError("cancelled", "the provider was closed", provider=self._provider) from None
-            raise
 
 
 async def _read_all(response: aiohttp.ClientResponse, route: Route, limit: int) -> bytes:
@@ -392,9 +310,3 @@ async def _read_all(response: aiohttp.ClientResponse, route: Route, limit: int) 
 def _nothing_arrived(exc: Exception) -> bool:
     """True unless aiohttp names the piece of an answer that it had when the connection broke."""
     return not isinstance(exc, aiohttp.ServerDisconnectedError) or isinstance(exc.message, str)
-
-
-def _was_cancelled() -> bool:
-    """True when somebody cancelled the current task. Before 3.11 nobody can tell; then it is believed."""
-    task = asyncio.current_task()
-    return sys.version_info < (3, 11) or task is None or task.cancelling() > 0

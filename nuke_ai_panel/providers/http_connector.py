@@ -9,29 +9,34 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import os
 import socket
+import time
+import weakref
 from contextvars import ContextVar
-from typing import Any, Callable, Dict, List, Optional, Set
+from typing import Any, Callable, Optional
 from weakref import WeakSet
 
 import aiohttp
-from aiohttp.abc import AbstractResolver
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import BadHttpMessage
 
-from .threads import in_daemon_thread
+from .http_resolver import OwnResolver
+from .http_wake import HASTY_PROBES, LOOK_EVERY_S, PATIENT_PROBES, SleepWatch, probe
+
+log = logging.getLogger(__name__)
 
 KEEPALIVE_S = 15.0
 MAX_INTERIM_ANSWERS = 8
-# seconds idle, seconds between probes, number of probes; named where the platform has them
-_PROBES = (("TCP_KEEPIDLE", 30), ("TCP_KEEPALIVE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
+# An idle connection that had been closed says so within a round trip; later, the server may have begun to work.
+STALE_S = 2.0
 
 
 class Trip:
     """One request's way over the wire, through every attempt at it."""
 
-    __slots__ = ("expired", "reused", "transport")
+    __slots__ = ("began_at", "expired", "reused", "transport")
 
     def __init__(self) -> None:
         self.expired = False
@@ -40,12 +45,18 @@ class Trip:
     def start(self) -> None:
         """A new attempt: no connection yet."""
         self.reused = False
+        self.began_at = time.monotonic()
         self.transport: Optional[asyncio.BaseTransport] = None
 
     def expire(self) -> None:
         """The deadline has passed: the socket is dropped now, or as soon as there is one."""
         self.expired = True
         self.abort()
+
+    @property
+    def was_stale(self) -> bool:
+        """Whether an attempt that failed without an answer failed because its old connection had been closed."""
+        return self.reused and not self.expired and time.monotonic() - self.began_at < STALE_S
 
     def abort(self) -> None:
         """Drops the socket now, with whatever is still unsent."""
@@ -86,14 +97,18 @@ class CountingResponses(ResponseHandler):
 
 
 class Connector(aiohttp.TCPConnector):
-    """A pool without a limit, whose connections are probed and marked as they are handed out."""
+    """A pool without a limit, whose connections are marked as they are handed out and probed after a sleep."""
 
     def __init__(self) -> None:
-        self._lookups = DaemonResolver()
-        super().__init__(limit=0, keepalive_timeout=KEEPALIVE_S, resolver=self._lookups, ttl_dns_cache=10)
+        self._names = OwnResolver()
+        super().__init__(limit=0, keepalive_timeout=KEEPALIVE_S, resolver=self._names, ttl_dns_cache=10)
         factory: Callable[[], ResponseHandler] = functools.partial(CountingResponses, loop=asyncio.get_running_loop())
         self._factory = factory  # type: ignore[assignment]  # aiohttp types it as a partial of its own class
         self._served: WeakSet[ResponseHandler] = WeakSet()
+        # Connections that may be dead: they finish what they do and are not used again.
+        self._distrusted: WeakSet[ResponseHandler] = WeakSet()
+        self._sleeps = SleepWatch()
+        self._look: Optional[asyncio.TimerHandle] = None
         self._born_in = os.getpid()
 
     def __del__(self, *args: Any) -> None:  # aiohttp passes modules here so that they outlive the interpreter's end
@@ -102,19 +117,32 @@ class Connector(aiohttp.TCPConnector):
 
     def drop_everything(self) -> None:
         """Closes every socket without a farewell, which over TLS would outlast the loop, and every wait for a name."""
-        self._lookups.stop()  # aiohttp shields them from the request that asked
+        self._names.stop()  # aiohttp shields them from the request that asked
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
         for protocol in tuple(self._served):
             abort(protocol.transport)
 
+    def distrust_old(self) -> None:
+        """From now on requests go over new connections; what runs on the old ones goes on."""
+        self._distrusted = WeakSet(self._served)
+
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:  # types that differ between aiohttp versions
         """A pooled connection, or a new one."""
+        if self._sleeps.slept():
+            self._woke()
         connection = await super().connect(req, traces, timeout)
+        while connection.protocol in self._distrusted:
+            connection.close()
+            connection = await super().connect(req, traces, timeout)
         protocol, trip = connection.protocol, TRIP.get()
         if protocol is not None:
             reused = protocol in self._served
             if not reused:
                 self._served.add(protocol)
-                _probe_when_idle(connection.transport)
+                probe(_socket_of(protocol), PATIENT_PROBES)
+                self._keep_looking()
             if trip is not None:
                 trip.reused, trip.transport = reused, connection.transport
                 if trip.expired:
@@ -122,55 +150,34 @@ class Connector(aiohttp.TCPConnector):
                     raise asyncio.TimeoutError
         return connection
 
+    def _keep_looking(self) -> None:
+        """Looks at the clocks now and then for as long as anything is open; keeps no connector alive."""
+        if self._look is None:
+            self._look = asyncio.get_running_loop().call_later(LOOK_EVERY_S, _look_again, weakref.ref(self))
 
-class DaemonResolver(AbstractResolver):
-    """Looks names up on daemon threads: a name server that hangs holds up neither other work nor the host's exit."""
+    def look(self) -> None:
+        """One look at the clocks, as planned."""
+        self._look = None
+        if self._sleeps.slept(due_in_s=LOOK_EVERY_S):
+            self._woke()
+        if any(protocol.is_connected() for protocol in tuple(self._served)):
+            self._keep_looking()
 
-    def __init__(self) -> None:
-        self._waiting: Set[asyncio.Task[Any]] = set()
-
-    async def resolve(self, host: str, port: int = 0, family: Any = socket.AF_UNSPEC) -> List[Any]:
-        """aiohttp's records (TypedDicts since 3.10) of every address of `host`. Raises OSError."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._waiting.add(task)
-        try:
-            found = await in_daemon_thread(
-                lambda: socket.getaddrinfo(
-                    host, port, type=socket.SOCK_STREAM, family=family, flags=getattr(socket, "AI_ADDRCONFIG", 0)
-                )
-            )
-        finally:
-            self._waiting.discard(task)
-        return [_record(host, kind, proto, address) for kind, _, proto, _, address in found]
-
-    def stop(self) -> None:
-        """Cancels what waits."""
-        for task in tuple(self._waiting):
-            task.cancel()
-
-    async def close(self) -> None:
-        """Nothing is held."""
+    def _woke(self) -> None:
+        log.info("the machine seems to have slept; open connections are probed")
+        self.distrust_old()
+        for protocol in tuple(self._served):
+            probe(_socket_of(protocol), HASTY_PROBES)
 
 
-def _record(host: str, kind: int, proto: int, address: Any) -> Dict[str, Any]:  # getaddrinfo's tuples vary by family
-    literal, port = address[0], address[1]
-    if kind == socket.AF_INET6 and len(address) > 3 and address[3]:
-        literal = f"{literal}%{address[3]}"
-    return {
-        "hostname": host, "host": literal, "port": port, "family": kind, "proto": proto,
-        "flags": socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-    }
+def _look_again(connector: weakref.ref[Connector]) -> None:
+    found = connector()
+    if found is not None:
+        found.look()
 
 
-def _probe_when_idle(transport: Optional[asyncio.BaseTransport]) -> None:
-    connected = transport.get_extra_info("socket") if transport is not None else None
-    if connected is None:
-        return
-    try:
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in _PROBES:
-            if hasattr(socket, name):
-                connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-    except OSError:  # a platform without this option keeps its own probing times
-        pass
+def _socket_of(protocol: ResponseHandler) -> Optional[socket.socket]:
+    connected: Optional[socket.socket] = None
+    if protocol.transport is not None:
+        connected = protocol.transport.get_extra_info("socket")
+    return connected

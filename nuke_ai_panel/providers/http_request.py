@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 import ssl
-from typing import Any, AsyncIterator, Dict, NamedTuple, Optional
+from dataclasses import dataclass, field
+from typing import Any, AsyncIterator, Dict, Mapping, NamedTuple, Optional
 
 from .gate import FREE, Passage
 from .payload import slices
 
 SLICED_BODY_BYTES = 1 << 18
+
+
+# What the slowest line that anybody works with carries (56 kbit/s): an upload is given that time on top.
+SLOWEST_BYTES_PER_S = 7000.0
+
+
+@dataclass(frozen=True)
+class HttpOptions:
+    """How a provider is reached. `proxy` is a URL, "none", or None for the system's; all clocks are in seconds.
+
+    `first_byte_timeout_s` is for the head of an answer; None is a minute for a service and `first_event_timeout_s` for
+    a server in the house, which may load a model first.
+    """
+
+    proxy: Optional[str] = None
+    ca_bundle: Optional[str] = None
+    client_cert: Optional[str] = None
+    client_key: Optional[str] = None
+    connect_timeout_s: float = 10.0
+    first_byte_timeout_s: Optional[float] = None
+    first_event_timeout_s: float = 120.0
+    idle_timeout_s: float = 60.0
+    progress_timeout_s: float = 300.0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    allows_plain_http: bool = False
 
 
 class HttpRequest(NamedTuple):

@@ -107,6 +107,13 @@ class StreamResponse:
         self._event_at = self._alive_at = self._time()
         self._any_event = True
 
+    def work_seen(self) -> None:
+        """The server works on the answer and has not begun to give it: the clock of the first event goes on.
+
+        For events without content: a model may think for minutes between naming itself and its first word.
+        """
+        self._event_at = self._alive_at = self._time()
+
     def keepalive_seen(self) -> None:
         """The server lives but says nothing: only the progress clock runs on."""
         self._alive_at = self._time()

@@ -11,7 +11,7 @@ from ..errors import ProviderError, provider_error
 from ..messages import Json, clean_text
 
 LARGE_BODY_BYTES = 1 << 20
-_KEY_HEADERS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key", "proxy-authorization"})
+KEY_HEADERS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key", "proxy-authorization"})
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-generation-id", "cf-ray")
 _NO_VALUE = frozenset({"", "bearer", "basic"})
 
@@ -62,7 +62,7 @@ def clean_headers(*layers: Mapping[str, str], provider: str = "") -> Dict[str, s
         for name, raw in layer.items():
             value = raw.replace("\r", "").replace("\n", "").replace("\0", "").strip()
             known = names.setdefault(name.strip().lower(), name.strip())
-            if known.lower() in _KEY_HEADERS and value.lower() in _NO_VALUE:
+            if known.lower() in KEY_HEADERS and value.lower() in _NO_VALUE:
                 cleaned.pop(known, None)
                 continue
             if not (value.isascii() and value.isprintable()):
@@ -72,7 +72,7 @@ def clean_headers(*layers: Mapping[str, str], provider: str = "") -> Dict[str, s
 
 
 def _bad_header(name: str, provider: str) -> ProviderError:
-    if name.lower() in _KEY_HEADERS:
+    if name.lower() in KEY_HEADERS:
         return provider_error(
             "auth", "the key holds a character that no key has; it was not sent", provider=provider,
             user_text=f"The key for {provider or 'the server'} holds a character that no key has.",

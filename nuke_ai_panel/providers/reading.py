@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import AsyncGenerator, List, Optional, Protocol, Sequence
 
 from ..errors import ProviderError, provider_error
-from ..events import StreamEvent
+from ..events import StreamEvent, TextDelta, ThinkingDelta
+from ..messages import ToolCall
 from .classify import classify_error
 from .error_facts import plain_text
 from .http_stream import StreamResponse
@@ -19,6 +20,8 @@ from .wire import COMMENT, Frame, FrameTooLarge, NdjsonParser, Parser, SniffingP
 DRAIN_S = 1.0
 _SHOWN_BYTES = 4096
 _SHOWN_CHARACTERS = 200
+# What ends the wait for the first words of an answer.
+_CONTENT = frozenset({TextDelta, ThinkingDelta, ToolCall})
 
 
 class Decoder(Protocol):
@@ -70,17 +73,22 @@ async def read_events(
 ) -> AsyncGenerator[StreamEvent, None]:
     """The events of an answer whose head is fine. Raises ProviderError; the response is closed in every case."""
     broken: Optional[ProviderError] = None
+    has_begun = False
     try:
         try:
             async for chunk in response.chunks():
                 frames = parser.feed(chunk)
                 if not frames:
                     continue
+                events = decoder.feed(frames)
                 if frames[-1] is COMMENT and all(frame is COMMENT for frame in frames):
                     response.keepalive_seen()
-                else:
+                elif has_begun or any(type(event) in _CONTENT for event in events):
+                    has_begun = True
                     response.event_seen()
-                for event in decoder.feed(frames):
+                else:
+                    response.work_seen()
+                for event in events:
                     yield event
                 if decoder.done:
                     break

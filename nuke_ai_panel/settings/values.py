@@ -45,14 +45,19 @@ class ProviderSettings:
     client_key: Optional[str] = _setting(None, "A PEM file with the private key of client_cert.", shape="path")
     connect_timeout_s: float = _setting(
         10.0, "How long to wait for a connection.", unit="seconds", minimum=0.05, maximum=600)
+    first_byte_timeout_s: Optional[float] = _setting(
+        None, "How long a server may take to begin; absent is 60 seconds, in the house as first_event_timeout_s.",
+        unit="seconds", minimum=0.05, maximum=7200)
     first_event_timeout_s: float = _setting(
-        300.0, "How long to wait for the first sign of an answer; a local server may load a model first.",
+        300.0, "How long to wait for the first words of an answer; a local server may load a model first.",
         unit="seconds", minimum=0.05, maximum=7200)
     idle_timeout_s: float = _setting(
-        120.0, "How long an answer may pause before it counts as lost.", unit="seconds", minimum=0.05, maximum=7200)
+        60.0, "How long an answer may pause before it counts as lost.", unit="seconds", minimum=0.05, maximum=7200)
     retries: int = _setting(
         2, "How often a failed request is tried again before any text arrived; 0 turns retries off.",
-        minimum=0, maximum=20)
+        minimum=0, maximum=2)
+    key_over_http: bool = _setting(
+        False, "Whether the key may be sent to another machine without encryption, where others can read it.")
     headers: Mapping[str, str] = _setting({}, "Extra HTTP headers, one a line; never a key.")
     options: Mapping[str, Json] = _setting({}, "Settings of this kind of provider alone, such as num_ctx.")
 

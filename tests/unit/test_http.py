@@ -298,9 +298,9 @@ def test_session_opens_at_first_use_only_once(fault_server: StartFaultServer) ->
     server = fault_server(fake.json_answer({}))
 
     async def race(client: HttpClient) -> set[object]:
-        assert client._session is None
+        assert not client._session.is_open
         await asyncio.gather(*(client.get_json(server.url) for _ in range(20)))
-        return {client._session}
+        return {client._session.live()}
 
     assert len(run(race)) == 1
 
@@ -463,7 +463,7 @@ def test_client_that_was_closed_before_its_first_use_stays_closed(fault_server: 
 
 
 def test_closing_while_certificates_are_read_ends_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nuke_ai_panel.providers.http.tls_context", lambda **options: time.sleep(0.5))
+    monkeypatch.setattr("nuke_ai_panel.providers.http_session.tls_context", lambda **options: time.sleep(0.5))
 
     async def close_early(client: HttpClient) -> bool:
         waiting = asyncio.ensure_future(stream(client, "https://127.0.0.1:1/"))

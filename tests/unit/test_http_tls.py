@@ -121,7 +121,7 @@ def test_concurrent_requests_build_the_rules_once(
         built.append(options)
         return tls_context(**options)
 
-    monkeypatch.setattr("nuke_ai_panel.providers.http.tls_context", counted)
+    monkeypatch.setattr("nuke_ai_panel.providers.http_session.tls_context", counted)
     server = fault_server(fake.json_answer({}), tls=ca.server_context("127.0.0.1"))
     options = replace(QUICK, ca_bundle=str(ca.pem))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Dict, Optional
 
 import pytest
@@ -89,6 +90,7 @@ def test_environment_proxy_never_sees_a_loopback_request(
 def test_proxy_that_wants_a_password_says_so(fault_server: StartFaultServer, url: str) -> None:
     proxy = fault_server(fake.answer(407, b"", {"Proxy-Authenticate": "Basic"}))
     options = HttpOptions(proxy=f"http://127.0.0.1:{proxy.port}")
+    options = replace(options, allows_plain_http=True)
     error = failure(lambda client: client.get_json(url, headers={"Authorization": f"Bearer {KEY}"}), options)
     assert (error.kind, error.retryable) == ("network", False)
     assert f"127.0.0.1:{proxy.port}" in error.user_text

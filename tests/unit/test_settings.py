@@ -41,13 +41,13 @@ def test_defaults_offer_the_four_built_in_providers(home: Path) -> None:
 def test_each_layer_wins_over_the_one_below(tmp_path: Path) -> None:
     first, second = tmp_path / "first.toml", tmp_path / "second.toml"
     first.write_text(
-        'system = "studio"\n[providers.openai]\nretries = 5\nidle_timeout_s = 5\n[panel]\nfont_scale = 2\n'
+        'system = "studio"\n[providers.openai]\nretries = 1\nidle_timeout_s = 5\n[panel]\nfont_scale = 2\n'
     )
-    second.write_text("[providers.openai]\nretries = 6\n")
+    second.write_text("[providers.openai]\nretries = 2\n")
     home = tmp_path / "home"
     home.mkdir()
     settings_path(home).write_text(
-        'default_model = "mine"\n[providers.openai]\nbase_url = "http://file/v1"\nretries = 7\n'
+        'default_model = "mine"\n[providers.openai]\nbase_url = "http://file/v1"\nretries = 1\n'
     )
     env = {
         "NUKE_AI_PANEL_HOME": str(home), "NUKE_AI_PANEL_CONFIG": os.pathsep.join([str(first), "", str(second)]),
