@@ -21,6 +21,9 @@ from ..settings import ProviderSettings
 log = logging.getLogger(__name__)
 
 _FIELDS = {one.name for one in dataclasses.fields(ModelInfo)}
+_SETS = ("capabilities", "input_modalities", "output_modalities", "parameters")
+# What was true of a server's memory then, and may not be now.
+_MOMENTARY = {"loaded": False, "window_tokens": None}
 
 
 def load_models(home: Path, row: ProviderSettings) -> Optional[Tuple[float, Tuple[ModelInfo, ...]]]:
@@ -52,14 +55,13 @@ def _path(home: Path, name: str) -> Path:
 
 
 def _plain(model: ModelInfo) -> Dict[str, Json]:
-    content = {name: value for name, value in dataclasses.asdict(model).items() if value not in (None, "")}
-    if model.capabilities is not None:
-        content["capabilities"] = sorted(model.capabilities)
+    content = {name: value for name, value in dataclasses.asdict(model).items() if value not in (None, "", ())}
+    content.update((name, sorted(content[name])) for name in _SETS if name in content)
     return content
 
 
 def _model(content: Dict[str, Json], provider: str) -> ModelInfo:
     known = {name: value for name, value in content.items() if name in _FIELDS}
-    if "capabilities" in known:
-        known["capabilities"] = frozenset(known["capabilities"])
-    return ModelInfo(**{**known, "provider": provider, "loaded": False})
+    known.update((name, frozenset(known[name])) for name in _SETS if name in known)
+    known["efforts"] = tuple(known.get("efforts", ()))
+    return ModelInfo(**{**known, **_MOMENTARY, "provider": provider})

@@ -58,6 +58,9 @@ class ModelInfo:
     """A model as a picker shows it. Prices in US dollars per million tokens; None is unknown, 0.0 is free.
 
     `capabilities` is a subset of {"vision", "tools", "reasoning", "json", "pdf"}; None when the server does not say.
+    `window_tokens` is the window that a local server loads the model with unless told otherwise. `parameters` are the
+    request's parameters that the model takes, `efforts` how much it can be told to think, both in the vendor's words;
+    `expires` is the day (ISO) after which it is gone.
     """
 
     id: str
@@ -73,6 +76,14 @@ class ModelInfo:
     parameter_size: Optional[str] = None
     loaded: bool = False
     unavailable_reason: Optional[str] = None
+    window_tokens: Optional[int] = None
+    price_request: Optional[float] = None
+    price_cache_read: Optional[float] = None
+    input_modalities: Optional[FrozenSet[str]] = None
+    output_modalities: Optional[FrozenSet[str]] = None
+    parameters: Optional[FrozenSet[str]] = None
+    efforts: Tuple[str, ...] = ()
+    expires: Optional[str] = None
 
 
 class Provider(Protocol):

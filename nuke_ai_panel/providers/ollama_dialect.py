@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import Dict, FrozenSet, List, Mapping, Optional, Set, Union
+from datetime import datetime
+from typing import Dict, FrozenSet, List, Mapping, Optional, Set, Tuple, Union
 
 from ..errors import SettingsError
 from ..messages import Json, Message
 from .base import ChatRequest, ModelInfo
 from .openai_dialect import text_of
 from .openai_models import rows_of
+from .services import LoadedModel
 from .usage_counts import count
 
 _DURATION = re.compile(r"[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+")
@@ -18,7 +20,9 @@ _EFFORTS: Dict[str, Union[bool, str]] = {
     "none": False, "off": False, "false": False, "on": True, "true": True,
     "minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "max", "max": "max",
 }
-_ABILITIES = {"vision": "vision", "image": "vision", "tools": "tools", "thinking": "reasoning"}
+_ABILITIES = {"vision": "vision", "tools": "tools", "thinking": "reasoning"}
+# What a model that cannot chat can do ("image" makes pictures).
+_NO_CHAT = frozenset({"embedding", "image"})
 _VISION_FAMILIES = frozenset({"mllama", "clip"})
 _NUM_CTX = re.compile(r"^\s*num_ctx\s+(\d+)\s*$", re.MULTILINE)
 
@@ -70,6 +74,8 @@ def encode_chat(
     think = think_of(parameters.reasoning_effort, options)
     if think is not None and thinks:
         body["think"] = think
+    if request.schema is not None:
+        body["format"] = dict(request.schema)
     if request.tools:
         body["tools"] = [
             {"type": "function",
@@ -85,28 +91,49 @@ def think_of(effort: Optional[str], options: OllamaOptions) -> Union[bool, str, 
     return _EFFORTS.get(wanted.lower(), wanted) if isinstance(wanted, str) else wanted
 
 
-def read_tags(body: Json, provider: str, *, is_local: bool, loaded: FrozenSet[str] = frozenset()) -> List[ModelInfo]:
-    """The models of `/api/tags`; those that only embed are left out."""
+def read_tags(
+    body: Json, provider: str, *, is_local: bool, loaded: Tuple[LoadedModel, ...] = ()
+) -> List[ModelInfo]:
+    """The models of `/api/tags`; those that only embed are left out. `loaded` says which of them are in memory."""
+    windows = {one.id: one.context_tokens for one in loaded}
     found: Dict[str, ModelInfo] = {}
     for row in rows_of(body):
         model = _word(row.get("model")) or _word(row.get("name"))
         abilities = row.get("capabilities")
-        if not model or model in found or (isinstance(abilities, list) and abilities == ["embedding"]):
+        is_no_chat = isinstance(abilities, list) and bool(abilities) and _NO_CHAT.issuperset(map(str, abilities))
+        if not model or model in found or is_no_chat:
             continue
         details = _mapping(row.get("details"))
         is_remote = bool(row.get("remote_host") or row.get("remote_model"))
         found[model] = ModelInfo(
             model, provider, name=_word(row.get("name")), context_tokens=count(details.get("context_length")) or None,
             capabilities=_listed(abilities), local=is_local and not is_remote, size_bytes=count(row.get("size")),
-            parameter_size=_word(details.get("parameter_size")) or None, loaded=model in loaded,
+            parameter_size=_word(details.get("parameter_size")) or None, loaded=model in windows,
             price_input=None if is_remote else 0.0, price_output=None if is_remote else 0.0,
+            window_tokens=windows.get(model),
         )
     return list(found.values())
 
 
 def loaded_models(body: Json) -> FrozenSet[str]:
     """The names in `/api/ps`."""
-    return frozenset(_word(row.get("model")) or _word(row.get("name")) for row in rows_of(body))
+    return frozenset(one.id for one in read_loaded(body))
+
+
+def read_loaded(body: Json) -> Tuple[LoadedModel, ...]:
+    """The models of `/api/ps`: what is in memory, how large, with which window and until when."""
+    return tuple(
+        LoadedModel(
+            _word(row.get("model")) or _word(row.get("name")), count(row.get("size")), count(row.get("size_vram")),
+            count(row.get("context_length")) or None, _moment(row.get("expires_at")),
+        )
+        for row in rows_of(body) if row.get("model") or row.get("name")
+    )
+
+
+def full_name(model: str) -> str:
+    """`model` with its tag: the server lists what was asked for as `m` under `m:latest`."""
+    return model if ":" in model.rpartition("/")[2] else f"{model}:latest"
 
 
 def read_show(body: Json, info: ModelInfo) -> ModelInfo:
@@ -114,15 +141,15 @@ def read_show(body: Json, info: ModelInfo) -> ModelInfo:
     said = _mapping(body)
     model_info = _mapping(said.get("model_info"))
     window = count(model_info.get(f"{_word(model_info.get('general.architecture'))}.context_length"))
-    fixed = _NUM_CTX.search(_word(said.get("parameters")))
-    if window is None and fixed is not None:
-        window = int(fixed.group(1))
+    written = _NUM_CTX.search(_word(said.get("parameters")))
+    fixed = int(written.group(1)) if written is not None else None
     details = _mapping(said.get("details"))
     return replace(
-        info, context_tokens=window or info.context_tokens, capabilities=_listed(said.get("capabilities"))
+        info, context_tokens=window or info.context_tokens or fixed, capabilities=_listed(said.get("capabilities"))
         if isinstance(said.get("capabilities"), list) else _guessed(said, details),
         parameter_size=_word(details.get("parameter_size")) or info.parameter_size,
         local=info.local and not (said.get("remote_host") or said.get("remote_model")),
+        window_tokens=info.window_tokens or fixed,
     )
 
 
@@ -131,8 +158,11 @@ def _guessed(said: Dict[str, Json], details: Dict[str, Json]) -> FrozenSet[str]:
     families = details.get("families")
     known: Set[str] = {str(one) for one in families} if isinstance(families, list) else set()
     found = set()
-    if ".Tools" in _word(said.get("template")):
+    template = _word(said.get("template"))
+    if ".Tools" in template:
         found.add("tools")
+    if ".Thinking" in template:
+        found.add("reasoning")
     if known & _VISION_FAMILIES or _word(details.get("family")) in _VISION_FAMILIES or said.get("projector_info"):
         found.add("vision")
     return frozenset(found)
@@ -189,6 +219,17 @@ def _keep_alive(value: Json, row: str) -> Json:
         if _DURATION.fullmatch(text):
             return text
     raise _bad(row, "keep_alive", value, 'seconds, or a duration such as "10m"; -1 keeps the model loaded')
+
+
+def _moment(value: Json) -> Optional[float]:
+    """Go's time as UTC seconds; None for its zero and for what is none. It has more digits than Python reads."""
+    text = re.sub(r"(\.\d{6})\d+", r"\1", _word(value).replace("Z", "+00:00"))
+    text = re.sub(r"\.(\d{1,5})(?=[+-])", lambda found: f".{found.group(1):0<6}", text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.timestamp() if moment.tzinfo is not None and 1970 < moment.year < 2200 else None
 
 
 def _bad(row: str, option: str, value: Json, wanted: str) -> SettingsError:

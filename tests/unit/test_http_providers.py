@@ -415,7 +415,7 @@ def test_loading_is_told_while_the_head_is_withheld(
     assert text_of(events) == "yes"
 
 
-def test_model_that_just_answered_is_not_watched_for_loading(
+def test_model_that_was_evicted_since_its_last_answer_is_loading_again(
     fault_server: StartFaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ollama_provider, "QUIET_S", 0.02)
@@ -425,7 +425,7 @@ def test_model_that_just_answered_is_not_watched_for_loading(
     async def ask_twice(provider: Provider) -> List[int]:
         return [sum(isinstance(event, Progress) for event in await collect(provider)) for _ in range(2)]
 
-    assert run(OllamaProvider(row("ollama", server.url)), ask_twice) == [1, 0]
+    assert run(OllamaProvider(row("ollama", server.url)), ask_twice) == [1, 1]
 
 
 def test_window_is_sent_and_never_shrinks_for_a_model(fault_server: StartFaultServer) -> None:
@@ -568,7 +568,8 @@ def test_pull_reports_progress_and_errors(fault_server: StartFaultServer) -> Non
         Progress("pulling", None, None, "success"),
         Finish("stop", "success"),
     ]
-    assert (error.kind, error.message) == ("server_error", "pull model manifest: file does not exist")
+    assert (error.kind, error.code) == ("model_not_found", "unknown_model")
+    assert error.user_text == "There is no model called b to pull."
 
 
 def test_ollama_version_is_read_and_local_servers_get_no_key(fault_server: StartFaultServer) -> None:
