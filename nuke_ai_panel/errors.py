@@ -83,10 +83,10 @@ class MissingKeyError(SettingsError):
 
     kind = "missing_key"
 
-    def __init__(self, provider: str, env_name: str) -> None:
+    def __init__(self, provider: str, env_name: str, *, trouble: str = "") -> None:
         super().__init__(
             f"no API key for {provider}",
-            user_text=f"{provider} needs an API key.",
+            user_text=f"{provider} needs an API key. {trouble}".rstrip(),
             next_step=f"Add the key in Settings, or set {env_name}.",
         )
         self.provider = provider
@@ -179,9 +179,22 @@ class ModelFileError(NukeAIError):
 
 
 class PolicyError(NukeAIError):
-    """A studio rule forbids it; the message says which rule and whom to ask."""
+    """A studio rule forbids it; the message says which rule and whom to ask. `rule` is its dotted name."""
 
     kind = "policy"
+
+    def __init__(
+        self, message: str, *, user_text: str = "", next_step: str = "", rule: str = "", provider: str = "",
+        model: Optional[str] = None,
+    ) -> None:
+        super().__init__(message, user_text=user_text, next_step=next_step)
+        self.rule = rule
+        self.provider = provider
+        self.model = model
+
+    def info(self) -> ErrorInfo:
+        """The error as a value."""
+        return replace(super().info(), code=self.rule or None, provider=self.provider or None, model=self.model)
 
 
 class HostError(NukeAIError):

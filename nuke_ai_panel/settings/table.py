@@ -16,6 +16,7 @@ from .values import PanelSettings, ParameterSettings, ProviderSettings, Settings
 _TYPES = {
     "str": "text", "Optional[str]": "text", "bool": "true or false", "float": "a number", "Optional[float]": "a number",
     "int": "a whole number", "Optional[int]": "a whole number", "Tuple[str, ...]": "a list of texts",
+    "Optional[Tuple[str, ...]]": "a list of texts", "Union[str, bool]": "text or true or false",
     "Mapping[str, str]": "a table of texts", "Mapping[str, Json]": "a table",
     "Mapping[str, Tuple[str, ...]]": "a table of lists of texts",
 }
