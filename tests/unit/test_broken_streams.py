@@ -8,27 +8,33 @@ from __future__ import annotations
 import os
 import random
 import re
-from typing import Dict, Iterable, List, Optional
+from typing import Callable, Dict, Iterable, List, Optional
 
 import pytest
 
 from nuke_ai_panel.errors import ProviderError, provider_error
 from nuke_ai_panel.events import StreamEvent
 from nuke_ai_panel.messages import Json
+from nuke_ai_panel.providers.google_decoder import GoogleDecoder
 from nuke_ai_panel.providers.ollama_decoder import OllamaDecoder
 from nuke_ai_panel.providers.openai_decoder import OpenAIDecoder
+from nuke_ai_panel.providers.reading import Decoder
 from nuke_ai_panel.providers.wire import FrameTooLarge, NdjsonParser, Parser, SniffingParser, SseParser
 
 from ..normalised import normalised
 from ..streams import OPENAI_FAMILY, Case, load_cases
 
-CASES = [case for case in load_cases(OPENAI_FAMILY | {"ollama"}) if case.status == 200 and len(case.body) < 5000]
+FAMILIES = OPENAI_FAMILY | {"ollama", "gemini"}
+CASES = [case for case in load_cases(FAMILIES) if case.status == 200 and len(case.body) < 5000]
 # What must have arrived before an answer may count as complete.
-TERMINATOR = re.compile(rb'\[DONE\]|"finish_reason"\s*:\s*"[^"]|"done"\s*:\s*true|"done_reason"\s*:\s*"[^"]|"success"')
+TERMINATOR = re.compile(
+    rb'\[DONE\]|"finish_reason"\s*:\s*"[^"]|"finishReason"\s*:\s*"[^"]|"done"\s*:\s*true|"done_reason"\s*:\s*"[^"]|"success"'
+)
 NASTY = [
     b"\x00", b"\xff\xfe", b"\r", b"\n", b"\r\n", b"\n\n", b"data:", b"data: [DONE]\n\n", b": c\n", b'"', b"\\", b"{",
     b"[" * 400, b"null", b"1e999", b"\\ud83d", b"\xef\xbb\xbf", b"event: error\n", b"error: {}\n\n", b"\xe2\x80\xa8",
 ]
+DECODERS: Dict[str, Callable[..., Decoder]] = {"ollama": OllamaDecoder, "gemini": GoogleDecoder}
 ROUNDS = int(os.environ.get("WIRE_FUZZ", "300"))
 SEED = int(os.environ.get("WIRE_FUZZ_SEED", "5"))
 
@@ -42,7 +48,7 @@ def parser_for(case: Case) -> Parser:
 def read(case: Case, chunks: Iterable[bytes], *, is_reset: bool = False) -> Dict[str, Json]:
     """The normalised result of a body that ends cleanly or with a reset, as `reading.read_events` goes about it."""
     parser = parser_for(case)
-    decoder = OllamaDecoder("p") if case.api == "ollama" else OpenAIDecoder("p", think_tags=case.think_tags)
+    decoder = DECODERS.get(case.api, OpenAIDecoder)("p", think_tags=case.think_tags)
     events: List[StreamEvent] = []
     error: Optional[ProviderError] = None
     try:

@@ -1,0 +1,137 @@
+"""Speaks to Google's Gemini API. Lives on the loop thread; one client, hence one session, for the provider's life.
+
+The key travels in a header; an address that holds one is refused, because addresses end up in logs. The base URL names
+the version of the API (v1beta has features that v1 lacks).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import AsyncIterator, Dict, FrozenSet, Optional, Tuple
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from ..errors import SettingsError
+from ..events import StreamEvent, StreamWarning
+from ..settings import ProviderSettings
+from .base import ChatRequest, ModelInfo
+from .classify import classify_error
+from .connection import has_own_key, open_client
+from .error_facts import read_error
+from .google_decoder import GoogleDecoder
+from .google_dialect import MAX_REPAIRS, Repair, encode, losses, read_options, repair_for
+from .google_models import next_page, read_models
+from .http_stream import StreamResponse
+from .reading import check_head, read_events, sse_parser
+from .urls import has_path, is_private_url, join_url, normalise_base_url
+
+DEFAULT_BASE_URL = "https://generativelanguage.googleapis.com/v1beta"
+KEY_HEADER = "x-goog-api-key"
+_MAX_PAGES = 20
+_OWN_FOLDERS = ("models/", "tunedModels/", "publishers/")
+
+
+class GoogleProvider:
+    """Gemini, at Google or behind a proxy that speaks its language."""
+
+    def __init__(self, settings: ProviderSettings, *, key: Optional[str] = None) -> None:
+        self.name = settings.name
+        self._base = _base_url(settings)
+        self.is_local = is_private_url(self._base)
+        self.needs_key = not self.is_local and not has_own_key(settings)
+        self._label = settings.label
+        key = (key or "").strip()
+        self._headers = {KEY_HEADER: key} if key else {}
+        self._client = open_client(settings, key)
+        self._options = read_options(settings.options, settings.name)
+        self._repairs: Dict[str, FrozenSet[Repair]] = {}
+        self._known: Dict[str, ModelInfo] = {}
+
+    # ------------------------------------------------------------ the contract
+
+    async def stream(self, request: ChatRequest) -> AsyncIterator[StreamEvent]:
+        """The answer as events; see `base.Provider`."""
+        response = await self._open(request)
+        decoder = GoogleDecoder(
+            self._label, model=request.model, think_tags=request.think_tags, request_id=response.request_id
+        )
+        events = read_events(response, sse_parser(response), decoder, provider=self._label)
+        try:
+            for lost in losses(request, self._repairs.get(request.model, frozenset())):
+                yield StreamWarning(f"parameter_dropped:{lost}")
+            async for event in events:
+                yield event
+        finally:
+            await events.aclose()
+            response.close()
+
+    async def models(self) -> Tuple[ModelInfo, ...]:
+        """The models that answer questions, with their limits. Raises ProviderError."""
+        found: Dict[str, ModelInfo] = {}
+        url = join_url(self._base, "models?pageSize=1000")
+        for _ in range(_MAX_PAGES):
+            page = await self._client.get_json(url, headers=self._headers, timeout_s=30.0)
+            for model in read_models(page, self.name, is_local=self.is_local):
+                found.setdefault(model.id, model)
+            token = next_page(page)
+            if token is None:
+                break
+            url = join_url(self._base, f"models?pageSize=1000&pageToken={quote(token, safe='')}")
+        self._known = found
+        return tuple(found.values())
+
+    async def model_info(self, model: str) -> ModelInfo:
+        """What the list says about `model`. Raises ProviderError."""
+        if model not in self._known:
+            await self.models()
+        bare = model[len("models/"):] if model.startswith("models/") else model
+        known = self._known.get(model) or self._known.get(bare)
+        return replace(known, id=model) if known is not None else ModelInfo(model, self.name, local=self.is_local)
+
+    async def close(self) -> None:
+        """Closes the session."""
+        await self._client.close()
+
+    # ------------------------------------------------------------ how
+
+    async def _open(self, request: ChatRequest) -> StreamResponse:
+        """The head of an answer. What the model refuses by name is left out once, and from then on."""
+        model = request.model if request.model.startswith(_OWN_FOLDERS) else f"models/{request.model}"
+        # Without alt=sse the answer is one JSON list that cannot be shown before its end.
+        url = join_url(self._base, f"{quote(model, safe='/')}:streamGenerateContent?alt=sse")
+        for _ in range(MAX_REPAIRS):
+            repairs = self._repairs.get(request.model, frozenset())
+            body = encode(request, self._options, provider=self.name, thinks=self._thinks(request.model),
+                          repairs=repairs)
+            response = await self._client.post_stream(url, body, headers=self._headers)
+            if response.status != 400:
+                await check_head(response, provider=self._label, model=request.model)
+                return response
+            raw = await response.read_body()
+            response.close()
+            error = classify_error(response.status, raw, response.headers, provider=self._label, model=request.model)
+            repair = repair_for(read_error(raw)) if error.kind in ("bad_request", "unsupported_feature") else None
+            if repair is None or repair in repairs:
+                raise self._client.redacted(error)
+            self._repairs[request.model] = repairs | {repair}
+        raise self._client.redacted(error)
+
+    def _thinks(self, model: str) -> Optional[bool]:
+        """Whether the list says that the model thinks; None when it says nothing."""
+        known = self._known.get(model)
+        return None if known is None or known.capabilities is None else "reasoning" in known.capabilities
+
+
+def _base_url(settings: ProviderSettings) -> str:
+    """The row's address with a version. Raises SettingsError for one that holds a key."""
+    base = normalise_base_url(settings.base_url or "") or DEFAULT_BASE_URL
+    parts = urlsplit(base)
+    if any(name.lower() in ("key", "access_token") for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
+        raise SettingsError(
+            f"the base URL of {settings.name} holds a key",
+            user_text=f"The address of {settings.label} holds a key, which would end up in logs.",
+            next_step="Take everything from the question mark on out of the address, and set the key in Settings.",
+        )
+    head = base.partition("/models/")[0]  # what people paste from the documentation
+    return head if has_path(head) else join_url(head, "v1beta")
+
+

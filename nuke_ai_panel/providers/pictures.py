@@ -1,0 +1,41 @@
+"""What of a message is not text: its images and PDF files, as the vendors want their base64. Pure."""
+
+from __future__ import annotations
+
+from typing import Tuple
+
+from ..errors import ProviderError, provider_error
+from ..messages import Attachment, Message
+
+PDF = "application/pdf"
+
+
+def images_of(message: Message) -> Tuple[Attachment, ...]:
+    """The pictures of a message."""
+    return tuple(one for one in message.attachments if one.data_base64 and one.media_type != PDF)
+
+
+def pdfs_of(message: Message) -> Tuple[Attachment, ...]:
+    """The PDF files of a message."""
+    return tuple(one for one in message.attachments if one.data_base64 and one.media_type == PDF)
+
+
+def bare_base64(attachment: Attachment) -> str:
+    """The data without the head of a data URL."""
+    data = attachment.data_base64 or ""
+    return data.partition(",")[2] if data.startswith("data:") else data
+
+
+def data_url(attachment: Attachment) -> str:
+    """The data with the head of a data URL."""
+    data = attachment.data_base64 or ""
+    return data if data.startswith("data:") else f"data:{attachment.media_type};base64,{data}"
+
+
+def pdf_refused(attachment: Attachment, *, provider: str, model: str) -> ProviderError:
+    """The error for a PDF file that this server cannot read: leaving it out would fake an answer."""
+    return provider_error(
+        "unsupported_feature", f"{provider} takes no PDF files", provider=provider, model=model,
+        user_text=f"{provider} cannot read PDF files, so {attachment.name} was not sent.",
+        next_step="Take the file out, attach its text, or choose a model that reads PDF.",
+    )
