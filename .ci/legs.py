@@ -23,6 +23,8 @@ QT_LIBRARIES = (
     "libgl1", "libegl1", "libxkbcommon0", "libxkbcommon-x11-0", "libdbus-1-3", "libfontconfig1", "libglib2.0-0",
     "fonts-dejavu-core",
 )
+# The tests keep keys in a real Secret Service: program → the Debian package that brings it.
+SECRET_SERVICE = {"dbus-daemon": "dbus-daemon", "gnome-keyring-daemon": "gnome-keyring"}
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,15 @@ def ensure_qt_libraries(python: str, binding: str) -> None:
         raise SystemExit(f"{binding} does not start here; install these system libraries: {' '.join(QT_LIBRARIES)}")
 
 
+def ensure_secret_service() -> None:
+    """On a bare Debian as root, installs the key store that the tests talk to; elsewhere the tests say what to do."""
+    packages = [package for program, package in SECRET_SERVICE.items() if shutil.which(program) is None]
+    if packages and sys.platform.startswith("linux") and shutil.which("apt-get") and os.geteuid() == 0:
+        say(f"installing {' and '.join(packages)} for the tests of keys")
+        run(["apt-get", "update", "-qq"])
+        run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages])
+
+
 def check(python: str) -> int:
     """Lint, types and the architecture tests."""
     for title, command in (
@@ -183,6 +194,7 @@ def test_leg(leg: Leg, python: str, extra: Sequence[str]) -> int:
     inside = leg_venv(leg, python)
     env = {"NUKE_AI_PANEL_QT": leg.qt or "", "QT_QPA_PLATFORM": "offscreen", "PYTHONDEVMODE": "1"}
     selected = list(leg.tests)
+    ensure_secret_service()
     if leg.qt:
         ensure_qt_libraries(inside, leg.qt)
     else:

@@ -5,8 +5,9 @@ loads any back end on the path, PYTHON_KEYRING_BACKEND any at all), so back ends
 every call runs on a daemon thread of its own with a deadline; a store that missed it is not asked again until a human
 asks. Nothing here may be called on the loop or on Qt's main thread: a call can take as long as the deadline.
 
-A stored key belongs to one provider at one origin: a base URL that moves elsewhere does not take the key along.
-The file is written only when a human chose it, and a server on this machine needs no key and opens no key store.
+A stored key belongs to one provider at one origin: a base URL that moves elsewhere does not take the key along. It
+lies in one place: keeping it in another takes it out of the first. The file is written only when a human chose it, and
+a server on this machine needs no key and opens no key store. docs/keys.md says the same to artists.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 import stat
 import sys
 import threading
@@ -23,15 +25,21 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from importlib import import_module
 from pathlib import Path
 from typing import Callable, Dict, Literal, Mapping, NoReturn, Optional, Protocol, Tuple, TypeVar
+from urllib.parse import unquote
 
 from .errors import SettingsError
 from .settings import ProviderSettings, home_dir, is_loopback_url, origin_of
+from .settings.saving import file_lock
 from .settings.toml_file import read_toml, write_atomically
 
 log = logging.getLogger(__name__)
 
 KeyPlace = Literal["keyring", "file", "memory"]
 DEADLINE_S = 5.0
+# A session bus greets at once; one that does not within this time is not waited for any longer.
+BUS_DEADLINE_S = 1.0
+IGNORED_VARIABLE = "PYTHON_KEYRING_BACKEND"
+MUTE = "The system's key store is not answering."
 USER_NAME = "api-key"
 # Windows keeps 2,560 bytes, and keyring stores UTF-16; past that it fails with a message nobody understands.
 WINDOWS_LIMIT = 1280
@@ -98,11 +106,20 @@ class Keys:
         self._lock = threading.Lock()
         self._memory: Dict[str, Key] = {}
         self._trouble = ""
+        self._has_warned = False
 
     @property
     def trouble(self) -> str:
         """Why the system's key store cannot be used, as a sentence; empty while nothing is known against it."""
         return self._trouble
+
+    @property
+    def warning(self) -> str:
+        """What of the environment is ignored here, as a sentence; mostly empty."""
+        named = self._env.get(IGNORED_VARIABLE, "")
+        if not named:
+            return ""
+        return f"{IGNORED_VARIABLE}={named} is ignored: keys go into the system's own key store only."
 
     def find(self, provider: ProviderSettings) -> Optional[Key]:
         """The provider's key, or None. Raises SettingsError for a key that cannot be one."""
@@ -118,13 +135,19 @@ class Keys:
         service = service_of(provider)
         if where == "memory":
             self._memory[service] = key
-        elif where == "file":
+            return key
+        if where == "file":
             self._change_file(service, key.reveal())
             if self._in_file(service) != key:
                 raise SettingsError(f"{self._file()} did not keep the key", next_step="Check the folder's rights.")
+            if uses_keyring(provider):
+                self._ask(lambda backend: _delete(backend, service))
         else:
             self._trouble = ""
             self._into_keyring(provider, service, key)
+            if service in self._read_file():
+                self._change_file(service, None)
+        self._memory.pop(service, None)
         return key
 
     def forget(self, provider: ProviderSettings) -> None:
@@ -169,7 +192,9 @@ class Keys:
             )
         if sys.platform == "win32" and len(key.reveal()) > WINDOWS_LIMIT:
             raise SettingsError(
-                f"the key has {len(key.reveal())} characters, and Windows keeps {WINDOWS_LIMIT} at most", next_step=step
+                f"the key has {len(key.reveal())} characters, and Windows keeps {WINDOWS_LIMIT} at most",
+                user_text=f"The key has {len(key.reveal()):,} characters, and Windows keeps {WINDOWS_LIMIT:,} at most.",
+                next_step=step,
             )
 
         def write(backend: Backend) -> Optional[str]:
@@ -188,9 +213,13 @@ class Keys:
         try:
             if self._trouble:
                 return None
-            return _on_own_thread(lambda: self._asked(question), max(0.0, ends - time.monotonic()))
+            if self.warning and not self._has_warned:
+                self._has_warned = True
+                log.warning("%s", self.warning)
+            left = max(0.0, ends - time.monotonic())
+            return _on_own_thread(lambda: self._asked(question), left, late=self._answered_late)
         except FutureTimeoutError:
-            self._trouble = "The system's key store is not answering."
+            self._trouble = MUTE
             log.warning("the key store did not answer within %g s; it is not asked again", self._deadline_s)
         except Exception as exc:  # noqa: BLE001  # a back end may raise anything: D-Bus, ctypes and keyring errors
             self._trouble = _sentence(exc)
@@ -198,6 +227,11 @@ class Keys:
         finally:
             self._lock.release()
         return None
+
+    def _answered_late(self) -> None:
+        # Somebody took their time over the unlocking prompt: from now on it can be asked again.
+        if self._trouble == MUTE:
+            self._trouble = ""
 
     def _asked(self, question: Callable[[Backend], Optional[str]]) -> Optional[str]:
         backend = self._find_backend()
@@ -224,12 +258,13 @@ class Keys:
         return dict(read_toml(path, missing_ok=True).data)
 
     def _change_file(self, service: str, text: Optional[str]) -> None:
-        known = {name: value for name, value in self._read_file().items() if name != service}
-        if text is not None:
-            known[service] = text
-        lines = [f"{json.dumps(name)} = {json.dumps(value)}\n" for name, value in known.items()]
-        head = "# API keys that you asked to keep here instead of the system's key store. Never share this file.\n"
-        write_atomically(self._file(), head + "".join(lines), mode=0o600)
+        with file_lock(self._file()):
+            known = {name: value for name, value in self._read_file().items() if name != service}
+            if text is not None:
+                known[service] = text
+            lines = [f"{json.dumps(name)} = {json.dumps(value)}\n" for name, value in known.items()]
+            head = "# API keys that you asked to keep here instead of the system's key store. Never share this file.\n"
+            write_atomically(self._file(), head + "".join(lines), mode=0o600)
 
 
 def service_of(provider: ProviderSettings) -> str:
@@ -266,7 +301,7 @@ def clean_key(text: str, origin: str) -> Key:
 def system_backend(env: Mapping[str, str]) -> Optional[Backend]:
     """The first of our key stores that works here, or None. Takes as long as the system takes."""
     platform = "linux" if sys.platform not in _BACKENDS else sys.platform
-    if platform == "linux" and not _has_session_bus(env):
+    if platform == "linux" and not _bus_answers(env):
         return None
     for module, name in _BACKENDS[platform]:
         try:
@@ -279,25 +314,49 @@ def system_backend(env: Mapping[str, str]) -> Optional[Backend]:
     return None
 
 
-def _has_session_bus(env: Mapping[str, str]) -> bool:
-    if env.get("DBUS_SESSION_BUS_ADDRESS"):
-        return True
+def _bus_answers(env: Mapping[str, str]) -> bool:
+    """Whether a session bus greets us; libraries that find a mute one wait for ever."""
     folder = env.get("XDG_RUNTIME_DIR")
-    return bool(folder) and Path(str(folder), "bus").exists()
+    address = env.get("DBUS_SESSION_BUS_ADDRESS") or (f"unix:path={folder}/bus" if folder else "")
+    for one in address.split(";"):
+        transport, _, rest = one.partition(":")
+        parts = dict(part.partition("=")[::2] for part in rest.split(","))
+        path = parts["path"] if "path" in parts else f"\0{parts['abstract']}" if "abstract" in parts else ""
+        if transport != "unix" or not path:
+            if transport and transport != "unix":
+                return True  # a transport of another machine's making: the deadline of the caller decides
+            continue
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+                probe.settimeout(BUS_DEADLINE_S)
+                probe.connect(unquote(path))
+                probe.sendall(b"\0AUTH EXTERNAL " + str(os.geteuid()).encode().hex().encode() + b"\r\n")
+                if probe.recv(1):
+                    return True
+        except OSError as exc:
+            log.debug("the session bus at %s does not answer: %s", one, exc)
+    return False
 
 
-def _on_own_thread(work: Callable[[], _T], timeout_s: float) -> _T:
-    """The result of `work`, run on a daemon thread that is left behind if it takes longer."""
+def _on_own_thread(work: Callable[[], _T], timeout_s: float, *, late: Callable[[], None]) -> _T:
+    """The result of `work`, run on a daemon thread that is left behind if it takes longer; then it calls `late`."""
     done: Future[_T] = Future()
+    is_abandoned = threading.Event()
 
     def run() -> None:
         try:
             done.set_result(work())
         except BaseException as exc:  # noqa: BLE001  # it is raised again by result(), in the caller's thread
             done.set_exception(exc)
+        if is_abandoned.is_set():
+            late()
 
     threading.Thread(target=run, name="nuke-ai-keyring", daemon=True).start()
-    return done.result(timeout_s)
+    try:
+        return done.result(timeout_s)
+    except FutureTimeoutError:
+        is_abandoned.set()
+        raise
 
 
 def _delete(backend: Backend, service: str) -> None:
@@ -308,4 +367,6 @@ def _delete(backend: Backend, service: str) -> None:
 def _sentence(exc: Exception) -> str:
     if "Locked" in type(exc).__name__ or "Dismissed" in type(exc).__name__:
         return "The system's key store is locked."
+    if 1783 in exc.args or getattr(exc, "winerror", None) == 1783:
+        return "The key is longer than Windows keeps."
     return "The system's key store cannot be used."

@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import AsyncGenerator, AsyncIterator, Callable, Dict, List, Optional, Tuple, Type
 
@@ -20,10 +21,12 @@ from ..events import StreamEvent
 from ..keys import Keys
 from ..messages import ErrorInfo
 from ..providers.base import ChatRequest, ModelInfo, Provider
+from ..providers.http_fork import hand_over_sessions
 from ..providers.registry import provider_class
 from ..providers.threads import in_daemon_thread
 from ..settings import ProviderSettings, Settings
 from ..utils.event_loop_manager import create_task, get_event_loop_manager
+from ..utils.survivors import keep, look
 from .model_cache import load_models, save_models
 from .provider_status import ModelCatalogue, ProviderStatus, State, state_after
 from .request import ModelChoice
@@ -35,6 +38,9 @@ log = logging.getLogger(__name__)
 MODEL_INFO_TIMEOUT_S = 5.0
 # The kinds whose servers take the size of the context window from the request.
 WINDOW_KINDS = frozenset({"ollama"})
+
+# Under this name the states survive a reload: {name: (state, since, latency_s)}.
+STATES = "provider states"
 
 Listener = Callable[[ProviderStatus], None]
 
@@ -66,12 +72,16 @@ class ProviderManager:
         self._lists: Dict[str, Tuple[float, Tuple[ModelInfo, ...]]] = {}
         self._list_errors: Dict[str, ErrorInfo] = {}
         self._cache_was_read: Dict[str, bool] = {}
+        self._generations: Dict[str, int] = {}
         # Below: loop thread only.
         self._live: Dict[str, _Live] = {}
         self._builds: Dict[str, asyncio.Lock] = {}
-        self._fetches: Dict[str, asyncio.Task[None]] = {}
+        self._fetches: Dict[Tuple[str, Optional[int]], asyncio.Task[None]] = {}
         self._infos: Dict[ModelChoice, ModelInfo] = {}
         self._closer = f"providers {id(self):x}"
+        for name, (state, since, latency_s) in look(STATES, {}).items():
+            if state == "connected" and name in settings.providers:
+                self._statuses[name] = ProviderStatus(name, settings.provider(name).label, state, since, latency_s)
 
     # ------------------------------------------------------------ any thread
 
@@ -138,6 +148,7 @@ class ProviderManager:
         with self._lock:
             for known in (self._statuses, self._lists, self._list_errors, self._cache_was_read):
                 known.pop(name, None)
+            self._generations[name] = self._generations.get(name, 0) + 1
         if name in self._live:
             create_task(self._retire(name))
 
@@ -152,7 +163,24 @@ class ProviderManager:
         return self.settings(name).kind in WINDOW_KINDS
 
     async def stream(self, choice: ModelChoice, request: ChatRequest) -> AsyncGenerator[StreamEvent, None]:
-        """The answer of exactly that provider to `request`. Closing the iterator closes the socket."""
+        """The answer of exactly that provider to `request`. Closing the iterator closes the socket.
+
+        A rejected key is looked up again: if another session has stored a new one, the request is sent with that.
+        """
+        for attempt in range(2):
+            events = self._stream(choice, request)
+            try:
+                async for event in events:
+                    yield event
+                return
+            except ProviderError as error:
+                # Nobody rejects a key in the middle of an answer.
+                if attempt or error.kind != "auth" or not await self._has_newer_key(choice.provider):
+                    raise
+            finally:
+                await events.aclose()
+
+    async def _stream(self, choice: ModelChoice, request: ChatRequest) -> AsyncGenerator[StreamEvent, None]:
         live = await self._acquire(choice.provider)
         before = self.status(choice.provider)
         if before.state != "connected":
@@ -176,6 +204,18 @@ class ProviderManager:
                 self._publish(choice.provider, before.state, error=before.error)
             live.users -= 1
             await _close_events(events)
+            if live.is_retired and not live.users:
+                await live.provider.close()
+
+    @asynccontextmanager
+    async def borrowed(self, name: str) -> AsyncIterator[Provider]:
+        """The live provider for a service of its own (see providers/services.py); it is not closed meanwhile."""
+        live = await self._acquire(name)
+        live.users += 1
+        try:
+            yield live.provider
+        finally:
+            live.users -= 1
             if live.is_retired and not live.users:
                 await live.provider.close()
 
@@ -209,6 +249,16 @@ class ProviderManager:
             if isinstance(outcome, Exception):
                 log.error("a provider did not close", exc_info=outcome)
 
+    async def hand_over(self) -> None:
+        """Closes as `close` does, but leaves sessions, states and what is known of models to the next generation."""
+        with self._lock:
+            states = {
+                name: (one.state, one.since, one.latency_s) for name, one in self._statuses.items() if not one.error
+            }
+        keep(STATES, {**look(STATES, {}), **states})
+        await hand_over_sessions()
+        await self.close()
+
     async def _acquire(self, name: str) -> _Live:
         live = self._live.get(name)
         if live is not None and not live.is_key_doubted:
@@ -231,6 +281,14 @@ class ProviderManager:
             self._live[name] = built
             return built
 
+    async def _has_newer_key(self, name: str) -> bool:
+        """Whether a provider whose key was rejected could be built with another one, and was."""
+        before = self._live.get(name)
+        try:
+            return await self._acquire(name) is not before
+        except SettingsError:
+            return False
+
     async def _build(self, row: ProviderSettings) -> _Live:
         # Not on the loop: importing aiohttp takes a tenth of a second, a key store as long as it likes.
         return await in_daemon_thread(lambda: self._built(row))
@@ -248,7 +306,9 @@ class ProviderManager:
         found = self._keys.find(row) if provider.needs_key or row.key_env else None
         if found is None:
             if provider.needs_key:
-                raise MissingKeyError(row.label, row.key_env or "the environment variable that key_env names")
+                raise MissingKeyError(
+                    row.label, row.key_env or "the environment variable that key_env names", trouble=self._keys.trouble
+                )
             return _Live(row, provider, None)
         key = found.reveal()
         return _Live(row, make(row, key=key), key)
@@ -270,13 +330,14 @@ class ProviderManager:
         return self.status(name)
 
     async def _fetch_once(self, name: str) -> None:
-        task = self._fetches.get(name)
+        place = (name, self._generations.get(name))
+        task = self._fetches.get(place)
         if task is None:
-            task = self._fetches[name] = asyncio.ensure_future(self._fetch(name))
-            task.add_done_callback(lambda _: self._fetches.pop(name, None))
+            task = self._fetches[place] = asyncio.ensure_future(self._fetch(*place))
+            task.add_done_callback(lambda _: self._fetches.pop(place, None))
         await asyncio.wait([task])
 
-    async def _fetch(self, name: str) -> None:
+    async def _fetch(self, name: str, generation: Optional[int]) -> None:
         before = self.status(name)
         if before.state != "connected":
             self._publish(name, "connecting")
@@ -284,9 +345,17 @@ class ProviderManager:
         try:
             live = await self._acquire(name)
             started = time.monotonic()
-            models = await live.provider.models()
+            try:
+                models = await live.provider.models()
+            except ProviderError as error:
+                live.is_key_doubted = error.kind == "auth"
+                if not live.is_key_doubted or not await self._has_newer_key(name):
+                    raise
+                live = await self._acquire(name)
+                models = await live.provider.models()
         except NukeAIError as error:
-            self._list_failed(name, error.info())
+            if generation == self._generations.get(name):
+                self._list_failed(name, error.info())
         except asyncio.CancelledError:
             self._publish(name, before.state, error=before.error)
             raise
@@ -294,6 +363,8 @@ class ProviderManager:
             log.exception("the provider %s failed to list its models", name)
             self._list_failed(name, ErrorInfo("internal", f"{type(exc).__name__}: {exc}", provider=name))
         else:
+            if generation != self._generations.get(name):
+                return  # what an old address or key brought says nothing about the new one
             fetched_at = time.time()
             with self._lock:
                 self._lists[name] = (fetched_at, tuple(models))

@@ -99,10 +99,10 @@ def test_a_key_is_read_again_after_it_was_rejected(online: App, model_server: Fa
     found = iter(["sk-old", "sk-old", "sk-new"])
     online.keys.find = lambda row: Key(next(found))  # type: ignore[method-assign]  # a key that changes
     model_server.fail(401, times=2)
-    for _ in range(3):
-        Chat(online).ask("q", choice=FAKE, retries=0)
+    kinds = [Chat(online).ask("q", choice=FAKE, retries=0).error for _ in range(2)]
     sent = [request.headers["authorization"] for request in model_server.chats]
     assert sent == ["Bearer sk-old", "Bearer sk-old", "Bearer sk-new"]
+    assert kinds[0] is not None and kinds[0].kind == "auth" and kinds[1] is None
     assert online.providers.status("openai").state == "connected"
 
 
