@@ -132,8 +132,8 @@ def _usual_places(env: Mapping[str, str], platform: str) -> Tuple[Path, ...]:
     home = Path(env.get("HOME") or env.get("USERPROFILE") or "/")
     if platform == "win32":
         roots: List[str] = [one for one in (env.get("LOCALAPPDATA"), env.get("ProgramFiles")) if one]
-        folders = [Path(root, *inner) for root in roots for inner in (("Programs", "Ollama"), ("Ollama",))]
-        return tuple(folder / "ollama.exe" for folder in folders)
+        known = [Path(root, *inner) for root in roots for inner in (("Programs", "Ollama"), ("Ollama",))]
+        return tuple(folder / "ollama.exe" for folder in known)
     if platform == "darwin":
         return (Path("/Applications/Ollama.app/Contents/Resources/ollama"), Path("/opt/homebrew/bin/ollama"),
                 Path("/usr/local/bin/ollama"), home / "Applications/Ollama.app/Contents/Resources/ollama")
