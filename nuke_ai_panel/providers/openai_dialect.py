@@ -18,6 +18,7 @@ from .reasoning_details import KEY as DETAILS_KEY
 from .reasoning_details import replayed
 
 MAX_REPAIRS = 4
+SCHEMA_NAME = "answer"
 # A repair is the name of the field that this server refuses for this model.
 Repair = str
 _LENGTH_FIELDS = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
@@ -54,6 +55,9 @@ def encode(
              "function": {"name": tool.name, "description": tool.description, "parameters": dict(tool.schema)}}
             for tool in request.tools
         ]
+    if request.schema is not None:
+        schema = {"name": SCHEMA_NAME, "strict": True, "schema": dict(request.schema)}
+        body["response_format"] = {"type": "json_schema", "json_schema": schema}
     for refused in repairs:
         value = body.pop(refused, None)
         if value is not None and refused in _LENGTH_FIELDS:
@@ -128,13 +132,24 @@ def _arguments_text(arguments: Optional[Mapping[str, Json]], raw: Optional[str])
 
 
 def _content(message: Message) -> Json:
-    """Text alone is a string; with images it is parts, text first."""
+    """Text alone is a string; with images and documents it is parts, text first."""
     text = text_of(message)
-    images = [one for one in message.attachments if one.data_base64]
-    if not images:
+    files = [one for one in message.attachments if one.data_base64]
+    if not files:
         return text
     parts: List[Json] = [{"type": "text", "text": text}] if text else []
-    return parts + [{"type": "image_url", "image_url": {"url": _data_url(image)}} for image in images]
+    return parts + [_file_part(one) for one in files]
+
+
+def _file_part(file: Attachment) -> Json:
+    if is_pdf(file):
+        return {"type": "file", "file": {"filename": file.name, "file_data": _data_url(file)}}
+    return {"type": "image_url", "image_url": {"url": _data_url(file)}}
+
+
+def is_pdf(attachment: Attachment) -> bool:
+    """Whether it is a document that goes out as a file and not as an image."""
+    return attachment.data_base64 is not None and attachment.media_type == "application/pdf"
 
 
 def text_of(message: Message) -> str:
