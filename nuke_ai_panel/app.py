@@ -19,21 +19,23 @@ from typing import Callable, Dict, Mapping, Optional, Set, Tuple, Type
 from .core.approval import Approval, ApprovalPolicy, AskBeforeChanges
 from .core.handle import TurnHandle
 from .core.known_paths import KnownPaths
+from .core.model_servers import ModelServers
 from .core.place import resolve_choice
 from .core.provider_manager import ProviderManager
 from .core.provider_status import ModelCatalogue, ProviderStatus
 from .core.request import ModelChoice, TurnRequest
-from .core.slots import Slots
+from .core.slots import slots_by_kind
 from .core.tokens import TokenRatios
 from .core.turn import Sink, Turn
 from .core.turn_services import TurnServices
 from .core.window import Windows
-from .errors import BusyError, NukeAIError
+from .errors import BusyError, NukeAIError, SettingsError
 from .keys import Keys
 from .messages import Json
 from .providers.base import Parameters, Provider
 from .providers.registry import provider_class
-from .settings import ProviderSettings, Settings, history_path, load_settings
+from .providers.threads import in_daemon_thread
+from .settings import ProviderSettings, Settings, history_path, load_settings, origin_of, save_setting
 from .store import Store, new_id
 from .tools import Toolbox
 from .utils.event_loop_manager import create_task, get_event_loop_manager, shutdown_event_loop
@@ -45,8 +47,14 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-_open_apps: Set[int] = set()
+_open_apps: Dict[int, App] = {}
 _open_apps_lock = threading.Lock()
+
+
+def open_apps() -> Tuple[App, ...]:
+    """The Apps of this process that are not closed."""
+    with _open_apps_lock:
+        return tuple(_open_apps.values())
 
 
 class App:
@@ -61,10 +69,11 @@ class App:
         self.keys = keys
         self.store = store
         self.providers = ProviderManager(settings, keys, classes=classes)
+        self.model_servers = ModelServers(self.providers)
         self.main_thread: MainThread = main_thread if main_thread is not None else PumpedMainThread()
         self._reload = reload
         self._services = TurnServices(
-            lambda: self.settings, store, self.providers, Windows(self.providers), TokenRatios(), KnownPaths(), Slots(),
+            lambda: self.settings, store, self.providers, Windows(self.providers), TokenRatios(), KnownPaths(), slots_by_kind(),
             toolbox if toolbox is not None else Toolbox(), policy if policy is not None else AskBeforeChanges(),
         )
         self._added: Dict[str, ProviderSettings] = {}
@@ -73,7 +82,7 @@ class App:
         self._tasks: Set[Future[None]] = set()
         self._is_closed = False
         with _open_apps_lock:
-            _open_apps.add(id(self))
+            _open_apps[id(self)] = self
 
     @classmethod
     def open(
@@ -146,6 +155,31 @@ class App:
         """Reads all settings again; only providers whose row changed connect anew. Raises SettingsError."""
         self._take_settings(self._reload())
 
+    def widen_window(self, choice: ModelChoice) -> Future[Optional[int]]:
+        """Doubles the context window that a local server is asked for with this model; see `Windows.widen`.
+
+        A window that the settings fix is changed there, in the user's file. The future may raise SettingsError.
+        """
+        return create_task(self._widen(choice))
+
+    def window_of(self, choice: ModelChoice) -> Optional[int]:
+        """The context window that the model was last asked for in this session, None for none."""
+        return self._services.windows.sent_to(choice)
+
+    async def _widen(self, choice: ModelChoice) -> Optional[int]:
+        wider = await self._services.windows.widen(choice)
+        name = f"providers.{choice.provider}.options.num_ctx"
+        if wider is None or name not in self.settings.sources:
+            return wider
+        await in_daemon_thread(lambda: save_setting(name, wider, home=self.settings.home))
+        self.reload_settings()
+        if self.settings.provider(choice.provider).options.get("num_ctx") != wider:
+            place = self.settings.sources.get(name, "another layer of the settings")
+            raise SettingsError(
+                f"{place} fixes {name}", user_text=f"The window is fixed by {place}.", next_step="Change it there."
+            )
+        return wider
+
     def with_base_url(self, provider: str, base_url: str) -> str:
         """The name of a row like `provider`'s but at `base_url`, made if need be; it lives as long as the App."""
         row = self.providers.settings(provider)
@@ -153,7 +187,11 @@ class App:
             return provider
         name = f"{provider} at {base_url}"
         if name not in self._added:
-            self._added[name] = replace(row, name=name, title=row.label, base_url=base_url)
+            added = replace(row, name=name, title=row.label, base_url=base_url)
+            if origin_of(base_url) != origin_of(row.base_url or ""):
+                # The key is for the other place, and so is whatever identifies the user there.
+                added = replace(added, key_env=None, headers={}, client_cert=None, client_key=None)
+            self._added[name] = added
             self._take_settings(self.settings)
         return name
 
@@ -175,7 +213,7 @@ class App:
             handle.interrupt()
         wait_for_futures(tasks, timeout_s * 0.4)
         with _open_apps_lock:
-            _open_apps.discard(id(self))
+            _open_apps.pop(id(self), None)
             is_last = not _open_apps
         self.store.close(max(0.1, min(1.0, deadline - time.monotonic())))
         if is_last:
@@ -185,6 +223,23 @@ class App:
                 create_task(self.providers.close()).result(max(0.1, deadline - time.monotonic()))
             except FutureTimeoutError:
                 log.error("the providers did not close in time")
+
+    def hand_over(self, timeout_s: float = 2.0) -> None:
+        """Ends this App like `close`, but leaves its sessions open and the loop running, for the next generation of
+        this code; see `utils.survivors`. What still runs is kept as interrupted. Not on the loop's own thread.
+        """
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            running, tasks = list(self._running.values()), list(self._tasks)
+        for handle in running:
+            handle.interrupt()
+        wait_for_futures(tasks, timeout_s * 0.4)
+        with _open_apps_lock:
+            _open_apps.pop(id(self), None)
+        self.store.close(timeout_s * 0.5)
+        create_task(self.providers.hand_over()).result(timeout_s)
 
     def _take_settings(self, settings: Settings) -> None:
         self.settings = replace(settings, providers={**settings.providers, **self._added})

@@ -77,7 +77,7 @@ class HttpClient:
         self._options = options
         self._keys = tuple(secret for secret in secrets if secret)
         self._key_origin = origin_for_key(key_origin) if key_origin else None
-        self._session = Session(provider, options)
+        self._session = Session(provider, options, owner=(row, kind) if row else ())
         self._trips: Set[Trip] = set()
         self._streams: Set[StreamResponse] = set()
         survive_fork(self)
@@ -119,6 +119,14 @@ class HttpClient:
         for trip in tuple(self._trips):
             trip.abort()
         await self._session.finish(session)
+
+    async def hand_over(self) -> None:
+        """Ends what runs, like `close`, and leaves the session to the next generation of our code."""
+        for stream in tuple(self._streams):
+            stream.fail(self.redacted(cancelled(stream.route)))
+        for trip in tuple(self._trips):
+            trip.abort()
+        await self._session.hand_over()
 
     def leave_behind(self) -> Tuple[object, ...]:
         """Forgets the session without touching its sockets, and returns what must not be collected yet."""

@@ -14,8 +14,8 @@ import os
 import socket
 import time
 import weakref
-from contextvars import ContextVar
-from typing import Any, Callable, Optional
+from contextvars import Context, ContextVar
+from typing import Any, Callable, Iterable, Optional
 from weakref import WeakSet
 
 import aiohttp
@@ -102,14 +102,52 @@ class Connector(aiohttp.TCPConnector):
     def __init__(self) -> None:
         self._names = OwnResolver()
         super().__init__(limit=0, keepalive_timeout=KEEPALIVE_S, resolver=self._names, ttl_dns_cache=10)
+        self._settle(())
+
+    @classmethod
+    def take_over(cls, connector: aiohttp.TCPConnector, pooled: Iterable[ResponseHandler]) -> None:
+        """Makes one of ours of a plain connector that an earlier generation of this code left; see `step_down`."""
+        connector.__class__ = cls
+        assert isinstance(connector, Connector)
+        connector._names = connector._resolver = OwnResolver()
+        connector._settle(pooled)
+
+    def _settle(self, pooled: Iterable[ResponseHandler]) -> None:
         factory: Callable[[], ResponseHandler] = functools.partial(CountingResponses, loop=asyncio.get_running_loop())
         self._factory = factory  # type: ignore[assignment]  # aiohttp types it as a partial of its own class
-        self._served: WeakSet[ResponseHandler] = WeakSet()
+        self._served: WeakSet[ResponseHandler] = WeakSet(pooled)
+        for protocol in tuple(self._served):
+            protocol.__class__ = CountingResponses
         # Connections that may be dead: they finish what they do and are not used again.
         self._distrusted: WeakSet[ResponseHandler] = WeakSet()
         self._sleeps = SleepWatch()
         self._look: Optional[asyncio.TimerHandle] = None
         self._born_in = os.getpid()
+
+    def step_down(self) -> None:
+        """Turns into a plain connector with plain connections, for the next generation of this code to take over."""
+        self._names.stop()
+        if self._look is not None:
+            self._look.cancel()
+        for protocol in tuple(self._served):
+            protocol.__dict__.pop("interim", None)
+            protocol.__class__ = ResponseHandler
+        plain: Callable[[], ResponseHandler] = functools.partial(ResponseHandler, loop=asyncio.get_running_loop())
+        self._factory = plain  # type: ignore[assignment]  # aiohttp types it as a partial of its own class
+        self._resolver = aiohttp.ThreadedResolver()
+        for name in ("_names", "_served", "_distrusted", "_sleeps", "_look", "_born_in"):
+            delattr(self, name)
+        self.__class__ = aiohttp.TCPConnector  # type: ignore[assignment]  # its own base
+        # A timer of the pool was set by some request and holds what that request knew.
+        Context().run(self._cleanup)
+
+    async def _create_connection(self, *args: Any) -> Any:  # aiohttp's own arguments, which differ between versions
+        """As in aiohttp, but apart from the request: a connection lives longer, and would hold what that knew."""
+        making = Context().run(asyncio.ensure_future, super()._create_connection(*args))
+        try:
+            return await making
+        finally:
+            making.cancel()
 
     def __del__(self, *args: Any) -> None:  # aiohttp passes modules here so that they outlive the interpreter's end
         if getattr(self, "_born_in", 0) == os.getpid():

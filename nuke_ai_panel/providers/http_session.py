@@ -19,6 +19,7 @@ import aiohttp
 
 from ..errors import ProviderError
 from .http_connector import Connector
+from .http_handover import claim, leave
 from .http_request import HttpOptions
 from .proxies import proxy_for, proxy_secrets
 from .threads import in_daemon_thread
@@ -34,7 +35,7 @@ PROXY_CACHE_S = 60.0
 class Session:
     """The session of one provider. `proxy_secrets` grows with every proxy that has a password."""
 
-    def __init__(self, provider: str, options: HttpOptions) -> None:
+    def __init__(self, provider: str, options: HttpOptions, *, owner: Tuple[str, ...] = ()) -> None:
         self.proxy_secrets: Tuple[str, ...] = proxy_secrets(options.proxy)
         self._provider, self._options = provider, options
         self._aiohttp: Optional[aiohttp.ClientSession] = None
@@ -42,6 +43,9 @@ class Session:
         self._closed_on: Optional[asyncio.AbstractEventLoop] = None
         self._tls: Optional[asyncio.Future[ssl.SSLContext]] = None
         self._proxies: Dict[str, Tuple[float, Optional[str]]] = {}
+        # By this the next generation of our code finds the session again; empty: it does not outlive this one.
+        rules = (options.ca_bundle, options.client_cert, options.client_key)
+        self._owner = (*owner, *(rule or "" for rule in rules)) if any(owner) else ()
 
     @property
     def is_open(self) -> bool:
@@ -62,6 +66,8 @@ class Session:
             if self._closed_on is loop:
                 raise ProviderError("cancelled", "the provider was closed", provider=self._provider)
             self._loop, self._closed_on = loop, None
+            self._aiohttp = self._claim()
+        if self._aiohttp is None:
             limits = {"max_line_size": HEADER_LIMIT_BYTES, "max_field_size": HEADER_LIMIT_BYTES}
             known = inspect.signature(aiohttp.ClientSession).parameters
             self._aiohttp = aiohttp.ClientSession(
@@ -69,6 +75,27 @@ class Session:
                 **{name: value for name, value in limits.items() if name in known},  # type: ignore[arg-type]  # since 3.9
             )
         return self._aiohttp
+
+    async def hand_over(self) -> None:
+        """Leaves the session, if there is one, to the next generation of our code; from now on this one is closed."""
+        if self._aiohttp is None:
+            return
+        tls = self._tls.result() if self._tls is not None and self._tls.done() and not self._tls.cancelled() else None
+        session = self.shut()
+        if session is not None and self._owner:
+            await leave(self._owner, session, tls)
+        else:
+            await self.finish(session)
+
+    def _claim(self) -> Optional[aiohttp.ClientSession]:
+        found = claim(self._owner) if self._owner else None
+        if found is None:
+            return None
+        session, tls = found
+        if tls is not None:
+            self._tls = asyncio.get_running_loop().create_future()
+            self._tls.set_result(tls)
+        return session
 
     def distrust_old(self) -> None:
         """From now on requests go over new connections."""
@@ -133,6 +160,8 @@ class Session:
 
     async def tls(self) -> ssl.SSLContext:
         """Built once, off the loop; a request that is stopped meanwhile does not stop the others' wait."""
+        if self._tls is None:
+            self.live()  # which may bring the rules that its open connections were made by
         if self._tls is None:
             options = self._options
             self._tls = asyncio.ensure_future(in_daemon_thread(lambda: tls_context(

@@ -22,7 +22,9 @@ import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Awaitable, Callable, Coroutine, Dict, Optional, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Awaitable, Callable, Coroutine, Dict, Mapping, Optional, TypeVar, cast
+
+from .survivors import keep, look, take
 
 if TYPE_CHECKING:
     import asyncio
@@ -36,6 +38,10 @@ _Coro = Coroutine[Any, Any, T]  # Any: what a coroutine yields to its loop is no
 
 # A waiting caller looks this often whether the loop's thread still lives.
 _ALIVE_CHECK_S = 1.0
+# Under this name the loop survives a reload: (process id, loop, thread, executor, workers).
+LOOP = "event loop"
+# Under this name sessions do: a list of (whose, session), each with a coroutine `close`.
+SESSIONS = "sessions"
 
 
 @dataclass
@@ -44,6 +50,8 @@ class _Process:
 
     lock: threading.RLock = field(default_factory=threading.RLock)
     running: Optional[RunningLoop] = None
+    # The module that started `running` ends it too, also while a reload has another one under its name.
+    life: Any = None  # Any: a module
     closers: Dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
     is_exit_registered: bool = False
 
@@ -80,9 +88,9 @@ class EventLoopManager:
         process = self._process()
         # The loop's thread does not take the lock: it must get through while another thread shuts the loop down.
         if process.running is not None and _is_current(process.running):
-            return _submitted(process.running, coro)
+            return _submitted(process, process.running, coro)
         with process.lock:
-            return _submitted(_started(process), coro)
+            return _submitted(process, _started(process), coro)
 
     def run_coroutine(self, coro: _Coro[T], timeout: Optional[float] = None) -> T:
         """Runs `coro` on the loop and waits for its result.
@@ -136,6 +144,28 @@ class EventLoopManager:
             if process.running is not None:
                 _end(process, process.running)
 
+    def hand_over(self, releasers: Mapping[str, Callable[[], Awaitable[None]]]) -> None:
+        """Leaves the loop and its thread, running and empty, to the next generation of this code; see `survivors`.
+
+        `releasers` are awaited on the loop first, then what was registered with `on_shutdown`; what still runs
+        afterwards is cancelled. RuntimeError on the loop's own thread. With no loop there is nothing to leave.
+        """
+        process = self._process()
+        if process.running is not None and _is_current(process.running):
+            raise RuntimeError("the event loop cannot be handed over from its own thread")
+        with process.lock:
+            _end_if_dead(process)
+            running = process.running
+            if running is not None:
+                closers = {**releasers, **process.closers}
+                process.closers.clear()
+                process.life.empty_loop(running, closers)
+                process.running = None
+                keep(LOOP, (os.getpid(), running.loop, running.thread, running.executor, running.workers))
+            if process.is_exit_registered:
+                process.is_exit_registered = False
+                atexit.unregister(_shutdown_at_exit)
+
     def _process(self) -> _Process:
         process = self._processes.get(os.getpid())
         # setdefault is atomic: threads that race here agree on one object.
@@ -180,19 +210,22 @@ def _started(process: _Process) -> RunningLoop:
     """The live loop of `process`, whose lock the caller holds."""
     _end_if_dead(process)
     if process.running is None:
-        from .loop_life import start_loop  # asyncio's door: see the module's docstring
+        from . import loop_life  # asyncio's door: see the module's docstring
 
-        process.running = start_loop()
+        process.life = loop_life
+        born_in, *parts = take(LOOP, (0,))
+        if born_in == os.getpid() and parts[1].is_alive():
+            process.running = loop_life.RunningLoop(*parts)
+        else:
+            process.running = loop_life.start_loop()
         if not process.is_exit_registered:
             process.is_exit_registered = True
             atexit.register(_shutdown_at_exit)
     return process.running
 
 
-def _submitted(running: RunningLoop, coro: _Coro[T]) -> Future[T]:
-    from .loop_life import submit  # loaded since the loop was started
-
-    return cast("Future[T]", submit(running, coro))
+def _submitted(process: _Process, running: RunningLoop, coro: _Coro[T]) -> Future[T]:
+    return cast("Future[T]", process.life.submit(running, coro))
 
 
 def _end_if_dead(process: _Process) -> None:
@@ -202,16 +235,22 @@ def _end_if_dead(process: _Process) -> None:
 
 
 def _end(process: _Process, running: RunningLoop) -> None:
-    from .loop_life import end_loop  # loaded since the loop was started
-
     closers = dict(process.closers)
+    if look(SESSIONS):
+        closers[SESSIONS] = _close_unclaimed
     process.closers.clear()
     try:
         # `running` stays in place until it has ended, so that closers and tasks may use this module as ever.
-        end_loop(running, closers)
+        process.life.end_loop(running, closers)
     finally:
         process.running = None
         process.closers.clear()
+
+
+async def _close_unclaimed() -> None:
+    """Closes the sessions that survived a reload and that nobody has asked for since."""
+    for _, session in take(SESSIONS, ()):
+        await session.close()
 
 
 def _shutdown_at_exit() -> None:

@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures import thread as pool_module
 from dataclasses import dataclass, field
 from typing import Any, Awaitable, Callable, Coroutine, Dict, Iterable, List, Mapping, Optional, Set, cast
@@ -93,7 +94,7 @@ def end_loop(running: RunningLoop, closers: Mapping[str, Closer]) -> None:
             running.thread.start()
         drained = LoopFuture("the event loop's shutdown")
         drained.add_done_callback(lambda _: loop.stop())
-        loop.call_soon_threadsafe(begin, loop, _drain(closers), drained)
+        loop.call_soon_threadsafe(begin, loop, _drain(closers, generators=loop.shutdown_asyncgens), drained)
         running.thread.join(_SHUTDOWN_S)
     running.executor.shutdown(wait=False)
     if running.thread.is_alive():
@@ -107,6 +108,21 @@ def end_loop(running: RunningLoop, closers: Mapping[str, Closer]) -> None:
     for worker in running.workers:
         if worker is not threading.current_thread():
             worker.join(max(0.0, deadline - time.monotonic()))
+
+
+def empty_loop(running: RunningLoop, closers: Mapping[str, Closer]) -> None:
+    """Closes, cancels and awaits everything on the loop as `end_loop` does, but leaves it running, with nothing of
+    ours on it. Not on its thread.
+    """
+    drained = LoopFuture("the event loop's change of hands")
+    running.loop.call_soon_threadsafe(begin, running.loop, _drain(closers, generators=_close_generators), drained)
+    try:
+        drained.result(_SHUTDOWN_S)
+    except FutureTimeoutError:
+        log.error("the event loop is blocked and cannot be handed over; it is here:\n%s", stack_of(running.thread))
+        raise
+    for future, coro in list(running.unfinished.items()):
+        abandon(coro, future)
 
 
 def stack_of(thread: threading.Thread) -> str:
@@ -153,7 +169,7 @@ def _join_in(everyone: threading.Barrier, workers: List[threading.Thread]) -> No
     everyone.wait(10)
 
 
-async def _drain(closers: Mapping[str, Closer]) -> None:
+async def _drain(closers: Mapping[str, Closer], *, generators: Callable[[], Awaitable[None]]) -> None:
     loop = asyncio.get_running_loop()
     closing = {loop.create_task(_close(name, close)): name for name, close in closers.items()}
     if closing:
@@ -166,7 +182,13 @@ async def _drain(closers: Mapping[str, Closer]) -> None:
         log.error("a task swallowed its cancellation and is dropped: %r", task)
         # It has been reported here; asyncio would say it again when the task is collected.
         task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own switch, absent from its stubs
-    await asyncio.wait([loop.create_task(loop.shutdown_asyncgens())], timeout=_GENERATORS_S)
+    await asyncio.wait([asyncio.ensure_future(generators())], timeout=_GENERATORS_S)
+
+
+async def _close_generators() -> None:
+    """Closes the async generators that are left. The loop's own way forbids it new ones, and it is to live on."""
+    left = tuple(getattr(asyncio.get_running_loop(), "_asyncgens", ()))
+    await asyncio.gather(*(one.aclose() for one in left), return_exceptions=True)
 
 
 async def _close(name: str, close: Closer) -> None:
