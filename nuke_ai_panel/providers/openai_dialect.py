@@ -1,7 +1,8 @@
 """The request of the OpenAI family: our values in, a JSON body out. Pure. `openai_decoder.py` is the way back.
 
 Nothing is sent that the user did not set: strict servers refuse what they do not know. Where servers disagree, a
-`Dialect` says how; what a server turns out to refuse becomes a `Repair`, which its provider remembers per model.
+`Dialect` says how (`openai_vendors.py` has one for each vendor); what a server turns out to refuse becomes a `Repair`
+(`openai_repairs.py`), which its provider remembers per model.
 """
 
 from __future__ import annotations
@@ -9,81 +10,89 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from typing import Dict, FrozenSet, List, Mapping, Optional
+from typing import Dict, FrozenSet, List, Literal, Mapping, Optional
 
-from ..messages import Attachment, Json, Message
-from .base import ChatRequest, Parameters
-from .error_facts import ErrorFacts
+from ..messages import Json, Message
+from .answer_schema import instruction, openai_format
+from .base import ChatRequest
+from .openai_repairs import LENGTH_FIELDS, NO_DEVELOPER, NO_FORMAT, NO_JSON_SCHEMA, NO_SYSTEM, Repair
+from .pictures import data_url, images_of, pdf_refused, pdfs_of
 from .reasoning_details import KEY as DETAILS_KEY
 from .reasoning_details import replayed
 
-MAX_REPAIRS = 4
-SCHEMA_NAME = "answer"
-# A repair is the name of the field that this server refuses for this model.
-Repair = str
-_LENGTH_FIELDS = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
-_DROPPABLE = ("stream_options", "temperature", "top_p", "seed", "stop", "reasoning_effort", "reasoning")
-_REFUSED = re.compile(
-    r"unsupported|not supported|does(?: not|n't) support|unrecognized|unrecognised|unknown|unexpected"
-    r"|not permitted|not allowed|extra[ _](?:inputs?|fields?)|no longer|use 'max_|only the default",
-    re.IGNORECASE,
-)
+_NO_THINKING = frozenset({"none", "off"})
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How one server differs. `length_field` is what it calls the limit of an answer."""
+    """How one server differs.
+
+    `length_field` is what it calls the limit of an answer; `developer_models` the names of models whose system prompt
+    comes from a developer; `schema_form` how it takes a JSON Schema; `reasoning_field` where it wants the thoughts
+    behind a tool call back; `switch` how thinking is turned off; `think_tags` that thoughts come in the text.
+    """
 
     length_field: str = "max_tokens"
     asks_for_usage: bool = True
     effort_is_object: bool = False
     replays_details: bool = False
+    developer_models: Optional[re.Pattern[str]] = None
+    schema_form: Literal["json_schema", "json_object", "text"] = "json_schema"
+    takes_pdf: bool = False
+    reasoning_field: str = ""
+    switch: Literal["", "thinking", "template"] = ""
+    think_tags: bool = False
+    parallel_tool_calls: Optional[bool] = None
     extra_body: Mapping[str, Json] = field(default_factory=dict)
 
 
 def encode(
-    request: ChatRequest, dialect: Dialect, *, provider: str, repairs: FrozenSet[Repair] = frozenset()
+    request: ChatRequest, dialect: Dialect, *, provider: str, label: str = "",
+    repairs: FrozenSet[Repair] = frozenset(),
 ) -> Dict[str, Json]:
-    """The body of `POST /chat/completions` for `request`. `provider` is our row: its own reasoning is replayed."""
-    body: Dict[str, Json] = {"model": request.model, "messages": _messages(request, dialect, provider), "stream": True}
+    """The body of `POST /chat/completions` for `request`. `provider` is our row: its own reasoning is replayed.
+
+    Raises ProviderError for a PDF file that the server cannot read; `label` is what that error calls it.
+    """
+    form = _schema_form(dialect, repairs)
+    system = [request.system] if request.system else []
+    if request.schema is not None and form != "json_schema":
+        system.append(instruction(request.schema))
+    messages = _system(request.model, "\n\n".join(system), dialect, repairs)
+    messages += _messages(request, dialect, provider, label or provider)
+    if NO_SYSTEM in repairs and system:
+        _prepend(messages, "\n\n".join(system))
+    body: Dict[str, Json] = {"model": request.model, "messages": messages, "stream": True}
     if dialect.asks_for_usage:
         body["stream_options"] = {"include_usage": True}
-    body.update(_parameters(request.parameters, dialect))
+    body.update(_parameters(request, dialect))
     if request.tools:
         body["tools"] = [
             {"type": "function",
              "function": {"name": tool.name, "description": tool.description, "parameters": dict(tool.schema)}}
             for tool in request.tools
         ]
-    if request.schema is not None:
-        schema = {"name": SCHEMA_NAME, "strict": True, "schema": dict(request.schema)}
-        body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        if dialect.parallel_tool_calls is not None:
+            body["parallel_tool_calls"] = dialect.parallel_tool_calls
+    if request.schema is not None and form != "text":
+        body["response_format"] = (
+            openai_format(request.schema) if form == "json_schema" else {"type": "json_object"})
     for refused in repairs:
         value = body.pop(refused, None)
-        if value is not None and refused in _LENGTH_FIELDS:
-            body[_LENGTH_FIELDS[refused]] = value
+        if value is not None and refused in LENGTH_FIELDS:
+            body[LENGTH_FIELDS[refused]] = value
     body.update(dialect.extra_body)
     return body
 
 
-def repair_for(facts: ErrorFacts, body: Mapping[str, Json]) -> Optional[Repair]:
-    """The field of `body` that the server's error refuses and that the request can do without; None if none is."""
-    if not _REFUSED.search(facts.words):
-        return None
-    param = facts.raw.get("param")
-    named = [param] if isinstance(param, str) and param else re.findall(r"[a-z_]+", facts.words.lower())
-    for name in (*_LENGTH_FIELDS, *_DROPPABLE):
-        if name in named and name in body:
-            return name
-    return None
+def _schema_form(dialect: Dialect, repairs: FrozenSet[Repair]) -> Literal["json_schema", "json_object", "text"]:
+    if NO_FORMAT in repairs:
+        return "text"
+    return "json_object" if NO_JSON_SCHEMA in repairs and dialect.schema_form == "json_schema" else dialect.schema_form
 
 
-def is_loss(repair: Repair) -> bool:
-    """True when the user loses something they set; a renamed field and an unasked-for one are no loss."""
-    return repair not in _LENGTH_FIELDS and repair != "stream_options"
-
-
-def _parameters(parameters: Parameters, dialect: Dialect) -> Dict[str, Json]:
+def _parameters(request: ChatRequest, dialect: Dialect) -> Dict[str, Json]:
+    parameters = request.parameters
     effort = parameters.reasoning_effort
     chosen: Dict[str, Json] = {
         "temperature": parameters.temperature,
@@ -91,28 +100,50 @@ def _parameters(parameters: Parameters, dialect: Dialect) -> Dict[str, Json]:
         dialect.length_field: parameters.max_tokens,
         "seed": parameters.seed,
         "stop": list(parameters.stop) or None,
-        "reasoning_effort": None if dialect.effort_is_object else effort,
-        "reasoning": {"effort": effort} if dialect.effort_is_object and effort else None,
     }
+    if effort and dialect.switch and effort.lower() in _NO_THINKING:
+        if dialect.switch == "thinking":
+            chosen["thinking"] = {"type": "disabled"}
+        else:
+            chosen["chat_template_kwargs"] = {"enable_thinking": False}
+    elif effort and dialect.effort_is_object:
+        chosen["reasoning"] = {"effort": effort}
+    else:
+        chosen["reasoning_effort"] = effort
     return {name: value for name, value in chosen.items() if value is not None}
 
 
-def _messages(request: ChatRequest, dialect: Dialect, provider: str) -> List[Dict[str, Json]]:
+def _system(model: str, text: str, dialect: Dialect, repairs: FrozenSet[Repair]) -> List[Dict[str, Json]]:
+    if not text or NO_SYSTEM in repairs:
+        return []
+    is_developer = dialect.developer_models is not None and dialect.developer_models.search(model) is not None
+    role = "developer" if is_developer and NO_DEVELOPER not in repairs else "system"
+    return [{"role": role, "content": text}]
+
+
+def _prepend(messages: List[Dict[str, Json]], text: str) -> None:
+    """Puts the system prompt before the first question, for models that know no system prompt."""
+    if messages and messages[0]["role"] == "user":
+        content = messages[0]["content"]
+        first: Json = f"{text}\n\n{content}" if isinstance(content, str) else [{"type": "text", "text": text}, *content]
+        messages[0] = {"role": "user", "content": first}
+    else:
+        messages.insert(0, {"role": "user", "content": text})
+
+
+def _messages(request: ChatRequest, dialect: Dialect, provider: str, label: str) -> List[Dict[str, Json]]:
     encoded: List[Dict[str, Json]] = []
-    if request.system:
-        encoded.append({"role": "system", "content": request.system})
     for message in request.messages:
         if message.role == "assistant":
-            is_own = dialect.replays_details and message.provider == provider
-            encoded.append(_assistant(message, replays_details=is_own))
+            encoded.append(_assistant(message, dialect, is_own=message.provider == provider))
         elif message.role == "tool":
             encoded.append({"role": "tool", "tool_call_id": message.tool_call_id or "", "content": message.text})
         else:
-            encoded.append({"role": message.role, "content": _content(message)})
+            encoded.append({"role": message.role, "content": _content(message, dialect, label, request.model)})
     return encoded
 
 
-def _assistant(message: Message, *, replays_details: bool) -> Dict[str, Json]:
+def _assistant(message: Message, dialect: Dialect, *, is_own: bool) -> Dict[str, Json]:
     encoded: Dict[str, Json] = {"role": "assistant", "content": message.text}
     if message.tool_calls:
         encoded["content"] = message.text or None
@@ -121,7 +152,10 @@ def _assistant(message: Message, *, replays_details: bool) -> Dict[str, Json]:
              "function": {"name": call.name, "arguments": _arguments_text(call.arguments, call.raw_arguments)}}
             for call in message.tool_calls
         ]
-    details = replayed(message.reasoning_opaque) if replays_details else []
+        if dialect.reasoning_field:
+            # Whoever wants it wants it with every call, even when there was nothing to think about.
+            encoded[dialect.reasoning_field] = message.reasoning
+    details = replayed(message.reasoning_opaque) if dialect.replays_details and is_own else []
     if details:
         encoded[DETAILS_KEY] = details
     return encoded
@@ -131,33 +165,22 @@ def _arguments_text(arguments: Optional[Mapping[str, Json]], raw: Optional[str])
     return (raw or "{}") if arguments is None else json.dumps(arguments, ensure_ascii=False)
 
 
-def _content(message: Message) -> Json:
-    """Text alone is a string; with images and documents it is parts, text first."""
+def _content(message: Message, dialect: Dialect, label: str, model: str) -> Json:
+    """Text alone is a string; with images and files it is parts, text first."""
     text = text_of(message)
-    files = [one for one in message.attachments if one.data_base64]
-    if not files:
+    images, pdfs = images_of(message), pdfs_of(message)
+    if pdfs and not dialect.takes_pdf:
+        raise pdf_refused(pdfs[0], provider=label, model=model)
+    if not images and not pdfs:
         return text
     parts: List[Json] = [{"type": "text", "text": text}] if text else []
-    return parts + [_file_part(one) for one in files]
-
-
-def _file_part(file: Attachment) -> Json:
-    if is_pdf(file):
-        return {"type": "file", "file": {"filename": file.name, "file_data": _data_url(file)}}
-    return {"type": "image_url", "image_url": {"url": _data_url(file)}}
-
-
-def is_pdf(attachment: Attachment) -> bool:
-    """Whether it is a document that goes out as a file and not as an image."""
-    return attachment.data_base64 is not None and attachment.media_type == "application/pdf"
+    parts += [{"type": "image_url", "image_url": {"url": data_url(image)}} for image in images]
+    return parts + [
+        {"type": "file", "file": {"filename": pdf.name or "file.pdf", "file_data": data_url(pdf)}} for pdf in pdfs
+    ]
 
 
 def text_of(message: Message) -> str:
     """What the model reads of a message: text attachments that nobody wrote out yet, then the text."""
     attached = [one.text for one in message.attachments if one.data_base64 is None and one.text]
     return "\n\n".join([*attached, message.text] if message.text else attached)
-
-
-def _data_url(image: Attachment) -> str:
-    data = image.data_base64 or ""
-    return data if data.startswith("data:") else f"data:{image.media_type};base64,{data}"
