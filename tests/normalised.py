@@ -9,6 +9,7 @@ from nuke_ai_panel.errors import ProviderError
 from nuke_ai_panel.events import (
     Finish,
     Keepalive,
+    Restarted,
     StreamEvent,
     StreamStarted,
     StreamWarning,
@@ -50,7 +51,9 @@ def normalised(events: Iterable[StreamEvent], error: Optional[ProviderError]) ->
         elif isinstance(event, StreamWarning):
             got["warnings"].append(event.code)
         elif isinstance(event, Keepalive):
-            got["keepalives"] += 1
+            got["keepalives"] += event.source == "comment"  # the index counts no pings
+        elif isinstance(event, Restarted):
+            got.update(text="", reasoning="", tool_calls=[], usage=None, opaque=0)
         elif isinstance(event, ThinkingOpaque):
             got["opaque"] += 1
         elif isinstance(event, Finish):
@@ -70,6 +73,8 @@ def differences(got: Dict[str, Json], case: Case, *, ignore: Tuple[str, ...] = (
     """Where `got` is not what `case` expects; `ignore` names fields of the error."""
     expect = case.expect
     found = []
+    got = {**got, "warnings": sorted(got["warnings"])}
+    expect = {**expect, "warnings": sorted(expect["warnings"])}
     for name in ("tool_calls", "finish", "raw_finish", "usage", "warnings", "response_id", "model"):
         if got[name] != expect[name]:
             found.append(f"{name}: {got[name]!r} is not {expect[name]!r}")

@@ -9,6 +9,7 @@ import queue
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, List, Optional, Tuple, Union
 
+from ..core.turn_words import PAUSED, warning_text
 from ..events import (
     AnswerReset,
     AnswerStored,
@@ -167,7 +168,12 @@ class _View:
             said = f" ({facts}: {end.error.message})" if facts and is_foreign else ""
             console.note(f"{end.error.user_text or end.error.message} {end.error.next_step}".rstrip() + said)
         elif isinstance(end, AnswerStored):
-            if end.answer.finish == "length":
+            for code in end.answer.warnings:
+                if code.partition(":")[0] not in self.raised and warning_text(code):
+                    console.note(warning_text(code))
+            if end.answer.finish == "pause":
+                console.note(PAUSED)
+            elif end.answer.finish == "length":
                 console.note("The answer ends here because it reached its longest allowed length (--max-tokens).")
             elif end.answer.finish == "content_filter":
                 console.note("The provider ended the answer because of its content rules.")

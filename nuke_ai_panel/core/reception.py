@@ -32,9 +32,10 @@ from ..events import (
 from ..messages import ToolCall
 from ..providers.base import ChatRequest
 from .answer import GrowingAnswer
+from .origin_limit import OriginLimit
 from .provider_manager import ProviderManager
 from .request import ModelChoice
-from .retry import RetryPolicy, name_wait, next_delay
+from .retry import RetryPolicy, asked_delay, name_wait, next_delay
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +44,14 @@ class Reception:
     """One request's way from a provider into an answer. `on_growth` hears of every new text."""
 
     def __init__(
-        self, turn_id: str, choice: ModelChoice, providers: ProviderManager, *, policy: RetryPolicy,
+        self, turn_id: str, choice: ModelChoice, providers: ProviderManager, *, policy: RetryPolicy, limit: OriginLimit,
         tell: Callable[[TurnEvent], None], on_growth: Callable[[], None], is_stopped: Callable[[], bool],
     ) -> None:
         self._turn_id = turn_id
         self._choice = choice
         self._providers = providers
         self._policy = policy
+        self._limit = limit
         self._tell = tell
         self._on_growth = on_growth
         self._is_stopped = is_stopped
@@ -59,8 +61,10 @@ class Reception:
         """Lets `answer` grow until its Finish. Raises ProviderError once trying again is over."""
         attempt, waited_s, warnings = 0, 0.0, len(answer.warnings)
         while True:
+            began_at = await self._limit.take(self._queued, is_again=attempt > 0)
             try:
                 await self._try(request, answer)
+                self._limit.answered()
                 return
             except ProviderError as error:
                 attempt += 1
@@ -69,6 +73,7 @@ class Reception:
                     delay = next_delay(
                         self._policy, error, attempt=attempt, waited_s=waited_s, random=random.random
                     )
+                self._limit.refused(error, started_at=began_at, pause_s=asked_delay(error) or delay)
                 if delay is None:
                     name_wait(error)
                     raise
@@ -78,6 +83,8 @@ class Reception:
                 self._tell(WaitChanged(
                     self._turn_id, "retrying", detail=error.user_text, retry_in_s=delay, attempt=attempt
                 ))
+            finally:
+                self._limit.give_back()
             answer.restart()
             del answer.warnings[warnings:]
             await asyncio.sleep(delay)
@@ -132,7 +139,7 @@ class Reception:
         elif isinstance(event, ThinkingOpaque):
             answer.add_opaque(event)
         elif isinstance(event, Keepalive):
-            answer.keepalives += 1
+            answer.keepalives += event.source == "comment"
             self._wait("waiting", answer)
         elif isinstance(event, Progress):
             self._phase = event.phase
@@ -144,6 +151,11 @@ class Reception:
             self._tell(AnswerReset(self._turn_id))
             if answer.text:  # what a continuation began with
                 self._tell(TextAdded(self._turn_id, str(answer.text)))
+
+    def _queued(self, pause_s: float) -> None:
+        self._phase = "queued"
+        detail = f"{self._providers.status(self._choice.provider).title} asks for a pause" if pause_s > 0 else ""
+        self._tell(WaitChanged(self._turn_id, "queued", detail=detail, retry_in_s=pause_s if pause_s > 0 else None))
 
     def _wait(self, phase: str, answer: Optional[GrowingAnswer] = None) -> None:
         if phase != self._phase and not (answer is not None and answer.is_touched):

@@ -16,6 +16,7 @@ def bug(exc: BaseException) -> NukeAIError:
     )
 
 
+PAUSED = "The provider paused its answer here. Ask it to go on."
 EMPTY_ANSWER = "The model answered nothing at all. Ask again, or choose another model."
 
 
@@ -24,6 +25,10 @@ def warning_text(code: str) -> str:
     name, _, detail = code.partition(":")
     if name == "context_dropped":
         return context_dropped_text(int(detail) if detail.isdigit() else 0)
+    if name in _DETAILED and detail:
+        return _DETAILED[name].format(detail)
+    if name in ("stood_in", "not_asked_instead"):
+        return detail
     return _KEPT.get(name, "")
 
 
@@ -38,6 +43,10 @@ def context_dropped_text(tokens: int) -> str:
 _KEPT = {
     "tool_calls_unanswered": "The model asked to use tools, but none are available here; nothing was run.",
     "tool_rounds": "The model asked for tools too often in one answer; it was not asked again.",
+}
+_DETAILED = {
+    "parameter_dropped": "This model does not take the setting {}; it was left out.",
+    "refusal": "The provider says why it refused: {}",
 }
 
 

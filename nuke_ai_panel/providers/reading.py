@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import AsyncGenerator, List, Optional, Protocol, Sequence
 
 from ..errors import ProviderError, provider_error
-from ..events import StreamEvent, TextDelta, ThinkingDelta
+from ..events import Keepalive, StreamEvent, TextDelta, ThinkingDelta
 from ..messages import ToolCall
 from .classify import classify_error
 from .error_facts import plain_text
 from .http_stream import StreamResponse
-from .wire import COMMENT, Frame, FrameTooLarge, NdjsonParser, Parser, SniffingParser, SseParser
+from .wire import Frame, FrameTooLarge, NdjsonParser, Parser, SniffingParser, SseParser
 
 DRAIN_S = 1.0
 _SHOWN_BYTES = 4096
@@ -81,7 +81,7 @@ async def read_events(
                 if not frames:
                     continue
                 events = decoder.feed(frames)
-                if frames[-1] is COMMENT and all(frame is COMMENT for frame in frames):
+                if events and all(type(event) is Keepalive for event in events):
                     response.keepalive_seen()
                 elif has_begun or any(type(event) in _CONTENT for event in events):
                     has_begun = True

@@ -23,6 +23,7 @@ _BUILT_IN = {
     "ollama": "ollama_provider:OllamaProvider",
     "openrouter": "openrouter_provider:OpenRouterProvider",
     "openai": "openai_provider:OpenAIProvider",
+    "anthropic": "anthropic_provider:AnthropicProvider",
     "google": "google_provider:GoogleProvider",
     "scripted": "scripted_provider:ScriptedProvider",
 }

@@ -87,7 +87,9 @@ class SseDecoder(AnswerDecoder):
             return
         if not isinstance(body, dict) or body.get("error") or body.get("object") == "error":
             self._report(body, None)
-        elif not isinstance(body.get(self.whole_field), list) or not (body[self.whole_field] or body.get("stop_reason")):
+            return
+        content = body.get(self.whole_field)
+        if not isinstance(content, list) or not (content or body.get("stop_reason")):
             self._protocol(f"no {self.whole_field} in response")
         else:
             self._whole(body)

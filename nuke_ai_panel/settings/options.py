@@ -35,6 +35,17 @@ OPTIONS: Mapping[str, Tuple[Row, ...]] = {
         Row("think", "text or true or false", None, "Whether a thinking model thinks, or how much: low, medium, high."),
         Row("model_options", "a table", {}, "Ollama's own model options, such as top_k."),
     ),
+    "anthropic": (
+        _WINDOW, _EXTRA_BODY,
+        Row("thinking", "text", None, "How a model thinks: adaptive, enabled or off; absent follows reasoning_effort."),
+        Row("thinking_budget", "a whole number", None, "The most that older models may think; absent follows the "
+            "effort.", unit="tokens", minimum=1024, maximum=1_000_000),
+        Row("prompt_cache", "text", "5m", "How long Anthropic keeps what requests have in common, at a price per "
+            "write and for a tenth per read: 5m, 1h or off."),
+        Row("version", "text", "2023-06-01", "The version of the API that is asked for."),
+        Row("beta", "a list of texts", (), "Names of features under test, sent as anthropic-beta."),
+        Row("auth", "text", "x-api-key", "How the key is sent: x-api-key, or bearer for gateways that want that."),
+    ),
     "openai": (_WINDOW, _THINK_TAGS, _EXTRA_BODY),
     "openrouter": (
         _WINDOW, _THINK_TAGS, _EXTRA_BODY,

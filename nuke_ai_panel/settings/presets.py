@@ -16,6 +16,8 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
                    "key_env": "OPENROUTER_API_KEY"},
     "openai": {"kind": "openai", "title": "OpenAI", "base_url": "https://api.openai.com/v1",
                "key_env": "OPENAI_API_KEY"},
+    "anthropic": {"kind": "anthropic", "title": "Anthropic", "base_url": "https://api.anthropic.com",
+                  "key_env": "ANTHROPIC_API_KEY"},
     "google": {"kind": "google", "title": "Google Gemini",
                "base_url": "https://generativelanguage.googleapis.com/v1beta", "key_env": "GEMINI_API_KEY"},
     "azure": {"kind": "openai", "title": "Azure OpenAI", "key_env": "AZURE_OPENAI_API_KEY"},
@@ -42,6 +44,7 @@ ADDRESS_ENVS: Mapping[str, str] = {
     "OLLAMA_HOST": "ollama",
     "OPENAI_BASE_URL": "openai",
     "OPENROUTER_BASE_URL": "openrouter",
+    "ANTHROPIC_BASE_URL": "anthropic",
     "GOOGLE_GEMINI_BASE_URL": "google",
     "AZURE_OPENAI_ENDPOINT": "azure",
 }

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Callable, List, Mapping, Optional, Sequence, Tuple
 
 from nuke_ai_panel.core.tokens import estimate
-from nuke_ai_panel.core.turn_words import warning_text
+from nuke_ai_panel.core.turn_words import PAUSED, warning_text
 from nuke_ai_panel.messages import Attachment, ErrorInfo, Message, clean_text
 
 from ..ui.values import Chip, ErrorCard, MessageItem
@@ -63,7 +63,7 @@ def item_of(
         thinking_s=thinking_s, status=message.status, label=label_of(message, titles), facts=facts_of(message),
         facts_detail=facts_detail_of(message), branch=branch, branch_enabled=branch_enabled,
         error=error_card(message.error, titles=titles) if message.error is not None else None,
-        notices=tuple(dict.fromkeys((*notices, *_plain_warnings(message.warnings)))), wait=wait,
+        notices=tuple(dict.fromkeys((*notices, *_plain_warnings(message)))), wait=wait,
         time=_local_time(message.created_at),
         truncated=message.finish == "length" and message.status == "complete",
     )
@@ -152,8 +152,9 @@ def wait_text(phase: str, *, detail: str = "", elapsed_s: float = 0.0, done: Opt
     return f"{words} {round(elapsed_s)} s" if elapsed_s >= SHOW_SECONDS_AFTER_S else words
 
 
-def _plain_warnings(warnings: Tuple[str, ...]) -> List[str]:
-    return [text for text in map(warning_text, warnings) if text]
+def _plain_warnings(message: Message) -> List[str]:
+    paused = [PAUSED] if message.finish == "pause" else []
+    return [text for text in map(warning_text, message.warnings) if text] + paused
 
 
 def _seconds_of_text(message: Message) -> float:
