@@ -12,6 +12,7 @@ from ..messages import Json, Message
 from .base import ChatRequest, ModelInfo
 from .openai_dialect import text_of
 from .openai_models import rows_of
+from .pictures import bare_base64, images_of
 from .services import LoadedModel
 from .usage_counts import count
 
@@ -179,7 +180,7 @@ def _messages(request: ChatRequest) -> List[Dict[str, Json]]:
     called: Dict[str, str] = {}
     for message in request.messages:
         row: Dict[str, Json] = {"role": message.role, "content": text_of(message)}
-        images = [_bare(one.data_base64) for one in message.attachments if one.data_base64]
+        images = [bare_base64(one) for one in images_of(message)]
         if images:
             row["images"] = images
         if message.tool_calls:
@@ -201,11 +202,6 @@ def _calls(message: Message) -> Dict[str, Json]:
     if message.reasoning:
         row["thinking"] = message.reasoning
     return row
-
-
-def _bare(data: str) -> str:
-    """Base64 without the head of a data URL, which the native API refuses."""
-    return data.partition(",")[2] if data.startswith("data:") else data
 
 
 def _keep_alive(value: Json, row: str) -> Json:

@@ -34,6 +34,7 @@ from .ollama_dialect import (
 )
 from .ollama_errors import explain, explain_pull
 from .ollama_launch import START_TIMEOUT_S, find_program, start_server
+from .pictures import pdf_refused, pdfs_of
 from .reading import check_head, ndjson_parser, read_events
 from .services import LoadedModel
 from .urls import is_loopback_url, is_private_url, ollama_base_url
@@ -69,6 +70,8 @@ class OllamaProvider:
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[StreamEvent]:
         """The answer as events; see `base.Provider`."""
+        for document in (one for message in request.messages for one in pdfs_of(message)):
+            raise pdf_refused(document, provider=self._label, model=request.model)
         with self._explained(request.model):
             opening = asyncio.ensure_future(self._open(request))
             waiting = self._while_waiting(opening, request.model)
