@@ -8,14 +8,16 @@ Importing this loads next to nothing; the names below load what they need when t
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from . import troubleshooter
     from .api import Answer, ask, close, status
     from .errors import NukeAIError
 
 __version__ = "0.1.0"
-__all__ = ["Answer", "NukeAIError", "__version__", "ask", "close", "status"]
+__all__ = ["Answer", "NukeAIError", "__version__", "ask", "close", "status", "troubleshooter"]
 
 
 def __getattr__(name: str) -> object:
@@ -23,6 +25,8 @@ def __getattr__(name: str) -> object:
         from .errors import NukeAIError
 
         return NukeAIError
+    if name == "troubleshooter":
+        return import_module(f"{__name__}.troubleshooter")
     if name in __all__:
         from . import api
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 import atexit
 import threading
 from dataclasses import dataclass
-from typing import Dict, Optional, Tuple
+from typing import Dict, Optional, Sequence, Tuple
 
 from .app import App, ModelChoice, Parameters, TurnRequest
+from .core.fallback import named_choices
 from .errors import NukeAIError, provider_error
 from .events import TurnEvent
 from .messages import Attachment, FinishReason, Json, Message, Usage
+from .reload import Part, register, unregister
 from .utils.event_loop_manager import get_event_loop_manager
 from .utils.main_thread import PumpedMainThread
 
@@ -50,11 +52,13 @@ def ask(
     prompt: str, *, provider: Optional[str] = None, model: Optional[str] = None, system: Optional[str] = None,
     base_url: Optional[str] = None, timeout_s: Optional[float] = None, temperature: Optional[float] = None,
     max_tokens: Optional[int] = None, attachments: Tuple[Attachment, ...] = (), conversation_id: Optional[str] = None,
+    fallback: Optional[Sequence[str]] = None,
 ) -> Answer:
     """The answer to `prompt`, from the given provider and model or the default ones. Waits for all of it.
 
     The conversation is kept in history with the kind `api`; `conversation_id` continues one. `base_url` sends it to
-    another address of the same provider. Raises ProviderError, SettingsError, and NukeAIError when it was stopped;
+    another address of the same provider; the provider's key does not go along to another server. `fallback` names
+    (as `provider/model`) who is asked instead when the model is not available; None takes the settings'. Raises ProviderError, SettingsError, and NukeAIError when it was stopped;
     after `timeout_s` it stops and raises ProviderError of the kind `timeout`.
     """
     if get_event_loop_manager().is_loop_thread():
@@ -68,6 +72,7 @@ def ask(
     request = TurnRequest(
         prompt, choice=choice, conversation_id=conversation_id, kind="api", attachments=tuple(attachments),
         system=system, parameters=Parameters(temperature=temperature, max_tokens=max_tokens),
+        fallback=None if fallback is None else named_choices(app.settings, fallback),
     )
     # Its own pump: the App's may belong to a host whose main thread is the one that waits here.
     handle = app.start_turn(request, _ignore, main_thread=PumpedMainThread())
@@ -110,6 +115,7 @@ def shared_app() -> App:
     with _Shared.lock:
         if _Shared.app is None:
             _Shared.app = App.open()
+            register(Part("script editor", _freeze, f"{__name__}:_thaw"))
             if not _Shared.is_exit_registered:
                 _Shared.is_exit_registered = True
                 # A courtesy to the log at exit; nothing is lost without it.
@@ -122,7 +128,22 @@ def close() -> None:
     with _Shared.lock:
         app, _Shared.app = _Shared.app, None
     if app is not None:
+        unregister("script editor")
         app.close()
+
+
+def _freeze() -> bool:
+    """Before a reload: there was an App. The reload ends it; only what Python itself would call is taken back."""
+    with _Shared.lock:
+        was_open, _Shared.app = _Shared.app is not None, None
+        _Shared.is_exit_registered = False
+    atexit.unregister(close)
+    return was_open
+
+
+def _thaw(was_open: bool) -> None:
+    if was_open:
+        shared_app()
 
 
 def _ignore(event: TurnEvent) -> None:

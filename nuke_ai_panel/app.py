@@ -224,6 +224,13 @@ class App:
             except FutureTimeoutError:
                 log.error("the providers did not close in time")
 
+    def close_unused(self) -> None:
+        """Ends an App that nothing was asked of; the loop and other Apps are left alone."""
+        with self._lock:
+            self._is_closed = True
+        with _open_apps_lock:
+            _open_apps.pop(id(self), None)
+
     def hand_over(self, timeout_s: float = 2.0) -> None:
         """Ends this App like `close`, but leaves its sessions open and the loop running, for the next generation of
         this code; see `utils.survivors`. What still runs is kept as interrupted. Not on the loop's own thread.

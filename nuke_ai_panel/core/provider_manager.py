@@ -1,6 +1,6 @@
 """Owns the live providers: builds them from settings, knows their models and true states, routes each request.
 
-A request goes to exactly the provider and model that were chosen; there is no fallback. Providers are built on the
+A request goes to exactly the provider and model that it names; who may stand in is the turn's affair. Providers are built on the
 loop at first use, hold their session until shutdown, and are closed earlier only when their own settings or key change.
 Whoever listens is called on the thread where the fact was found, mostly the loop's. Values may be read from any thread.
 """
@@ -24,7 +24,7 @@ from ..providers.base import ChatRequest, ModelInfo, Provider
 from ..providers.http_fork import hand_over_sessions
 from ..providers.registry import provider_class
 from ..providers.threads import in_daemon_thread
-from ..settings import ProviderSettings, Settings
+from ..settings import ProviderSettings, Settings, origin_of
 from ..utils.event_loop_manager import create_task, get_event_loop_manager
 from ..utils.survivors import keep, look
 from .model_cache import load_models, save_models
@@ -152,11 +152,20 @@ class ProviderManager:
         if name in self._live:
             create_task(self._retire(name))
 
+    def built(self) -> Tuple[ProviderSettings, ...]:
+        """The rows whose providers are built."""
+        return tuple(live.row for live in list(self._live.values()))
+
     def has_live(self) -> bool:
         """Whether anything is open that `close` would close."""
         return bool(self._live)
 
     # ------------------------------------------------------------ loop thread
+
+    def origin(self, name: str) -> str:
+        """Where the provider's requests go: what counts them. A provider without an address is its own."""
+        row = self.settings(name)
+        return origin_of(row.base_url) if row.base_url else f"{row.kind} {row.name}"
 
     def sends_window(self, name: str) -> bool:
         """Whether the provider takes the context window from the request."""

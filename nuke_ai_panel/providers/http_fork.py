@@ -30,15 +30,12 @@ class Forkable(Protocol):
 
 _clients: WeakSet[Forkable] = WeakSet()
 _left_behind: List[object] = []
-_armed: List[bool] = []
 
 
 def survive_fork(client: Forkable) -> None:
     """From now on a forked child's copy of `client` starts afresh. `client` is not kept alive."""
     _clients.add(client)
-    if not _armed:
-        _armed.append(True)
-        call_after_fork(_after_fork)
+    call_after_fork(_after_fork)
 
 
 async def hand_over_sessions() -> None:

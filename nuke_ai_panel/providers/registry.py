@@ -42,6 +42,12 @@ def provider_class(kind: str) -> Type[Provider]:
     return _loaded[kind]
 
 
+def third_parties() -> Tuple[str, ...]:
+    """The top-level packages of the third parties whose providers were loaded; a reload takes them along."""
+    entries = _entry_points() if any(kind not in _BUILT_IN for kind in _loaded) else {}
+    return tuple(sorted({entries[kind].value.partition(".")[0].partition(":")[0] for kind in _loaded if kind in entries}))
+
+
 def _load(kind: str) -> Type[Provider]:
     if kind in _BUILT_IN:
         module, _, name = _BUILT_IN[kind].partition(":")

@@ -53,8 +53,10 @@ def names() -> List[str]:
 
 
 def call_after_fork(hook: Callable[[], None]) -> None:
-    """Has `hook` called in every forked child, until `drop_fork_hooks`."""
-    _module().after_fork.append(hook)
+    """Has `hook` called in every forked child, until `drop_fork_hooks`. Twice is once."""
+    hooks = _module().after_fork
+    if hook not in hooks:
+        hooks.append(hook)
 
 
 def drop_fork_hooks() -> None:

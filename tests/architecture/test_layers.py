@@ -10,16 +10,22 @@ from .imports import ROOT, Import, imports
 
 ALL = imports()
 VALUES = frozenset({"messages", "events", "errors", "settings", "keys"})
-SIBLINGS = frozenset({"providers", "tools", "store", "utils", "nk"})
+# Threads, the loop, what survives a reload: the ground that the siblings stand on.
+GROUND = VALUES | {"utils"}
+SIBLINGS = frozenset({"providers", "tools", "store", "nk"})
+BELOW_CORE = GROUND | SIBLINGS
 FRONTS = frozenset({"cli", "api", "batch", "bridge", "__main__"})
 
 # layer of nuke_ai_panel → the layers it may import besides itself
 MAY: Dict[str, FrozenSet[str]] = {
     **{name: VALUES for name in VALUES},
-    **{name: VALUES for name in SIBLINGS},
-    "core": VALUES | SIBLINGS,
-    "app": VALUES | SIBLINGS | {"core"},
-    **{name: VALUES | SIBLINGS | {"core", "app"} for name in FRONTS},
+    "utils": VALUES,
+    **{name: GROUND for name in SIBLINGS},
+    "core": BELOW_CORE,
+    "app": BELOW_CORE | {"core"},
+    "reload": BELOW_CORE | {"core", "app"},
+    **{name: BELOW_CORE | {"core", "app", "reload"} for name in FRONTS},
+    "troubleshooter": BELOW_CORE | {"core", "app", "reload", "api"},
     "__main__": VALUES | {"cli"},
 }
 QT_MAY = {

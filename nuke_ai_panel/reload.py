@@ -1,0 +1,206 @@
+"""Swaps our code for what is on disk, and keeps what artists and servers would miss: connections, states, the place.
+
+The caller's thread does it, the main thread where there is a panel. The order is what makes a broken edit harmless:
+the new generation is imported and tried while the old one still works; only then the old one ends (its Apps hand over
+loop, sessions and states, see `utils.survivors`) and each part of it is thawed by the new one. Whatever fails before
+or after that point puts the old modules back into service. No running answer is ever swapped under: the caller says
+whether to wait for it, to stop it, or to give up.
+
+A *part* is something with a life of its own that must come back: the Script Editor's App, an open panel. It freezes
+into plain or foreign values, and names a function of the next generation, as "module:function", that takes them.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import logging
+import sys
+import threading
+import time
+import traceback
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Callable, Dict, List, Literal, Mapping, Optional, Tuple
+
+from .app import App, open_apps
+from .core.provider_manager import STATES
+from .providers.registry import provider_class, third_parties
+from .utils.event_loop_manager import get_event_loop_manager
+from .utils.generations import broken_file, forget, generation, put_back, replace_generation
+from .utils.survivors import drop_fork_hooks, keep, look, names, strangers_only, take
+
+log = logging.getLogger(__name__)
+
+When = Literal["finished", "stop", "idle"]
+Frozen = Dict[str, Tuple[str, Any]]  # Any: each part knows its own state
+
+BUSY = "reload in progress"
+IDLE_POLL_S = 0.02
+STOP_S = 2.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """`freeze` returns plain or foreign values only; `thaw` names who takes them, as "module:function"."""
+
+    name: str
+    freeze: Callable[[], Any]  # Any: see the module's docstring
+    thaw: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a reload did. `sentence` is for an artist; `details` a traceback, empty when all went well.
+
+    `place` is "file, line N" where the code is broken.
+    """
+
+    reloaded: bool
+    sentence: str
+    next_step: str = ""
+    place: str = ""
+    details: str = ""
+    seconds: float = 0.0
+
+
+_parts: Dict[str, Part] = {}
+
+
+def register(part: Part) -> None:
+    """From now on a reload brings `part` back. The same name replaces."""
+    _parts[part.name] = part
+
+
+def unregister(name: str) -> None:
+    """The part is gone by itself."""
+    _parts.pop(name, None)
+
+
+def running_answers() -> int:
+    """How many answers are being written."""
+    return sum(len(app.turns()) for app in open_apps())
+
+
+def reload(*, when: When = "finished", timeout_s: Optional[float] = None) -> Outcome:
+    """Reloads the code. With `when="finished"` it first waits for running answers (at most `timeout_s`), with "stop"
+    it stops them, with "idle" it leaves everything as it is if there are any.
+
+    Raises RuntimeError on the event loop's own thread. Never raises for broken code: the outcome says what is wrong.
+    """
+    if get_event_loop_manager().is_loop_thread():
+        raise RuntimeError("reload() was called on the event loop's own thread")
+    if look(BUSY):
+        return Outcome(False, "A reload is on its way already.")
+    keep(BUSY, True)
+    try:
+        started = time.monotonic()
+        modules = generation(third_parties())
+        broken = broken_file(modules)
+        if broken is not None:
+            path, line, what = broken
+            return _kept_old(f"{path}, line {line}", what, "")
+        refusal = _end_answers(when, timeout_s)
+        if refusal is not None:
+            return refusal
+        return _swap(modules, started)
+    finally:
+        take(BUSY)
+
+
+def self_test(kinds: Tuple[str, ...]) -> None:
+    """Tries the parts of this generation that nothing has used yet. Raises what is wrong with them."""
+    for kind in kinds:
+        provider_class(kind)
+    App.open().close_unused()
+
+
+def thaw(frozen: Frozen) -> None:
+    """Brings the parts of the last generation back. Raises what goes wrong with the first of them."""
+    for where, state in frozen.values():
+        module, _, function = where.partition(":")
+        getattr(importlib.import_module(module), function)(state)
+
+
+def hand_over() -> None:
+    """Ends every App of this generation, and its hold on the loop. Nothing that was open is closed."""
+    for app in open_apps():
+        app.hand_over()
+    get_event_loop_manager().hand_over({})
+    drop_fork_hooks()
+
+
+# ---------------------------------------------------------------- the swap
+
+
+def _swap(old: Mapping[str, ModuleType], started: float) -> Outcome:
+    kinds = tuple(sorted({row.kind for app in open_apps() for row in app.providers.built()}))
+    package = __name__.rpartition(".")[0]
+    try:
+        replace_generation(old)
+        sys.modules[__name__].self_test(kinds)
+    except Exception as error:
+        put_back(old)
+        return _kept_old(_place_of(error), f"{type(error).__name__}: {error}", traceback.format_exc())
+    frozen: Frozen = {name: (part.thaw, part.freeze()) for name, part in list(_parts.items())}
+    hand_over()
+    try:
+        sys.modules[__name__].thaw(frozen)
+    except Exception as error:
+        outcome = _kept_old(_place_of(error), f"{type(error).__name__}: {error}", traceback.format_exc())
+        sys.modules[__name__].hand_over()
+        put_back(old)
+        thaw(frozen)
+        return outcome
+    finally:
+        take(STATES)
+    forget(old)
+    _parts.clear()
+    strangers = strangers_only()
+    if strangers:
+        log.warning("a reload left something of ours behind: %s", "; ".join(strangers))
+    log.info("reloaded %d modules of %s; survivors: %s", len(old), package, ", ".join(names()) or "none")
+    count = len(old)
+    threading.Thread(target=gc.collect, name="nuke-ai-collect", daemon=True).start()
+    return Outcome(True, f"Reloaded {count} modules.", seconds=time.monotonic() - started)
+
+
+def _end_answers(when: When, timeout_s: Optional[float]) -> Optional[Outcome]:
+    """Waits for or stops what runs; the outcome when it cannot."""
+    running = running_answers()
+    if not running:
+        return None
+    if when == "idle":
+        many = f"{running} answers are" if running > 1 else "An answer is"
+        return Outcome(
+            False, f"{many} being written.", "Stop and reload with reload(when='stop'), or wait with "
+            "reload(when='finished').",
+        )
+    if when == "stop":
+        for app in open_apps():
+            for handle in app.turns():
+                handle.stop()
+        timeout_s = STOP_S
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    while running_answers():
+        if deadline is not None and time.monotonic() > deadline:
+            return Outcome(False, "An answer is still being written.", "Reload again when it is finished, or stop it.")
+        time.sleep(IDLE_POLL_S)
+    return None
+
+
+def _kept_old(place: str, what: str, details: str) -> Outcome:
+    sentence = f"The changed code does not work, so the old code stays in service: {what}"
+    log.warning("%s (%s)", sentence, place)
+    return Outcome(False, sentence, f"Mend {place or 'it'}, then reload again.", place, details or f"{place}: {what}")
+
+
+def _place_of(error: BaseException) -> str:
+    """Where the code is broken: the file and line that the compiler or the innermost frame names."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}, line {error.lineno}"
+    frames: List[traceback.FrameSummary] = list(traceback.extract_tb(error.__traceback__))
+    for frame in reversed(frames):
+        if "importlib" not in frame.filename:
+            return f"{frame.filename}, line {frame.lineno}"
+    return ""

@@ -1,0 +1,92 @@
+"""Mends and explains, for the Script Editor: reconnect, restart, reload, status, report. Prints one line per step.
+
+    import nuke_ai_panel
+    nuke_ai_panel.troubleshooter.reconnect()
+
+The panel's menu and `nuke-ai-panel doctor` use the same calls. Any thread but the background loop's own.
+"""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import Future
+from typing import Dict, List, Optional
+
+from . import api
+from .app import App, open_apps
+from .core.provider_status import ProviderStatus
+from .messages import Json
+from .reload import Outcome, When
+from .reload import reload as reload_code
+
+__all__ = ["reconnect", "reload", "restart", "status"]
+
+CHECK_S = 20.0
+
+
+def reconnect(provider: Optional[str] = None) -> Dict[str, str]:
+    """Closes the provider's connections (or all providers'), connects anew, and says how each stands.
+
+    What an answer that is being written uses is left to end by itself. Returns each provider's state.
+    """
+    app = _app()
+    names = app.providers.names() if provider is None else (provider,)
+    for name in names:
+        app.providers.settings(name)  # raises SettingsError for a name that is not there
+        app.providers.reset(name)
+    checks: Dict[str, Future[ProviderStatus]] = {name: app.providers.check(name) for name in names}
+    states: Dict[str, str] = {}
+    for name, check in checks.items():
+        state = check.result(CHECK_S)
+        states[name] = state.state
+        _say(_line(state))
+    return states
+
+
+def restart() -> None:
+    """Ends the background loop and every connection, and starts anew on the same conversations."""
+    stopped = sum(len(app.turns()) for app in open_apps())
+    api.close()
+    _say("Closed the connections and the loop." + (f" {stopped} running answers were kept as they were." if stopped else ""))
+    _app()
+    _say("Started anew. The next question connects.")
+
+
+def reload(*, when: When = "finished", timeout_s: Optional[float] = None) -> Outcome:
+    """Takes the code from disk into service, keeping connections and conversations.
+
+    Running answers are waited for ("finished"), stopped ("stop"), or reason enough to leave it ("idle"). If the code
+    on disk does not work, the old code stays, and the outcome says where to look.
+    """
+    outcome = reload_code(when=when, timeout_s=timeout_s)
+    _say(outcome.sentence)
+    for line in (outcome.place, outcome.next_step):
+        if line:
+            _say(f"  {line}")
+    return outcome
+
+
+def status() -> Dict[str, Json]:
+    """What is known of every provider; the same as `nuke_ai_panel.status()`, and a line for each."""
+    app = _app()
+    for name in app.providers.names():
+        _say(_line(app.providers.status(name)))
+    return api.status()
+
+
+def _app() -> App:
+    return api.shared_app()
+
+
+def _line(state: ProviderStatus) -> str:
+    parts: List[str] = [f"{state.title}: {state.state}"]
+    if state.state == "connected" and state.latency_s is not None:
+        parts.append(f"{state.latency_s * 1000:.0f} ms")
+    if state.error is not None:
+        parts.append(f"{state.error.user_text or state.error.message} {state.error.next_step}".strip())
+    return " · ".join(parts)
+
+
+def _say(line: str) -> None:
+    """One line where the artist typed the call."""
+    sys.stdout.write(line + "\n")
