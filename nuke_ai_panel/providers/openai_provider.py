@@ -1,31 +1,37 @@
-"""Speaks to OpenAI and to everything that speaks like it: llama.cpp, LM Studio, vLLM and most services.
+"""Speaks to OpenAI and to everything that speaks like it: Azure, most services, llama.cpp, LM Studio, vLLM, LiteLLM.
 
-Lives on the loop thread. One client, hence one session, for the provider's life. A local server needs no key and gets
-no Authorization header; what its model list does not say (the context window above all) is asked of the server's own
-endpoints, once for each model.
+Lives on the loop thread. One client, hence one session, for the provider's life. How the vendors differ is a table
+(`openai_vendors.py`). A local server needs no key and gets no Authorization header; what its model list does not say
+(the context window above all) is asked of the server's own endpoints, once for each model.
 """
 
 from __future__ import annotations
 
-from typing import AsyncIterator, Dict, FrozenSet, List, Optional, Set, Tuple
+import asyncio
+from dataclasses import replace
+from typing import AsyncGenerator, AsyncIterator, Dict, FrozenSet, List, Optional, Set, Tuple
 
-from ..errors import ProviderError
-from ..events import StreamEvent, StreamWarning
+from ..errors import ProviderError, SettingsError
+from ..events import Progress, StreamEvent, StreamWarning
 from ..messages import Json
 from ..settings import ProviderSettings
+from ..settings.presets import BUILT_IN
+from .azure_address import AzureAddress, read_address
 from .base import ChatRequest, ModelInfo
 from .classify import classify_error
 from .connection import bearer, has_own_key, open_client
 from .error_facts import read_error
 from .http_stream import StreamResponse
 from .openai_decoder import OpenAIDecoder
-from .openai_dialect import MAX_REPAIRS, Dialect, Repair, encode, is_loss, repair_for
-from .openai_models import llamacpp_window, lmstudio_models, read_models
+from .openai_dialect import Dialect, encode
+from .openai_models import DETAIL_READERS, azure_deployments, llamacpp_window, read_models
+from .openai_repairs import MAX_REPAIRS, Repair, loss_of, repair_for
+from .openai_vendors import Vendor, vendor_of
 from .reading import check_head, read_events, sse_parser
-from .urls import has_path, is_loopback_url, is_private_url, join_url, normalise_base_url, origin_of
+from .urls import has_path, is_loopback_url, is_private_url, join_url, normalise_base_url
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
-_NEW_LENGTH_HOSTS = ("api.openai.com", ".openai.azure.com")
+LOADING_POLL_S = 1.0
 
 
 class OpenAIProvider:
@@ -36,12 +42,16 @@ class OpenAIProvider:
 
     def __init__(self, settings: ProviderSettings, *, key: Optional[str] = None) -> None:
         self.name = settings.name
-        self._base = normalise_base_url(settings.base_url or "") or self.default_base_url
+        said = normalise_base_url(settings.base_url or "")
+        self._vendor = vendor_of(settings, said or self.default_base_url)
+        self._base = said or BUILT_IN.get(self._vendor.name, {}).get("base_url") or self.default_base_url
+        self._azure = _azure_address(self._vendor, settings, said)
         self.is_local = is_private_url(self._base)
         self.needs_key = not self.is_local and not has_own_key(settings)
         self._label = settings.label
-        self._headers = bearer(key, self._own_headers(settings))
+        self._headers = _key_headers(self._vendor, key, self._own_headers(settings))
         self._client = open_client(settings, key)
+        self._patience_s = settings.first_event_timeout_s
         self._dialect = self._make_dialect(settings)
         self._repairs: Dict[str, FrozenSet[Repair]] = {}
         self._known: Dict[str, ModelInfo] = {}
@@ -53,29 +63,38 @@ class OpenAIProvider:
         return {}
 
     def _make_dialect(self, settings: ProviderSettings) -> Dialect:
-        host = origin_of(self._base).partition("://")[2]
-        is_new = any(host == known or (known[0] == "." and host.endswith(known)) for known in _NEW_LENGTH_HOSTS)
+        dialect = self._vendor.dialect
         extra = settings.options.get("extra_body")
-        return Dialect(
-            length_field="max_completion_tokens" if is_new else "max_tokens",
-            extra_body=extra if isinstance(extra, dict) else {},
+        parallel = settings.options.get("parallel_tool_calls")
+        return replace(
+            dialect,
+            extra_body={**dialect.extra_body, **(extra if isinstance(extra, dict) else {})},
+            parallel_tool_calls=parallel if isinstance(parallel, bool) else dialect.parallel_tool_calls,
         )
 
     def _encode(self, request: ChatRequest, repairs: FrozenSet[Repair]) -> Dict[str, Json]:
-        return encode(request, self._dialect, provider=self.name, repairs=repairs)
+        return encode(request, self._dialect, provider=self.name, label=self._label, repairs=repairs)
 
     # ------------------------------------------------------------ the contract
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[StreamEvent]:
         """The answer as events; see `base.Provider`."""
-        response = await self._open(request)
+        opened: List[StreamResponse] = []
+        waiting = self._open(request, opened)
+        try:
+            async for progress in waiting:
+                yield progress
+        finally:
+            await waiting.aclose()
+        (response,) = opened
         decoder = self._decoder_class(
-            self._label, model=request.model, think_tags=request.think_tags, request_id=response.request_id
+            self._label, model=request.model, think_tags=request.think_tags or self._dialect.think_tags,
+            request_id=response.request_id,
         )
         events = read_events(response, sse_parser(response), decoder, provider=self._label)
         try:
-            for repair in self._losses(request):
-                yield StreamWarning(f"parameter_dropped:{repair}")
+            for lost in self._losses(request):
+                yield StreamWarning(f"parameter_dropped:{lost}")
             async for event in events:
                 yield event
         finally:
@@ -84,15 +103,18 @@ class OpenAIProvider:
 
     async def models(self) -> Tuple[ModelInfo, ...]:
         """The server's list; empty when it has none to give. Raises ProviderError."""
+        url = self._azure.models_url() if self._azure is not None else join_url(self._base, "models")
         try:
-            listed = await self._client.get_json(join_url(self._base, "models"), headers=self._headers)
+            listed = await self._client.get_json(url, headers=self._headers)
         except ProviderError as error:
             if error.status not in (404, 405):
                 raise
             listed = []  # a server without a list: the model is named by hand
-        found = {model.id: model for model in read_models(listed, self.name, is_local=self.is_local)}
-        if self.is_local:
-            found = await self._with_lmstudio(found)
+        if self._azure is not None and not self._azure.is_v1:
+            found = {model.id: model for model in azure_deployments(listed, self.name, self._azure.deployment)}
+        else:
+            found = {model.id: model for model in read_models(listed, self.name, is_local=self.is_local)}
+            found = await self._with_details(found)
         self._known = found
         return tuple(found.values())
 
@@ -113,7 +135,22 @@ class OpenAIProvider:
 
     # ------------------------------------------------------------ how
 
-    async def _open(self, request: ChatRequest) -> StreamResponse:
+    async def _open(self, request: ChatRequest, opened: List[StreamResponse]) -> AsyncGenerator[StreamEvent, None]:
+        """Puts the head of an answer into `opened`. Yields while the server loads its model."""
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + self._patience_s
+        while True:
+            try:
+                opened.append(await self._head(request))
+                return
+            except ProviderError as error:
+                is_loading = error.status == 503 and "loading" in error.message.lower()
+                if not (is_loading and self._vendor.waits_for_loading) or loop.time() + LOADING_POLL_S > give_up_at:
+                    raise
+            yield Progress("loading", detail=request.model)
+            await asyncio.sleep(LOADING_POLL_S)
+
+    async def _head(self, request: ChatRequest) -> StreamResponse:
         """The head of an answer. What the server refuses by name is left out once, and from then on."""
         for _ in range(MAX_REPAIRS):
             repairs = self._repairs.get(request.model, frozenset())
@@ -124,8 +161,10 @@ class OpenAIProvider:
                 return response
             raw = await response.read_body()
             response.close()
-            error = classify_error(response.status, raw, response.headers, provider=self._label, model=request.model)
-            if error.status == 404 and error.kind == "bad_request" and not has_path(self._base):
+            error = self._client.redacted(classify_error(
+                response.status, raw, response.headers, provider=self._label, model=request.model))
+            if (error.status == 404 and error.kind == "bad_request" and self._azure is None
+                    and not has_path(self._base)):
                 self._base = join_url(self._base, "v1")  # nearly every server that was named by its host alone
                 continue
             repair = repair_for(read_error(raw), body)
@@ -134,16 +173,19 @@ class OpenAIProvider:
             self._repairs[request.model] = repairs | {repair}
         raise error
 
-    def _losses(self, request: ChatRequest) -> List[Repair]:
+    def _losses(self, request: ChatRequest) -> List[str]:
         """What the user set and this model refuses."""
         repairs = self._repairs.get(request.model)
         if not repairs:
             return []
         asked = self._encode(request, frozenset())
-        return sorted(repair for repair in repairs if is_loss(repair) and repair in asked)
+        return sorted({lost for lost in (loss_of(repair, asked) for repair in repairs) if lost is not None})
 
     async def _post(self, body: Json) -> StreamResponse:
-        return await self._client.post_stream(join_url(self._base, "chat/completions"), body, headers=self._headers)
+        url = join_url(self._base, "chat/completions")
+        if self._azure is not None:
+            url = self._azure.chat_url(str(body["model"]))
+        return await self._client.post_stream(url, body, headers=self._headers)
 
     def _root(self) -> str:
         return self._base[:-3] if self._base.endswith("/v1") else self._base
@@ -157,9 +199,34 @@ class OpenAIProvider:
                 raise
             return None
 
-    async def _with_lmstudio(self, found: Dict[str, ModelInfo]) -> Dict[str, ModelInfo]:
-        """LM Studio's own list knows windows and abilities; others answer 404 and nothing changes."""
-        if not found or not is_loopback_url(self._base) or any(model.context_tokens for model in found.values()):
+    async def _with_details(self, found: Dict[str, ModelInfo]) -> Dict[str, ModelInfo]:
+        """The list with what the vendor's own endpoint knows: windows, abilities, prices; silence is fine."""
+        where, _, path = self._vendor.details.partition(":")
+        if not path or not found:
             return found
-        richer: List[ModelInfo] = lmstudio_models(await self._ask_quietly(f"{self._root()}/api/v1/models"), self.name)
-        return {**found, **{model.id: model for model in richer if model.id in found}}
+        if not self._vendor.name and not is_loopback_url(self._base):
+            return found  # a server that nobody named is asked only where it could be LM Studio
+        if not self._vendor.name and any(model.context_tokens for model in found.values()):
+            return found
+        said = await self._ask_quietly(join_url(self._base if where == "base" else self._root(), path))
+        richer = DETAIL_READERS[path](said, self.name)
+        return {**found, **{model.id: replace(model, local=self.is_local) for model in richer if model.id in found}}
+
+
+def _azure_address(vendor: Vendor, settings: ProviderSettings, base_url: str) -> Optional[AzureAddress]:
+    """The address of an Azure row, None for the others. Raises SettingsError for a row without one."""
+    if vendor.needs_address and not base_url:
+        raise SettingsError(
+            f"providers.{settings.name}.base_url is not set",
+            user_text=f"{settings.label} needs the address of your resource.",
+            next_step=f"Set its base URL in Settings (providers.{settings.name}.base_url), for example "
+                      "https://NAME.openai.azure.com.",
+        )
+    version = settings.options.get("api_version")
+    return read_address(base_url, version if isinstance(version, str) else None) if vendor.is_azure else None
+
+
+def _key_headers(vendor: Vendor, key: Optional[str], headers: Dict[str, str]) -> Dict[str, str]:
+    """The headers of a request with the key where this vendor looks for it."""
+    key = (key or "").strip()
+    return {**headers, vendor.key_header: key} if vendor.key_header and key else bearer(key, headers)

@@ -26,7 +26,7 @@ def read_usage(raw: Json) -> Optional[Usage]:
         reasoning=_count(said, "reasoning_tokens"),
         cache_read=_count(raw, "prompt_cache_hit_tokens") if cached is None else cached,
         cache_write=_count(asked, "cache_write_tokens"),
-        cost_usd=_cost(raw.get("cost")),
+        cost_usd=_cost(raw.get("cost")) if raw.get("cost") is not None else _ticks(raw.get("cost_in_usd_ticks")),
     )
     return None if usage == Usage() else usage
 
@@ -46,6 +46,12 @@ def _cost(value: Json) -> Optional[float]:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
         return None
     return float(value)
+
+
+def _ticks(value: Json) -> Optional[float]:
+    """xAI's cost: ten thousand million ticks to the dollar."""
+    cost = _cost(value)
+    return None if cost is None else cost / 1e10
 
 
 def _mapping(value: Json) -> Dict[str, Json]:

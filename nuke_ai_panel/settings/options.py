@@ -46,10 +46,40 @@ OPTIONS: Mapping[str, Tuple[Row, ...]] = {
         Row("beta", "a list of texts", (), "Names of features under test, sent as anthropic-beta."),
         Row("auth", "text", "x-api-key", "How the key is sent: x-api-key, or bearer for gateways that want that."),
     ),
-    "openai": (_WINDOW, _THINK_TAGS, _EXTRA_BODY),
+    "openai": (
+        _WINDOW, _THINK_TAGS, _EXTRA_BODY,
+        Row("vendor", "text", None, "Whose habits the server has, where its name and address do not say: openai, "
+            "azure, deepseek, groq, xai, lmstudio, vllm, llamacpp or litellm."),
+        Row("api_version", "text", None, "The version of Azure's API; absent takes the one in the address."),
+        Row("parallel_tool_calls", "true or false", None, "Whether a model may ask for several tools at once."),
+    ),
+    "google": (
+        _WINDOW, _THINK_TAGS, _EXTRA_BODY,
+        Row("thoughts", "true or false", None, "Whether the thoughts are asked for; absent asks models that think."),
+        Row("safety", "a table of texts", {}, "Thresholds of Google's filters, by category."),
+        Row("cached_content", "text", None, "The name of a cache of yours that every request begins with."),
+    ),
     "openrouter": (
         _WINDOW, _THINK_TAGS, _EXTRA_BODY,
         Row("app_url", "text", None, "The address by which OpenRouter counts the requests of your studio."),
+        Row("allow_fallbacks", "true or false", False, "Whether another vendor may be asked when the first one fails."),
+        Row("order", "a list of texts", (), "The vendors to try, in this order."),
+        Row("only", "a list of texts", (), "The only vendors that may get a request."),
+        Row("ignore", "a list of texts", (), "Vendors that never get a request."),
+        Row("data_collection", "text", None, "Whether vendors that keep or train on requests may get one: allow or "
+            "deny; absent follows the account."),
+        Row("zdr", "true or false", None, "Whether only vendors that keep nothing at all may get a request."),
+        Row("require_parameters", "true or false", None, "Whether only vendors that know every parameter of a request "
+            "may get it; the others leave out silently what they do not know."),
+        Row("quantizations", "a list of texts", (), "The precisions that a vendor may serve, such as fp8 or bf16."),
+        Row("sort", "text", None, "Which vendor comes first: price, throughput, latency or exacto."),
+        Row("max_price", "a table", {}, "The most to pay: prompt and completion in dollars a million tokens, request "
+            "and image in dollars each."),
+        Row("preferred_min_throughput", "a number", None, "How many tokens a second a vendor should make.", minimum=0),
+        Row("preferred_max_latency", "a number", None, "How long a vendor may take to its first token.",
+            unit="seconds", minimum=0),
+        Row("pdf_engine", "text", None, "Who reads PDF files for models that cannot: native, cloudflare-ai or "
+            "mistral-ocr."),
     ),
 }
 

@@ -12,7 +12,8 @@ from nuke_ai_panel.messages import Attachment, Json, Message, ToolCall
 from nuke_ai_panel.providers.base import ChatRequest, Parameters, ToolSpec
 from nuke_ai_panel.providers.error_facts import read_error
 from nuke_ai_panel.providers.ollama_dialect import OllamaOptions, encode_chat, read_options
-from nuke_ai_panel.providers.openai_dialect import Dialect, encode, repair_for
+from nuke_ai_panel.providers.openai_dialect import Dialect, encode
+from nuke_ai_panel.providers.openai_repairs import repair_for
 
 IMAGE = Attachment("i", "image", "plate.png", media_type="image/png", data_base64="QUJD")
 PASTED = Attachment("t", "paste", "error", text="Traceback …")
