@@ -39,6 +39,7 @@ DEADLINE_S = 5.0
 # A session bus greets at once; one that does not within this time is not waited for any longer.
 BUS_DEADLINE_S = 1.0
 IGNORED_VARIABLE = "PYTHON_KEYRING_BACKEND"
+NO_STORE = "There is no system key store here."
 MUTE = "The system's key store is not answering."
 USER_NAME = "api-key"
 # Windows keeps 2,560 bytes, and keyring stores UTF-16; past that it fails with a message nobody understands.
@@ -139,7 +140,7 @@ class Keys:
         if where == "file":
             self._change_file(service, key.reveal())
             if self._in_file(service) != key:
-                raise SettingsError(f"{self._file()} did not keep the key", next_step="Check the folder's rights.")
+                raise SettingsError(f"{self.file} did not keep the key", next_step="Check the folder's rights.")
             if uses_keyring(provider):
                 self._ask(lambda backend: _delete(backend, service))
         else:
@@ -158,7 +159,7 @@ class Keys:
             self._change_file(service, None)
         if uses_keyring(provider):
             self._ask(lambda backend: _delete(backend, service))
-            if self._trouble:
+            if self._trouble not in ("", NO_STORE):
                 raise SettingsError(self._trouble, next_step="Take the key out in the system's own key store.")
 
     def ask_again(self) -> None:
@@ -236,19 +237,21 @@ class Keys:
     def _asked(self, question: Callable[[Backend], Optional[str]]) -> Optional[str]:
         backend = self._find_backend()
         if backend is None:
-            self._trouble = "There is no system key store here."
+            self._trouble = NO_STORE
             return None
         return question(backend)
 
-    def _file(self) -> Path:
+    @property
+    def file(self) -> Path:
+        """The private file, whether it is there or not."""
         return (self._home or home_dir(self._env)) / "keys.toml"
 
     def _in_file(self, service: str) -> Optional[Key]:
         text = self._read_file().get(service)
-        return clean_key(text, str(self._file())) if isinstance(text, str) else None
+        return clean_key(text, str(self.file)) if isinstance(text, str) else None
 
     def _read_file(self) -> Dict[str, object]:
-        path = self._file()
+        path = self.file
         try:
             mode = path.stat().st_mode
         except OSError:
@@ -258,13 +261,13 @@ class Keys:
         return dict(read_toml(path, missing_ok=True).data)
 
     def _change_file(self, service: str, text: Optional[str]) -> None:
-        with file_lock(self._file()):
+        with file_lock(self.file):
             known = {name: value for name, value in self._read_file().items() if name != service}
             if text is not None:
                 known[service] = text
             lines = [f"{json.dumps(name)} = {json.dumps(value)}\n" for name, value in known.items()]
             head = "# API keys that you asked to keep here instead of the system's key store. Never share this file.\n"
-            write_atomically(self._file(), head + "".join(lines), mode=0o600)
+            write_atomically(self.file, head + "".join(lines), mode=0o600)
 
 
 def service_of(provider: ProviderSettings) -> str:
