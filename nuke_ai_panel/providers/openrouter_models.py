@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
-from typing import Dict, FrozenSet, List, Optional
+from typing import Dict, FrozenSet, List, Optional, Tuple
 
 from ..messages import Json
 from .base import ModelInfo
@@ -34,15 +35,45 @@ def price_per_million(value: Json) -> Optional[float]:
     return float(price * _MILLION) if price.is_finite() and price >= 0 else None
 
 
+def price_each(value: Json) -> Optional[float]:
+    """Dollars for one request; None for none that is known."""
+    price = price_per_million(value)
+    return None if price is None else price / 1_000_000
+
+
+def routed(model: ModelInfo, route: str) -> ModelInfo:
+    """`model` by another route (`v/m:nitro`): it can do the same, but whoever is chosen sets the price."""
+    return replace(
+        model, id=f"{model.id}:{route}", name=f"{model.name} ({route})" if model.name else "", price_input=None,
+        price_output=None, price_request=None, price_cache_read=None,
+    )
+
+
+def _words(value: Json) -> Optional[Tuple[str, ...]]:
+    return tuple(str(one) for one in value) if isinstance(value, list) else None
+
+
+def _set(value: Json) -> Optional[FrozenSet[str]]:
+    words = _words(value)
+    return None if words is None else frozenset(words)
+
+
 def _model(row: Dict[str, Json], model: str, provider: str) -> ModelInfo:
     prices, top = _mapping(row.get("pricing")), _mapping(row.get("top_provider"))
-    name = row.get("name")
+    name, expires = row.get("name"), row.get("expiration_date")
+    shape = _mapping(row.get("architecture"))
+    efforts = _words(_mapping(row.get("reasoning")).get("supported_efforts"))
     return ModelInfo(
         model, provider, name=name if isinstance(name, str) else "",
         context_tokens=count(row.get("context_length")) or count(top.get("context_length")),
         max_output_tokens=count(top.get("max_completion_tokens")),
         capabilities=_abilities(row),
         price_input=price_per_million(prices.get("prompt")), price_output=price_per_million(prices.get("completion")),
+        price_request=price_each(prices.get("request")),
+        price_cache_read=price_per_million(prices.get("input_cache_read")),
+        input_modalities=_set(shape.get("input_modalities")), output_modalities=_set(shape.get("output_modalities")),
+        parameters=_set(row.get("supported_parameters")), efforts=efforts or (),
+        expires=expires[:10] if isinstance(expires, str) and expires else None,
     )
 
 
