@@ -63,5 +63,5 @@ def _plain(model: ModelInfo) -> Dict[str, Json]:
 def _model(content: Dict[str, Json], provider: str) -> ModelInfo:
     known = {name: value for name, value in content.items() if name in _FIELDS}
     known.update((name, frozenset(known[name])) for name in _SETS if name in known)
-    known["efforts"] = tuple(known.get("efforts", ()))
+    known.update((name, tuple(known.get(name, ()))) for name in ("efforts", "aliases"))
     return ModelInfo(**{**known, **_MOMENTARY, "provider": provider})

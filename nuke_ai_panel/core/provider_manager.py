@@ -232,7 +232,8 @@ class ProviderManager:
         """What the lists known so far say about a model."""
         if choice.provider not in self._cache_was_read:
             await in_daemon_thread(lambda: self._read_cache(choice.provider))
-        return next((one for one in self.models(choice.provider).models if one.id == choice.model), None)
+        models = self.models(choice.provider).models
+        return next((one for one in models if choice.model == one.id or choice.model in one.aliases), None)
 
     async def model_info(self, choice: ModelChoice) -> Optional[ModelInfo]:
         """What the provider says about one model; None if it does not, or not in time."""

@@ -61,8 +61,11 @@ def read_models(body: Json, provider: str, *, is_local: bool) -> Dict[str, Tuple
         info = replace(
             info, context_tokens=count(row.get("max_input_tokens")) or info.context_tokens,
             max_output_tokens=count(row.get("max_tokens")) or info.max_output_tokens, capabilities=abilities,
+            expires=_word(row.get("retires_at"))[:10] or None,
         )
-        found[model] = info, _traits(info, said if isinstance(said, dict) else {})
+        traits = _traits(info, said if isinstance(said, dict) else {})
+        efforts = tuple(level for level in _LEVELS if level in (traits.efforts or ()))
+        found[model] = replace(info, efforts=efforts), traits
     return found
 
 

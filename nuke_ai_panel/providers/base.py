@@ -60,7 +60,7 @@ class ModelInfo:
     `capabilities` is a subset of {"vision", "tools", "reasoning", "json", "pdf"}; None when the server does not say.
     `window_tokens` is the window that a local server loads the model with unless told otherwise. `parameters` are the
     request's parameters that the model takes, `efforts` how much it can be told to think, both in the vendor's words;
-    `expires` is the day (ISO) after which it is gone.
+    `expires` is the day (ISO) after which it is gone, `aliases` are other names that mean the same model.
     """
 
     id: str
@@ -84,6 +84,7 @@ class ModelInfo:
     parameters: Optional[FrozenSet[str]] = None
     efforts: Tuple[str, ...] = ()
     expires: Optional[str] = None
+    aliases: Tuple[str, ...] = ()
 
 
 class Provider(Protocol):

@@ -26,7 +26,7 @@ def _phrases(*patterns: str) -> re.Pattern[str]:
 _CREDIT_WORDS = frozenset({
     "insufficient_quota", "insufficient_credits", "insufficient_balance", "credit_balance_exhausted",
     "billing_hard_limit_reached", "billing_not_active", "billing_error", "payment_required", "token_limit_exceeded",
-    "exceeded_current_quota_error",
+    "exceeded_current_quota_error", "budget_exceeded",
 })
 _CREDITS = _phrases(
     r"insufficient[_ ](?:quota|credit|balance|fund)", r"credit balance", r"out of credits", r"more credits",
@@ -50,6 +50,7 @@ _CONTEXT = _phrases(
     r"context (?:overflows|the overflows)", r"exceed context limit", r"prompt (?:is )?too long", r"input is too long",
     r"input token count[^.]{0,80}exceeds", r"exceeds the (?:maximum|model'?s) (?:number of tokens|context)",
     r"reduce the length of (?:the|your) (?:messages|prompt|input)", r"too many (?:input )?tokens",
+    r"ContextWindowExceeded",
 )
 _MODERATION = _phrases(
     r"content[_ ]policy", r"content management policy", r"flagged (?:for|as|by)", r"moderation",
@@ -74,6 +75,7 @@ _TYPES: Dict[str, ErrorKind] = {
     "content_filter": "content_filter", "content_policy_violation": "content_filter", "refusal": "content_filter",
     "not_supported_error": "unsupported_feature", "not_found": "model_not_found",
     "model_not_found": "model_not_found", "model_not_found_error": "model_not_found",
+    "invalid_model": "model_not_found",
     "overloaded": "overloaded", "overloaded_error": "overloaded", "unavailable_error": "overloaded",
     "unavailable": "overloaded", "provider_unavailable": "overloaded", "provider_overloaded": "overloaded",
     "temporarily_unavailable": "overloaded", "service_unavailable": "overloaded", "engine_overloaded": "overloaded",
@@ -92,9 +94,11 @@ _VAGUE_TYPES: Dict[str, ErrorKind] = {
     "invalid_request_error": "bad_request", "badrequesterror": "bad_request", "invalid_argument": "bad_request",
     "validation_error": "bad_request",
 }
+_BAD_KEY = _phrases(r"api key not valid", r"(?:incorrect|invalid) api[ _-]?key")
 _UNSUPPORTED = _phrases(
     r"do(?:es)?(?: not|n't) support",
     r"(?:image|audio|vision|tool|video)s?(?: inputs?| calls?| use)? (?:is|are) not supported",
+    r"function calling is not enabled", r"unknown variant [`'\"]image_url",
 )
 _BUSY = _phrases(
     r"loading model", r"model is (?:currently |still )?loading", r"server (?:is )?busy", r"maximum pending requests",
@@ -141,6 +145,13 @@ def is_daily_quota(error: ProviderError) -> bool:
 _DAILY = _phrases(r"per[-_ ]day", r"daily", r"\bRPD\b", r"\bTPD\b")
 
 
+def _is_daily(facts: ErrorFacts) -> bool:
+    """Whether a quota is one that comes back tomorrow; Google says so in the quota's id alone."""
+    rows = [row for one in facts.details if isinstance(one, dict) for row in one.get("violations") or ()]
+    ids = " ".join(str(row.get("quotaId", "")) for row in rows if isinstance(row, dict))
+    return bool(_DAILY.search(facts.message) or re.search(r"PerDay", ids))
+
+
 def _decide(facts: ErrorFacts, status: Optional[int]) -> ErrorKind:
     for rule in _RULES:
         kind = rule(facts, status)
@@ -158,7 +169,8 @@ def _decide(facts: ErrorFacts, status: Optional[int]) -> ErrorKind:
 
 def _by_google_reason(facts: ErrorFacts, status: Optional[int]) -> Optional[ErrorKind]:
     reasons = {detail.get("reason") for detail in facts.details if isinstance(detail, dict)}
-    return "auth" if "API_KEY_INVALID" in reasons or "api key not valid" in facts.message.lower() else None
+    is_named = status in (None, 400, 401, 403) and _BAD_KEY.search(facts.message) is not None
+    return "auth" if "API_KEY_INVALID" in reasons or is_named else None
 
 
 def _by_credit(facts: ErrorFacts, status: Optional[int]) -> Optional[ErrorKind]:
@@ -172,7 +184,9 @@ def _by_code(facts: ErrorFacts, status: Optional[int]) -> Optional[ErrorKind]:
     code = (facts.code or "").lower()
     if code == "slow_down":
         return "overloaded" if status == 503 else "rate_limit"
-    return _CODES.get(code)
+    kind = _CODES.get(code)
+    # Groq's word for a single request that is larger than a whole minute's allowance: waiting does not help.
+    return "bad_request" if kind == "rate_limit" and status == 413 else kind
 
 
 def _by_context(facts: ErrorFacts, status: Optional[int]) -> Optional[ErrorKind]:
@@ -220,6 +234,8 @@ def _retryable(kind: ErrorKind, facts: ErrorFacts, status: Optional[int], header
     said = facts.availability.get("retryable")
     if isinstance(said, bool):
         return said
+    if kind == "rate_limit" and _is_daily(facts):
+        return False
     if kind == "credits" and status == 402:
         return "retry-after" in headers  # money held by requests in flight comes back
     return kind in RETRYABLE_KINDS
@@ -232,6 +248,9 @@ def _advice(kind: ErrorKind, facts: ErrorFacts, status: Optional[int]) -> Tuple[
     if kind == "permission" and not facts.message:
         return ("The server refuses to be called by this name.",
                 "Use localhost or an IP address in the base URL, or set OLLAMA_HOST on the server.")
+    if kind == "bad_request" and status == 404 and facts.message.strip().lower() == "resource not found":
+        return ("There is no such deployment or API version at this address.",
+                "Check the endpoint, the deployment's name and api_version in Settings.")
     if kind == "bad_request" and status == 404:
         return "There is no chat endpoint at this address.", "Check the base URL: is /v1 missing, or one too many?"
     if kind == "bad_request" and status == 413:
@@ -244,6 +263,6 @@ def _advice(kind: ErrorKind, facts: ErrorFacts, status: Optional[int]) -> Tuple[
         others = facts.availability.get("fallback_models")
         if isinstance(others, list) and others:
             return "", "The provider suggests: " + ", ".join(str(name) for name in others[:3]) + "."
-    if kind == "rate_limit" and _DAILY.search(facts.message):
+    if kind == "rate_limit" and _is_daily(facts):
         return "", "The daily quota is used up. Choose another model, or come back tomorrow."
     return "", ""

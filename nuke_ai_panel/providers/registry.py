@@ -24,6 +24,7 @@ _BUILT_IN = {
     "openrouter": "openrouter_provider:OpenRouterProvider",
     "openai": "openai_provider:OpenAIProvider",
     "anthropic": "anthropic_provider:AnthropicProvider",
+    "mistral": "mistral_provider:MistralProvider",
     "google": "google_provider:GoogleProvider",
     "scripted": "scripted_provider:ScriptedProvider",
 }

@@ -46,6 +46,11 @@ OPTIONS: Mapping[str, Tuple[Row, ...]] = {
         Row("beta", "a list of texts", (), "Names of features under test, sent as anthropic-beta."),
         Row("auth", "text", "x-api-key", "How the key is sent: x-api-key, or bearer for gateways that want that."),
     ),
+    "mistral": (
+        _WINDOW, _THINK_TAGS, _EXTRA_BODY,
+        Row("safe_prompt", "true or false", None, "Whether Mistral puts its own safety prompt before yours."),
+        Row("prompt_mode", "text", None, "reasoning adds the vendor's prompt for models that always reason."),
+    ),
     "openai": (
         _WINDOW, _THINK_TAGS, _EXTRA_BODY,
         Row("vendor", "text", None, "Whose habits the server has, where its name and address do not say: openai, "

@@ -18,6 +18,8 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
                "key_env": "OPENAI_API_KEY"},
     "anthropic": {"kind": "anthropic", "title": "Anthropic", "base_url": "https://api.anthropic.com",
                   "key_env": "ANTHROPIC_API_KEY"},
+    "mistral": {"kind": "mistral", "title": "Mistral", "base_url": "https://api.mistral.ai/v1",
+                "key_env": "MISTRAL_API_KEY"},
     "google": {"kind": "google", "title": "Google Gemini",
                "base_url": "https://generativelanguage.googleapis.com/v1beta", "key_env": "GEMINI_API_KEY"},
     "azure": {"kind": "openai", "title": "Azure OpenAI", "key_env": "AZURE_OPENAI_API_KEY"},
