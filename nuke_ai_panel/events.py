@@ -110,7 +110,10 @@ class ContextTrimmed:
 
 @dataclass(frozen=True)
 class WaitChanged:
-    """Why nothing is visible yet: connecting, loading, prompt, waiting, or retrying (with its delay and reason)."""
+    """Why nothing is visible yet: queued, connecting, loading, prompt, waiting, retrying (with its delay and reason).
+
+    Queued is waiting for another request's end, or, with `retry_in_s`, until a server's pause is over.
+    """
 
     turn_id: str
     phase: str
@@ -150,6 +153,15 @@ class WarningRaised:
 
     turn_id: str
     code: str
+    text: str
+
+
+@dataclass(frozen=True)
+class StandInAsked:
+    """Another model is asked because the chosen one is not available: `answer` names it, `text` says why."""
+
+    turn_id: str
+    answer: Message
     text: str
 
 
@@ -215,7 +227,7 @@ class TurnStopped:
 
 
 TurnEvent = Union[
-    TurnStarted, ContextTrimmed, WaitChanged, TextAdded, ThinkingAdded, AnswerReset, WarningRaised, ApprovalAsked,
-    ToolFinished, RoundStarted, StoreTroubled, AnswerStored, TurnFailed, TurnStopped,
+    TurnStarted, ContextTrimmed, WaitChanged, TextAdded, ThinkingAdded, AnswerReset, WarningRaised, StandInAsked,
+    ApprovalAsked, ToolFinished, RoundStarted, StoreTroubled, AnswerStored, TurnFailed, TurnStopped,
 ]
 TERMINAL_EVENTS: Tuple[type, ...] = (AnswerStored, TurnFailed, TurnStopped)

@@ -13,6 +13,7 @@ from .exits import UsageError
 _SETTINGS = {
     "provider": "default_provider", "model": "default_model", "system": "system",
     "temperature": "parameters.temperature", "max_tokens": "parameters.max_tokens",
+    "fallback": "fallback",
 }
 _TEXTS = ("provider", "model", "base_url", "system")
 
@@ -26,6 +27,9 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-tokens", metavar="COUNT", type=count(1, 10_000_000), help="the most an answer may hold")
     parser.add_argument("--retries", metavar="COUNT", type=count(0, 2), help=(
         "how often to try again before any text arrived; 0 turns retries off"))
+    parser.add_argument("--fallback", metavar="PROVIDER/MODEL", action="append", help=(
+        "whom to ask instead when the chosen model is not available; may be given again. Only one that the prompt "
+        "travels as far to: a local model's question never leaves for a service"))
 
 
 def add_reaching_options(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +79,8 @@ def overrides_of(arguments: argparse.Namespace) -> Dict[str, Json]:
     given = {name: value for name, value in vars(arguments).items() if value is not None}
     for name in _TEXTS:
         text_of(given.get(name), what=f"--{name.replace('_', '-')}")
+    for name in given.get("fallback", ()):
+        text_of(name, what="--fallback")
     settings = load_settings()
     provider: Optional[str] = given.get("provider")
     overrides: Dict[str, Json] = {path: given[name] for name, path in _SETTINGS.items() if name in given}
@@ -88,6 +94,7 @@ def overrides_of(arguments: argparse.Namespace) -> Dict[str, Json]:
     if "timeout" in given:
         for name in settings.providers:
             overrides[f"providers.{name}.connect_timeout_s"] = min(given["timeout"], 600)
+            overrides[f"providers.{name}.first_byte_timeout_s"] = given["timeout"]
             overrides[f"providers.{name}.first_event_timeout_s"] = given["timeout"]
             overrides[f"providers.{name}.idle_timeout_s"] = given["timeout"]
     return overrides

@@ -15,6 +15,7 @@ from ..events import (
     AnswerStored,
     ApprovalAsked,
     ContextTrimmed,
+    StandInAsked,
     StoreTroubled,
     TextAdded,
     ThinkingAdded,
@@ -121,6 +122,9 @@ class _View:
             if not self._is_quiet:
                 console.end_line()
             console.note("The provider began again; the answer so far does not count.")
+        elif isinstance(event, StandInAsked):
+            if event.text:
+                console.note(event.text)
         elif isinstance(event, WarningRaised):
             self.raised.append(event.code)
             console.note(event.text)
@@ -152,6 +156,9 @@ class _View:
             self._console.note(f"{event.detail} Trying again in {event.retry_in_s or 0:.0f} s.")
             return
         text = _PHASES.get(event.phase, "Waiting…")
+        if event.phase == "queued" and event.retry_in_s is not None:
+            self._console.wait(f"{event.detail}, {event.retry_in_s:.0f} s…")
+            return
         if event.detail:
             text = f"{text.rstrip('…')} ({event.detail})…"
         if event.done is not None and event.total:

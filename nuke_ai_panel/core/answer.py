@@ -103,6 +103,12 @@ class GrowingAnswer:
         """The message's id."""
         return self._seed.id
 
+    def hand_over(self, provider: str, model: str) -> None:
+        """Another model answers; nothing of the first stays."""
+        self.restart()
+        self._seed = replace(self._seed, provider=provider, model=model)
+        self.response_id = self.reported_model = self.upstream = None
+
     def start(self, event: StreamStarted) -> None:
         """Takes the response's identity; a later one only adds to it."""
         self.response_id = event.response_id or self.response_id

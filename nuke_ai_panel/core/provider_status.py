@@ -6,16 +6,29 @@ A state comes from real traffic only: an answered request makes a provider conne
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Literal, Mapping, Optional, Tuple
 
+from ..errors import SettingsError
+from ..keys import KEYLESS_KINDS
 from ..messages import ErrorInfo
 from ..providers.base import ModelInfo
+from ..providers.urls import is_private_url, normalise_base_url
+from ..settings import ProviderSettings, is_loopback_url
 
 State = Literal["unknown", "connecting", "connected", "unreachable", "needs key"]
 
 # Errors after which nobody can say that the server is there. All others came from it.
 UNREACHABLE_KINDS = frozenset({"network", "tls", "timeout", "protocol"})
 KEY_KINDS = frozenset({"auth", "missing_key"})
+
+
+class Trust(Enum):
+    """How far a prompt travels: not at all, within the house's network, or out of it."""
+
+    MACHINE = "machine"
+    HOUSE = "house"
+    OUTSIDE = "outside"
 
 
 @dataclass(frozen=True)
@@ -46,3 +59,17 @@ def state_after(error: ErrorInfo, before: State) -> State:
     if error.kind in UNREACHABLE_KINDS:
         return "unreachable"
     return before if error.kind in ("settings", "internal") else "connected"
+
+
+def trust_of(row: ProviderSettings) -> Trust:
+    """How far a prompt travels that is sent to the provider of this row; what is not known is outside."""
+    if row.kind in KEYLESS_KINDS:
+        return Trust.MACHINE
+    if not row.base_url:
+        return Trust.OUTSIDE
+    if is_loopback_url(row.base_url):
+        return Trust.MACHINE
+    try:
+        return Trust.HOUSE if is_private_url(normalise_base_url(row.base_url)) else Trust.OUTSIDE
+    except SettingsError:
+        return Trust.OUTSIDE

@@ -28,7 +28,8 @@ class TurnRequest:
     it is the parent of the edited question, where None is the root. `regenerate_of` names an answer: its question is
     asked again and the new answer becomes its sibling. `continue_of` names an answer that was cut: the new text is
     joined to it. `system` replaces the conversation's system prompt for this turn. Parameters that are None fall back
-    to settings. `retries` None takes the provider's setting, 0 turns retries off.
+    to settings. `retries` None takes the provider's setting, 0 turns retries off. `fallback` names who may be asked
+    instead when the choice is not available; None takes the settings', empty is nobody.
     """
 
     text: str
@@ -39,6 +40,7 @@ class TurnRequest:
     system: Optional[str] = None
     parameters: Parameters = NO_PARAMETERS
     retries: Optional[int] = None
+    fallback: Optional[Tuple[ModelChoice, ...]] = None
     parent_id: Optional[str] = None
     is_edit: bool = False
     regenerate_of: Optional[str] = None

@@ -16,12 +16,16 @@ FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 8.0
 
 
+INTERACTIVE_S = 60.0
+BACKGROUND_S = 120.0
+
+
 @dataclass(frozen=True)
 class RetryPolicy:
     """How often, and how many seconds of waiting altogether."""
 
     retries: int = 2
-    budget_s: float = 60.0
+    budget_s: float = INTERACTIVE_S
 
 
 def next_delay(

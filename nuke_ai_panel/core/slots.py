@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Callable, Deque
+from typing import Callable, Deque, Mapping
 
-MOST_AT_ONCE = 64
+from ..messages import ConversationKind
+
+MOST_BY_HAND = 16
+MOST_IN_BATCH = 64
 
 
 class Slots:
     """Room for `count` running turns."""
 
-    def __init__(self, count: int = MOST_AT_ONCE) -> None:
+    def __init__(self, count: int = MOST_BY_HAND) -> None:
         self._free = count
         self._queue: Deque[asyncio.Future[None]] = deque()
 
@@ -40,3 +43,9 @@ class Slots:
                 turn.set_result(None)
                 return
         self._free += 1
+
+
+def slots_by_kind() -> Mapping[ConversationKind, Slots]:
+    """What people ask by hand has room of its own: a script or a batch never makes a panel wait."""
+    in_batch = Slots(MOST_IN_BATCH)
+    return {"chat": Slots(MOST_BY_HAND), "api": in_batch, "batch": in_batch}

@@ -18,7 +18,6 @@ from ..errors import NukeAIError
 from ..events import (
     AnswerStored,
     ApprovalAsked,
-    ContextTrimmed,
     RoundStarted,
     StoreTroubled,
     TextAdded,
@@ -31,23 +30,21 @@ from ..events import (
     WaitChanged,
     WarningRaised,
 )
-from ..messages import Message, Status, ToolCall, Usage
+from ..messages import Message, Status, ToolCall
 from ..store.ids import new_id
 from ..tools import Tool
 from ..utils.main_thread import MainThread
 from .answer import GrowingAnswer
 from .approval import Approval
+from .asking import Asking
 from .joint import JoinedText
 from .journal import Journal
 from .place import Place, find_place
-from .prompt import CONTINUE, Prompt, dropped_by_server
-from .reception import Reception
+from .prompt import CONTINUE
 from .request import ModelChoice, TurnRequest
-from .retry import RetryPolicy
-from .tokens import estimate
 from .tool_round import run_call
-from .turn_services import TurnServices, prepare
-from .turn_words import EMPTY_ANSWER, bug, context_dropped_text, tool_rounds_text, unanswered_calls_text
+from .turn_services import TurnServices
+from .turn_words import EMPTY_ANSWER, bug, tool_rounds_text, unanswered_calls_text
 
 __all__ = ["ModelChoice", "Turn", "TurnRequest"]
 
@@ -137,7 +134,8 @@ class Turn:
             await self._open()
             if self._stop_status is None:
                 self._is_stoppable = True
-                slot = await self._services.slots.take(lambda: self._tell(WaitChanged(self.turn_id, "queued")))
+                slots = self._services.slots[self._request.kind]
+                slot = await slots.take(lambda: self._tell(WaitChanged(self.turn_id, "queued")))
                 await self._converse()
         except asyncio.CancelledError:
             is_ours = self._stop_status is not None
@@ -154,7 +152,7 @@ class Turn:
             await self._close(None)
         finally:
             if slot:
-                self._services.slots.give_back()
+                self._services.slots[self._request.kind].give_back()
 
     async def _open(self) -> None:
         settings = self._services.settings()
@@ -173,46 +171,21 @@ class Turn:
         if place.choice is None:
             assert place.refusal is not None
             raise place.refusal
-        path = place.path
+        choice, path = place.choice, place.path
         if self._request.continue_of is not None:
             path = (*path, Message(new_id(), self.conversation_id, place.answer.id, "user", CONTINUE))
+        asking = Asking(
+            self.turn_id, self._services, self._request, place, tell=self._tell, on_growth=self._grown,
+            is_stopped=lambda: self._stop_status is not None,
+        )
         while True:
-            prompt = await prepare(self._services, self._request, place, place.choice, path)
-            if prompt.dropped_messages and prompt.window_tokens is not None:
-                self._tell(ContextTrimmed(
-                    self.turn_id, prompt.dropped_messages, prompt.kept_messages, prompt.window_tokens
-                ))
-            self._answer.window_tokens = prompt.request.window_tokens
-            await self._reception(place.choice).receive(prompt.request, self._answer)
-            self._weigh(place.choice, prompt)
+            choice = await asking.ask(self._answer, choice, path, may_stand_in=not self._rounds)
             more = await self._run_tools()
             if not more:
                 break
             path = (*path, *more)
         if not (self._answer.text or self._answer.thinking or self._answer.tool_calls):
             self._tell(WarningRaised(self.turn_id, "empty_answer", EMPTY_ANSWER))
-
-    def _reception(self, choice: ModelChoice) -> Reception:
-        providers, asked = self._services.providers, self._request.retries
-        policy = RetryPolicy(providers.settings(choice.provider).retries if asked is None else asked)
-        return Reception(
-            self.turn_id, choice, providers, policy=policy, tell=self._tell, on_growth=self._grown,
-            is_stopped=lambda: self._stop_status is not None,
-        )
-
-    def _weigh(self, choice: ModelChoice, prompt: Prompt) -> None:
-        """Compares the reported size of the prompt with the estimate: learns from it, or finds it cut."""
-        usage = self._answer.usage
-        reported = usage.input if usage is not None else None
-        if usage is None:
-            said = estimate(str(self._answer.text)) + estimate(str(self._answer.thinking))
-            self._answer.usage = Usage(input=prompt.tokens, output=said, estimated=True)
-            return
-        dropped = dropped_by_server(prompt, reported) if prompt.request.window_tokens else 0
-        if dropped:
-            self._warn(f"context_dropped:{dropped}", context_dropped_text(dropped))
-        elif reported:
-            self._services.ratios.learn(choice.provider, choice.model, estimated=prompt.raw_tokens, reported=reported)
 
     # ------------------------------------------------------------ tools
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Mapping, Optional, Tuple
 
-from ..messages import Message
+from ..messages import ConversationKind, Message
 from ..settings import Settings
 from ..tools import Toolbox
 from .approval import ApprovalPolicy
@@ -33,7 +33,7 @@ class TurnServices:
     windows: Windows
     ratios: TokenRatios
     known: KnownPaths
-    slots: Slots
+    slots: Mapping[ConversationKind, Slots]
     toolbox: Toolbox
     policy: ApprovalPolicy
 

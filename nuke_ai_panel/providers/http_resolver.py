@@ -85,7 +85,8 @@ class OwnResolver(AbstractResolver):
             raise NameServerSilentError(
                 getattr(socket, "EAI_AGAIN", -3), f"the name server did not answer within {LOOKUP_S:g} s"
             )
-        return lookup.result()
+        found: List[Any] = lookup.result()
+        return found
 
     def _ended(self, name: _Name, lookup: asyncio.Task[Any]) -> None:
         if self._lookups.get(name) is lookup:

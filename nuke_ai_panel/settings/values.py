@@ -104,6 +104,9 @@ class Settings:
     default_provider: str = _setting("local", "The provider of a new conversation.")
     default_model: Optional[str] = _setting(
         None, "The model of a new conversation; absent takes the provider's default_model.")
+    fallback: Tuple[str, ...] = _setting(
+        (), "Whom to ask instead, in this order, when the chosen model is not available: provider/model. Only one "
+        "that the prompt travels as far to, never from a local model to a service; empty is nobody.", maximum=8)
     system: Optional[str] = _setting(None, "The system prompt of a new conversation.")
     max_tool_rounds: int = _setting(
         8, "How many times in one answer a model may ask for tools.", minimum=0, maximum=100)

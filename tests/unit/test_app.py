@@ -64,7 +64,7 @@ def test_closing_with_32_running_streams_is_quick_and_loses_nothing(model_server
     model_server.hold(2)
     chats = [Chat(app) for _ in range(32)]
     for number, chat in enumerate(chats):
-        chat.start(f"question {number}", choice=FAKE)
+        chat.start(f"question {number}", choice=FAKE, kind="batch")
     for chat in chats:
         chat.events.wait_for(TextAdded, where=lambda event: event.text.endswith(", "))
     with warnings.catch_warnings(record=True) as caught:

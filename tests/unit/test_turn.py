@@ -323,7 +323,7 @@ def test_waiting_for_a_turn_on_the_loop_is_refused(app: App) -> None:
 
 
 def test_more_turns_than_slots_wait_their_turn(app: App) -> None:
-    app._services.slots._free = 1
+    app._services.slots["chat"]._free = 1
     SCRIPTS["slow"] = ["a", 30.0]
     first, second = Chat(app), Chat(app)
     running = first.start("q", choice=choose("slow"))

@@ -22,6 +22,7 @@ from nuke_ai_panel.events import (
     AnswerReset,
     AnswerStored,
     ContextTrimmed,
+    StandInAsked,
     TextAdded,
     ThinkingAdded,
     TurnEvent,
@@ -60,6 +61,7 @@ class Run:
     text: List[str] = field(default_factory=list)
     thinking: List[str] = field(default_factory=list)
     notices: Tuple[str, ...] = ()
+    stand_in: str = ""
     wait: Optional[WaitChanged] = None
     wait_since: float = field(default_factory=time.monotonic)
     thinking_since: Optional[float] = None
@@ -92,6 +94,13 @@ class Run:
             if self.wait is None or self.wait.phase != event.phase or self.wait.attempt != event.attempt:
                 self.wait_since = time.monotonic()
             self.wait = event
+        elif isinstance(event, StandInAsked):
+            if self.answer is not None:
+                self.answer = replace(self.answer, provider=event.answer.provider, model=event.answer.model)
+            self.notices = tuple(one for one in self.notices if one != self.stand_in)
+            self.stand_in = event.text
+            if event.text:
+                self.notices += (event.text,)
         elif isinstance(event, WarningRaised):
             self.notices += (event.text,)
         elif isinstance(event, ContextTrimmed):

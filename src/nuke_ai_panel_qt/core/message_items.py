@@ -30,6 +30,7 @@ _SWITCH_KINDS = frozenset({
 _WAITS = {
     "connecting": "Connecting", "loading": "Loading the model", "prompt": "Reading the conversation",
     "waiting": "Waiting for the first word", "pulling": "Fetching the model", "retrying": "Trying again",
+    "queued": "Waiting for another answer to end",
 }
 SHOW_SECONDS_AFTER_S = 3
 SHORTEST_S = 0.2  # a speed over less time than this says nothing
@@ -144,6 +145,9 @@ def wait_text(phase: str, *, detail: str = "", elapsed_s: float = 0.0, done: Opt
         left = max(0, round((retry_in_s or 0.0) - elapsed_s))
         why = f": {detail}" if detail else ""
         return f"{words} in {left} s{why}" if left else f"{words}{why}"
+    if phase == "queued" and retry_in_s is not None:
+        left = max(0, round(retry_in_s - elapsed_s))
+        return f"{detail}: {left} s" if left else f"{words} …"
     if done is not None and total:
         words += f" {min(100, round(100 * done / total))}%"
     elif detail and phase not in ("connecting", "waiting"):

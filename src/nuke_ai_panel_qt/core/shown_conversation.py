@@ -15,6 +15,7 @@ from nuke_ai_panel.events import (
     AnswerReset,
     AnswerStored,
     ContextTrimmed,
+    StandInAsked,
     TextAdded,
     ThinkingAdded,
     TurnEvent,
@@ -156,7 +157,7 @@ class ShownConversation(QtCore.QObject):
         elif isinstance(event, WaitChanged):
             self._follow_wait(run)
             self._show_wait()
-        elif isinstance(event, (WarningRaised, ContextTrimmed)):
+        elif isinstance(event, (WarningRaised, StandInAsked, ContextTrimmed)):
             self._transcript.replace_item(self._run_item(run))
         elif isinstance(event, (AnswerStored, TurnFailed, TurnStopped)):
             self._finish(run, answer)
