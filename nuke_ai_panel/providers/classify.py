@@ -15,6 +15,7 @@ from ..errors import RETRYABLE_KINDS, ErrorKind, ProviderError, provider_error
 from ..messages import Json
 from .error_facts import ErrorFacts, read_error, retry_delay
 from .payload import request_id
+from .router_advice import router_advice
 
 _Rule = Callable[[ErrorFacts, Optional[int]], Optional[ErrorKind]]
 
@@ -145,11 +146,14 @@ def is_daily_quota(error: ProviderError) -> bool:
 _DAILY = _phrases(r"per[-_ ]day", r"daily", r"\bRPD\b", r"\bTPD\b")
 
 
-def _is_daily(facts: ErrorFacts) -> bool:
-    """Whether a quota is one that comes back tomorrow; Google says so in the quota's id alone."""
-    rows = [row for one in facts.details if isinstance(one, dict) for row in one.get("violations") or ()]
-    ids = " ".join(str(row.get("quotaId", "")) for row in rows if isinstance(row, dict))
-    return bool(_DAILY.search(facts.message) or re.search(r"PerDay", ids))
+def _names_daily_quota(facts: ErrorFacts) -> bool:
+    """Whether the quota's id says that it comes back tomorrow: Google's sentence does not."""
+    for detail in facts.details:
+        violations = detail.get("violations") if isinstance(detail, dict) else None
+        for one in violations if isinstance(violations, list) else ():
+            if isinstance(one, dict) and "PerDay" in str(one.get("quotaId")):
+                return True
+    return False
 
 
 def _decide(facts: ErrorFacts, status: Optional[int]) -> ErrorKind:
@@ -234,7 +238,7 @@ def _retryable(kind: ErrorKind, facts: ErrorFacts, status: Optional[int], header
     said = facts.availability.get("retryable")
     if isinstance(said, bool):
         return said
-    if kind == "rate_limit" and _is_daily(facts):
+    if kind == "rate_limit" and _names_daily_quota(facts):
         return False
     if kind == "credits" and status == 402:
         return "retry-after" in headers  # money held by requests in flight comes back
@@ -244,7 +248,9 @@ def _retryable(kind: ErrorKind, facts: ErrorFacts, status: Optional[int], header
 def _advice(kind: ErrorKind, facts: ErrorFacts, status: Optional[int]) -> Tuple[str, str]:
     """A better sentence and next step than the kind's own, where the body says more; else empty strings."""
     if kind == "auth" and facts.raw.get("signin_url"):
-        return "This model runs in Ollama's cloud: sign in first.", "Run `ollama signin` in a terminal, then try again."
+        page = str(facts.raw["signin_url"]).partition("?")[0]
+        return ("This model runs in Ollama's cloud: sign in first.",
+                f"Run `ollama signin` in a terminal (it opens {page}), then try again.")
     if kind == "permission" and not facts.message:
         return ("The server refuses to be called by this name.",
                 "Use localhost or an IP address in the base URL, or set OLLAMA_HOST on the server.")
@@ -255,6 +261,8 @@ def _advice(kind: ErrorKind, facts: ErrorFacts, status: Optional[int]) -> Tuple[
         return "There is no chat endpoint at this address.", "Check the base URL: is /v1 missing, or one too many?"
     if kind == "bad_request" and status == 413:
         return "The request is too large for the server.", "Send smaller or fewer images and files."
+    if "failed to load model" in facts.message.lower():
+        return "The server could not load the model.", "Its own window says why; a smaller model or window may fit."
     if kind == "context_too_long":
         asked, window = facts.raw.get("n_prompt_tokens"), facts.raw.get("n_ctx")
         if isinstance(asked, int) and isinstance(window, int):
@@ -263,6 +271,6 @@ def _advice(kind: ErrorKind, facts: ErrorFacts, status: Optional[int]) -> Tuple[
         others = facts.availability.get("fallback_models")
         if isinstance(others, list) and others:
             return "", "The provider suggests: " + ", ".join(str(name) for name in others[:3]) + "."
-    if kind == "rate_limit" and _is_daily(facts):
+    if kind == "rate_limit" and (_DAILY.search(facts.message) or _names_daily_quota(facts)):
         return "", "The daily quota is used up. Choose another model, or come back tomorrow."
     return "", ""

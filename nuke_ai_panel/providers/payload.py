@@ -12,7 +12,10 @@ from ..messages import Json, clean_text
 
 LARGE_BODY_BYTES = 1 << 20
 KEY_HEADERS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key", "proxy-authorization"})
-_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-generation-id", "mistral-correlation-id", "cf-ray")
+_REQUEST_ID_HEADERS = (
+    "x-request-id", "request-id", "x-generation-id", "mistral-correlation-id", "apim-request-id", "x-litellm-call-id",
+    "cf-ray",
+)
 _NO_VALUE = frozenset({"", "bearer", "basic"})
 
 

@@ -355,3 +355,49 @@ def test_request_id_is_kept_for_the_vendor() -> None:
 )
 def test_nonsense_is_still_an_error(body: bytes) -> None:
     assert classify_error(500, body, {}, provider="p").kind == "server_error"
+
+
+# ---------------------------------------------------------------- what only one vendor says
+
+
+@pytest.mark.parametrize(("status", "error", "kind", "retryable"), [
+    (400, {"code": "Client specified an invalid argument", "error": "Incorrect API key provided: xa***."}, "auth", False),
+    (413, {"error": {"message": "Request too large for model `m` on tokens per minute (TPM): Limit 6, Requested 9",
+                     "type": "tokens", "code": "rate_limit_exceeded"}}, "bad_request", False),
+    (400, {"error": {"message": "Budget has been exceeded!", "type": "budget_exceeded", "code": "400"}}, "credits", False),
+    (400, {"error": {"message": "litellm.ContextWindowExceededError: x", "type": None, "code": "400"}},
+     "context_too_long", False),
+    (429, {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "You exceeded your current quota.",
+                     "details": [{"violations": [{"quotaId": "GenerateRequestsPerDayPerProject-FreeTier"}]}]}},
+     "rate_limit", False),
+    (400, {"error": {"code": 400, "status": "FAILED_PRECONDITION", "message": "User location is not supported."}},
+     "permission", False),
+    (400, {"error": {"message": "messages[0]: unknown variant `image_url`, expected `text`",
+                     "code": "invalid_request_error"}}, "unsupported_feature", False),
+    (400, {"error": {"code": 400, "status": "INVALID_ARGUMENT",
+                     "message": "Function calling is not enabled for models/gemma-3"}}, "unsupported_feature", False),
+])
+def test_words_of_one_vendor_are_understood(
+    status: int, error: Dict[str, Json], kind: str, retryable: bool
+) -> None:
+    found = classify_error(status, json.dumps(error).encode(), {}, provider="P", model="m")
+
+    assert (found.kind, found.retryable) == (kind, retryable)
+
+
+@pytest.mark.parametrize(("status", "message", "advice"), [
+    (404, "Resource not found", "api_version"), (400, 'Failed to load model "x"', "a smaller model"),
+])
+def test_vendors_riddles_come_with_a_next_step(status: int, message: str, advice: str) -> None:
+    found = classify_error(status, json.dumps({"error": {"message": message}}).encode(), {}, provider="P", model="m")
+
+    assert advice in found.next_step
+
+
+def test_daily_quota_of_google_is_not_waited_for() -> None:
+    body = {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "Quota exceeded.",
+                      "details": [{"violations": [{"quotaId": "RequestsPerDay"}]}, {"violations": None}, 7]}}
+
+    found = classify_error(429, json.dumps(body).encode(), {}, provider="P", model="m")
+
+    assert "daily quota" in found.next_step
