@@ -1,7 +1,7 @@
 """Says in an artist's words what went wrong with an Ollama server, and the mend. Pure.
 
-Statuses and bodies have become kinds already (`classify.py`); here the few that mean something special at Ollama get
-their own sentence. `error.code` then names them for the front ends: `not_running`, `host_refused`, `not_pulled`.
+Statuses and bodies have become kinds already (`classify.py`), and stay what they are; here the few that mean something
+special at Ollama get their own sentence. A server that does not run is marked with `code`, because it can be started.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Optional
 from urllib.parse import urlsplit
 
-from ..errors import ErrorKind, ProviderError
+from ..errors import ProviderError
 from .payload import address_of
 from .urls import is_loopback_url
 
-NOT_RUNNING, HOST_REFUSED, NOT_PULLED = "not_running", "host_refused", "not_pulled"
+NOT_RUNNING = "not_running"
 DOWNLOAD_PAGE = "https://ollama.com/download"
 LIBRARY_PAGE = "https://ollama.com/library"
 
@@ -22,26 +22,25 @@ def explain(error: ProviderError, *, base_url: str, model: Optional[str] = None)
     """`error` with Ollama's own meaning, where it has one."""
     message = error.message.lower()
     if error.kind == "network" and "refused" in message:
-        _say(error, NOT_RUNNING, f"Ollama is not running at {address_of(base_url)}.",
+        _say(error, f"Ollama is not running at {address_of(base_url)}.",
              "Start Ollama, then try again." if is_loopback_url(base_url)
              else "Start it on that machine (with OLLAMA_HOST=0.0.0.0), or correct the address in Settings.")
-        error.retryable = False
+        error.code, error.retryable = NOT_RUNNING, False
     elif error.status == 403 and not error.message:
         host = urlsplit(base_url).hostname or ""
-        _say(error, HOST_REFUSED, f"Ollama refuses requests that call it {host}: it listens to its own machine only.",
+        _say(error, f"Ollama refuses requests that call it {host}: it listens to its own machine only.",
              "Use localhost or its IP address in Settings, or start Ollama with OLLAMA_HOST=0.0.0.0 on its machine.")
     elif error.kind == "model_not_found":
-        _say(error, NOT_PULLED, f"{error.provider or 'Ollama'} has not fetched {model or 'this model'} yet.",
+        _say(error, f"{error.provider or 'Ollama'} has not fetched {model or 'this model'} yet.",
              "Pull it, or choose another model.")
     elif error.kind == "timeout" and "no answer came" in message:
-        error.user_text = f"{model or 'The model'} was still loading when the patience ran out: {error.message}."
-        error.next_step = "Choose a smaller model, or raise the wait for the first sign of an answer in Settings."
-        error.retryable = False  # giving up has aborted the load; another try would wait as long again
+        _say(error, f"{model or 'The model'} was still loading when the patience ran out: {error.message}.",
+             "Choose a smaller model, or raise the wait for the first sign of an answer in Settings.")
     elif error.kind == "context_too_long":
         error.next_step = "Raise the context window, or start a new conversation."
     elif "requires more system memory" in message:
-        error.user_text = f"{model or 'The model'} needs more memory than the server has: {error.message}."
-        error.next_step = "Unload other models, lower the context window, or choose a smaller model."
+        _say(error, f"{model or 'The model'} needs more memory than the server has: {error.message}.",
+             "Unload other models, lower the context window, or choose a smaller model.")
         error.retryable = False
     return error
 
@@ -50,25 +49,19 @@ def explain_pull(error: ProviderError, *, model: str) -> ProviderError:
     """`error` of a pull with what it means for a pull."""
     message = error.message.lower()
     if "file does not exist" in message or "not found" in message or error.kind == "model_not_found":
-        _become(error, "model_not_found", f"There is no model called {model} to pull.",
-                f"Look for its name at {LIBRARY_PAGE}.")
-        error.code = "unknown_model"
+        _say(error, f"There is no model called {model} to pull.",
+             f"Look for its name at {LIBRARY_PAGE}.")
     elif "newer version of ollama" in message:
-        _become(error, "unsupported_feature", f"{model} needs a newer Ollama than this one.",
-                f"Update Ollama ({DOWNLOAD_PAGE}), then pull again.")
+        _say(error, f"{model} needs a newer Ollama than this one.",
+             f"Update Ollama ({DOWNLOAD_PAGE}), then pull again.")
     elif "no space left" in message or "not enough space" in message:
-        _become(error, "server_error", f"There is no room for {model} on the server's disk.",
-                "Free some room there, then pull again; what arrived is kept.")
+        _say(error, f"There is no room for {model} on the server's disk.",
+             "Free some room there, then pull again; what arrived is kept.")
         error.retryable = False
     elif error.kind in ("network", "timeout", "truncated") and error.code != NOT_RUNNING:
         error.next_step = "Pull again: it goes on from where it stopped."
     return error
 
 
-def _say(error: ProviderError, code: str, user_text: str, next_step: str) -> None:
-    error.code, error.user_text, error.next_step = code, user_text, next_step
-
-
-def _become(error: ProviderError, kind: ErrorKind, user_text: str, next_step: str) -> None:
-    error.kind, error.user_text, error.next_step = kind, user_text, next_step
-    error.retryable = False
+def _say(error: ProviderError, user_text: str, next_step: str) -> None:
+    error.user_text, error.next_step = user_text, next_step

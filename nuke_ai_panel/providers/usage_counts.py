@@ -26,7 +26,7 @@ def read_usage(raw: Json) -> Optional[Usage]:
         reasoning=_count(said, "reasoning_tokens"),
         cache_read=_count(raw, "prompt_cache_hit_tokens") if cached is None else cached,
         cache_write=_count(asked, "cache_write_tokens"),
-        cost_usd=_cost(raw.get("cost")) if raw.get("cost") is not None else _ticks(raw.get("cost_in_usd_ticks")),
+        cost_usd=_whole_cost(raw) if raw.get("cost") is not None else _ticks(raw.get("cost_in_usd_ticks")),
     )
     return None if usage == Usage() else usage
 
@@ -40,6 +40,13 @@ def count(value: Json) -> Optional[int]:
 
 def _count(raw: Dict[str, Json], *names: str) -> Optional[int]:
     return next((found for found in (count(raw.get(name)) for name in names) if found is not None), None)
+
+
+def _whole_cost(raw: Dict[str, Json]) -> Optional[float]:
+    """What a request cost; with a key of one's own at the vendor, its share comes on top of the router's fee."""
+    cost = _cost(raw.get("cost"))
+    upstream = _cost(_mapping(raw.get("cost_details")).get("upstream_inference_cost"))
+    return cost if cost is None or upstream is None or raw.get("is_byok") is not True else cost + upstream
 
 
 def _cost(value: Json) -> Optional[float]:

@@ -568,7 +568,7 @@ def test_pull_reports_progress_and_errors(fault_server: StartFaultServer) -> Non
         Progress("pulling", None, None, "success"),
         Finish("stop", "success"),
     ]
-    assert (error.kind, error.code) == ("model_not_found", "unknown_model")
+    assert (error.kind, error.message) == ("server_error", "pull model manifest: file does not exist")
     assert error.user_text == "There is no model called b to pull."
 
 
