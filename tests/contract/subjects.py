@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Callable, List, Optional, Sequence
+import json
+from dataclasses import dataclass, field
+from typing import Callable, List, Mapping, Optional, Sequence
 
 from nuke_ai_panel.errors import provider_error
 from nuke_ai_panel.events import Finish, ThinkingDelta, UsageReport
-from nuke_ai_panel.messages import Usage
+from nuke_ai_panel.messages import FinishReason, Json, ToolCall, Usage
 from nuke_ai_panel.providers.base import Provider
 from nuke_ai_panel.providers.registry import provider_class
 from nuke_ai_panel.providers.scripted_provider import ScriptedProvider, Step
 from nuke_ai_panel.settings import ProviderSettings
 
+from ..fakes.dialects import Call
 from ..fakes.model_server import FakeModelServer
 
 MODEL = "fake-model"
@@ -21,10 +23,26 @@ KEY = "sk-contract-0123456789"
 
 @dataclass(frozen=True)
 class Subject:
-    """A kind of provider. `suffix` is what its base URL adds to the server's; None: it has no server."""
+    """A kind of provider, or a vendor of a kind whose behaviour differs.
+
+    `suffix` is what its base URL adds to the server's, None where it has no server; `options` are those of its row.
+    The server behind it is one `FakeModelServer` for all, which answers in the dialect that a request's path is of.
+    """
 
     kind: str
     suffix: Optional[str]
+    vendor: str = ""
+    options: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What tests call it."""
+        return self.vendor or self.kind
+
+    @property
+    def row_name(self) -> str:
+        """Its row in the settings."""
+        return f"my-{self.name}"
 
     @property
     def has_server(self) -> bool:
@@ -34,17 +52,23 @@ class Subject:
     def build(self, server: FakeModelServer) -> Provider:
         """The provider in front of `server`."""
         base = None if self.suffix is None else server.url + self.suffix
+        options = {**self.options, **({"vendor": self.vendor} if self.vendor else {})}
         row = ProviderSettings(
-            name=f"my-{self.kind}", kind=self.kind, title="Studio", base_url=base, first_event_timeout_s=10.0,
-            idle_timeout_s=10.0,
+            name=self.row_name, kind=self.kind, title="Studio", base_url=base, first_event_timeout_s=10.0,
+            idle_timeout_s=10.0, options=options,
         )
         return provider_class(self.kind)(row, key=KEY)
 
-    def say(self, server: FakeModelServer, words: Sequence[str], *, thinking: Sequence[str] = ()) -> None:
-        """From now on the model answers with `words`."""
-        server.words, server.thinking = words, thinking
+    def say(
+        self, server: FakeModelServer, words: Sequence[str], *, thinking: Sequence[str] = (),
+        calls: Sequence[Call] = (), finish: FinishReason = "stop",
+    ) -> None:
+        """From now on the model answers with `words`, and asks for the tools in `calls`."""
+        server.words, server.thinking, server.calls, server.finish_reason = words, thinking, calls, finish
         script: List[Step] = [ThinkingDelta(one) for one in thinking]
-        script += [*words, UsageReport(Usage(1, len(words), 1 + len(words))), Finish("stop", "stop")]
+        script += [*words, *(ToolCall(call_id, name, json.loads(arguments)) for call_id, name, arguments in calls)]
+        script += [UsageReport(Usage(1, len(words), 1 + len(words)))]
+        script += [Finish("tool_calls" if calls and finish == "stop" else finish, finish)]
         ScriptedProvider.scripts[MODEL] = script
 
     def fail(self, server: FakeModelServer, status: int, message: str) -> None:
@@ -57,6 +81,10 @@ class Subject:
 
 SUBJECTS = (
     Subject("openai", "/v1"), Subject("openrouter", "/v1"), Subject("ollama", ""), Subject("scripted", None),
+    Subject("google", "/v1beta"),
+    *(Subject("openai", "/v1", vendor) for vendor in (
+        "openai", "deepseek", "groq", "xai", "lmstudio", "vllm", "llamacpp", "litellm")),
+    Subject("openai", "", "azure"),
 )
 SERVED = tuple(subject for subject in SUBJECTS if subject.has_server)
 MakeProvider = Callable[[FakeModelServer], Provider]

@@ -10,15 +10,16 @@ import pytest
 
 from nuke_ai_panel.errors import ProviderError
 from nuke_ai_panel.events import Finish, StreamEvent, StreamStarted, TextDelta, ThinkingDelta, UsageReport
-from nuke_ai_panel.messages import Message
-from nuke_ai_panel.providers.base import ChatRequest, Provider
+from nuke_ai_panel.messages import Message, ToolCall
+from nuke_ai_panel.providers.base import ChatRequest, Parameters, Provider, ToolSpec
 from nuke_ai_panel.providers.scripted_provider import ScriptedProvider
 
+from ..fakes.dialects import model_of
 from ..fakes.model_server import FakeModelServer
 from .subjects import KEY, MODEL, SERVED, SUBJECTS, Subject
 
-every = pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.kind)
-every_served = pytest.mark.parametrize("subject", SERVED, ids=lambda subject: subject.kind)
+every = pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
+every_served = pytest.mark.parametrize("subject", SERVED, ids=lambda subject: subject.name)
 WORDS = ("Hello", ", ", "artist", ".")
 
 
@@ -37,6 +38,13 @@ def request(text: str = "hi", *, model: str = MODEL) -> ChatRequest:
 
 async def collect(provider: Provider, asked: ChatRequest) -> List[StreamEvent]:
     return [event async for event in provider.stream(asked)]
+
+
+def question_in(body: Mapping[str, Any]) -> str:  # a request body
+    """The last question in a request, in whichever vendor's shape."""
+    last = (body.get("messages") or body["contents"])[-1]
+    content = last.get("content", last.get("parts"))
+    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
 
 
 def text_of(events: List[StreamEvent]) -> str:
@@ -64,7 +72,7 @@ def test_answer_is_text_and_one_finish_at_its_end(subject: Subject, model_server
     events = run(subject, model_server, lambda provider: collect(provider, request()))
 
     assert text_of(events) == "".join(WORDS)
-    assert [event for event in events if isinstance(event, Finish)] == [Finish("stop", "stop")]
+    assert [event.reason for event in events if isinstance(event, Finish)] == ["stop"]
     assert isinstance(events[-1], Finish)
 
 
@@ -110,8 +118,8 @@ def test_models_are_listed_and_described(subject: Subject, model_server: FakeMod
     models, info = run(subject, model_server, look)
 
     assert MODEL in [model.id for model in models]
-    assert {model.provider for model in models} == {f"my-{subject.kind}"}
-    assert (info.id, info.provider) == (MODEL, f"my-{subject.kind}")
+    assert {model.provider for model in models} == {subject.row_name}
+    assert (info.id, info.provider) == (MODEL, subject.row_name)
 
 
 @every
@@ -158,7 +166,7 @@ def test_closed_iterator_ends_the_answer(subject: Subject, model_server: FakeMod
 @every
 def test_answers_at_once_do_not_mix(subject: Subject, model_server: FakeModelServer) -> None:
     def echo(body: Mapping[str, Any]) -> List[str]:  # a request body
-        said: str = body["messages"][-1]["content"]
+        said = question_in(body)
         return [f"{said}{n} " for n in range(20)]
 
     model_server.words = echo
@@ -254,11 +262,46 @@ def test_server_that_is_not_there_is_named(subject: Subject, model_server: FakeM
 
 
 @every_served
+def test_tool_calls_arrive_whole_in_their_order_and_before_the_end(
+    subject: Subject, model_server: FakeModelServer
+) -> None:
+    model_server.calls = (("a1b2c3d4e", "look", '{"at": "Ünder"}'), ("f5g6h7i8j", "now", "{}"))
+
+    events = run(subject, model_server, lambda provider: collect(provider, request()))
+
+    calls = [event for event in events if isinstance(event, ToolCall)]
+    assert [(call.id, call.name, call.arguments) for call in calls] == [
+        ("a1b2c3d4e", "look", {"at": "Ünder"}), ("f5g6h7i8j", "now", {})]
+    assert isinstance(events[-1], Finish) and events[-1].reason == "tool_calls"
+
+
+@every_served
+def test_tool_round_goes_back_in_a_shape_that_the_vendor_takes(
+    subject: Subject, model_server: FakeModelServer
+) -> None:
+    calls = (ToolCall("functions.look:0", "look", {"at": 1}), ToolCall("call_1", "now", {}))
+    path = (
+        Message("1", "c", None, "user", "look"),
+        Message("2", "c", "1", "assistant", "", tool_calls=calls, provider="another", model="other"),
+        Message("3", "c", "2", "tool", "seen", tool_call_id="functions.look:0"),
+        Message("4", "c", "3", "tool", "", tool_call_id="call_1"),
+        Message("5", "c", "4", "user", "and?"),
+    )
+    tools = (ToolSpec("look", "Looks.", {"type": "object", "properties": {}}),)
+    asked = ChatRequest(MODEL, path, system="Be brief.", tools=tools, parameters=Parameters(
+        temperature=0.5, top_p=0.9, max_tokens=64, seed=7, stop=("END",), reasoning_effort="low"))
+
+    events = run(subject, model_server, lambda provider: collect(provider, asked))
+
+    assert text_of(events) == "".join(WORDS)
+
+
+@every_served
 def test_request_names_exactly_the_chosen_model(subject: Subject, model_server: FakeModelServer) -> None:
     subject.say(model_server, WORDS)
 
     run(subject, model_server, lambda provider: collect(provider, request(model="vendor/other:tag")))
 
     (sent,) = model_server.chats
-    assert sent.json()["model"] == "vendor/other:tag"
+    assert model_of(sent) == "vendor/other:tag"
     assert "models" not in sent.json()
