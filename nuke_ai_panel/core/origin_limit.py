@@ -58,7 +58,7 @@ class OriginLimit:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self.give_back()
-            else:
+            elif turn in self._queue:
                 self._queue.remove(turn)
             raise
         return loop.time()

@@ -16,6 +16,7 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ..errors import ErrorKind, ProviderError
+from .http_resolver import NameServerSilentError
 from .payload import address_of
 from .urls import is_loopback_url
 
@@ -171,8 +172,15 @@ def _unreachable(exc: BaseException, route: Route) -> ProviderError:
 
 def _unknown_host(reason: BaseException, route: Route) -> ProviderError:
     host = route.address.rpartition(":")[0]
+    if isinstance(reason, NameServerSilentError):
+        return _error(
+            route, "network", f"no address for {host}: {reason}", retryable=False,
+            user_text=f"The name server did not answer when it was asked for {host}.",
+            next_step="Check the network, then try again.",
+        )
+    # Not tried again by the turn: the resolver has looked twice.
     return _error(
-        route, "network", f"no address is known for {host}: {reason}",
+        route, "network", f"no address is known for {host}: {reason}", retryable=False,
         user_text=f"No address is known for {host}.", next_step="Check the base URL and the network, then try again.",
     )
 

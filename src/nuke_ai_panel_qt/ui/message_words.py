@@ -33,6 +33,8 @@ def state_lines(item: MessageItem, *, busy: bool) -> List[Line]:
         lines.append(Line("Stopped", "stopped", "dim", can_continue))
     elif item.status == "interrupted":
         lines.append(Line("Interrupted before it was complete", "warning", "warning", can_continue))
+    elif item.status == "failed" and item.text:
+        lines.append(Line("Broke off; what arrived is kept", "warning", "warning", can_continue))
     elif item.truncated and item.status == "complete":
         lines.append(Line("Cut off at the length limit", "warning", "warning", can_continue))
     return lines
