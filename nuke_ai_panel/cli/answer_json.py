@@ -35,6 +35,7 @@ def answer_object(outcome: Outcome) -> Dict[str, Json]:
         "model": answer.reported_model or answer.model,
         "keepalives": answer.keepalives,
         "provider": answer.provider,
+        "upstream": answer.upstream,
         "conversation_id": outcome.conversation_id,
     }
 
@@ -44,7 +45,7 @@ def failure_object(error: NukeAIError, *, provider: Optional[str], model: Option
     return {
         "text": "", "reasoning": "", "tool_calls": [], "finish": None, "raw_finish": None, "usage": None,
         "error": error_object(error.info(), is_partial=False), "warnings": [], "response_id": None, "model": model,
-        "keepalives": 0, "provider": provider, "conversation_id": None,
+        "keepalives": 0, "provider": provider, "upstream": None, "conversation_id": None,
     }
 
 
@@ -81,6 +82,7 @@ def message_object(message: Message) -> Dict[str, Json]:
         "tool_calls": [{"id": one.id, "name": one.name, "arguments": one.arguments, "raw_arguments": one.raw_arguments}
                        for one in message.tool_calls],
         "provider": message.provider, "model": message.model, "finish": message.finish,
+        "reported_model": message.reported_model, "upstream": message.upstream, "window_tokens": message.window_tokens,
         "usage": None if message.usage is None else {
             name: value for name, value in dataclasses.asdict(message.usage).items() if value is not None},
         "error": error_object(message.error, is_partial=bool(message.text)),

@@ -9,8 +9,10 @@ from ..errors import NukeAIError
 from . import exits
 from .chat_input import LineReader, open_reader
 from .console import Console
+from .download_bar import waited
+from .exits import UsageError
 from .models import offer_download
-from .options import add_common_options, overrides_of
+from .options import THINK_LEVELS, add_common_options, effort_of, overrides_of
 from .program import Parser, add_command, say_error
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ HELP = """\
 /model                 show the model, and the ones there are
 /model ID              ask this model of the same provider from now on
 /model PROVIDER ID     ask another provider's model from now on
+/think LEVEL           how much a thinking model thinks: off, on, low, medium, high
+/context               twice the context window, as far as the model can read
 /quit                  leave (also Ctrl-D)
 Enter sends. Alt+Enter, Ctrl-J or a \\ at the end of the line goes on on the next line.
 Ctrl-C stops an answer and keeps what arrived; pressed again, it leaves."""
@@ -57,6 +61,7 @@ class _Chat:
         self._retries = retries
         self._conversation_id: Optional[str] = None
         self._choice: Optional[ModelChoice] = None
+        self._effort: Optional[str] = None
         self._interrupts = 0
 
     def run(self, reader: LineReader) -> int:
@@ -90,10 +95,12 @@ class _Chat:
 
     def _ask(self, text: str) -> int:
         from ..core.request import TurnRequest
+        from ..providers.base import Parameters
         from .turn_view import follow
 
         request = TurnRequest(
-            text=text, choice=self._choice, conversation_id=self._conversation_id, retries=self._retries
+            text=text, choice=self._choice, conversation_id=self._conversation_id, retries=self._retries,
+            parameters=Parameters(reasoning_effort=self._effort),
         )
         outcome = follow(self._app, request, self._console)
         self._conversation_id = outcome.conversation_id
@@ -108,9 +115,9 @@ class _Chat:
         elif name == "/new":
             self._conversation_id = None
             self._console.say("A new conversation.")
-        elif name == "/model" and len(words) <= 2:
+        elif (name, len(words)) in (("/model", 0), ("/model", 1), ("/model", 2), ("/think", 1), ("/context", 0)):
             try:
-                self._choose(words)
+                {"/model": self._choose, "/think": self._think, "/context": self._widen}[name](words)
             except NukeAIError as error:
                 say_error(self._console, error)
         else:
@@ -129,6 +136,23 @@ class _Chat:
         self._console.say(f"Asking {self._model_name()}.")
         for model in self._app.providers.models(self._provider()).models:
             self._console.say(f"  {model.id}")
+
+    def _think(self, words: Tuple[str, ...]) -> None:
+        if words[0] not in THINK_LEVELS:
+            raise UsageError(f"{words[0]} is no level of thinking.", next_step=f"Use {', '.join(THINK_LEVELS)}.")
+        self._effort = effort_of(words[0], self._app.settings.provider(self._provider()).kind)
+        self._console.say(f"Thinking: {words[0]}.")
+
+    def _widen(self, words: Tuple[str, ...]) -> None:
+        choice = self._app.choice(
+            *((self._choice.provider, self._choice.model) if self._choice is not None else ()),
+            conversation_id=self._conversation_id if self._choice is None else None,
+        )
+        wider = waited(self._app.widen_window(choice))
+        if wider is None:
+            self._console.say(f"{choice.model} reads no more than it is asked to already.")
+        else:
+            self._console.say(f"{choice.model} is asked to read {wider:,} tokens from now on.")
 
     def _provider(self) -> str:
         return self._choice.provider if self._choice is not None else self._app.settings.default_provider

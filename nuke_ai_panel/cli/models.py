@@ -1,20 +1,18 @@
-"""`models`: what every provider offers, and fetching a model file for the built-in one."""
+"""`models`: what every provider offers, one model in full, and fetching models for the built-in one and for Ollama."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-import time
-from concurrent.futures import CancelledError, Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures import CancelledError
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, List, Optional, TypeVar
+from typing import TYPE_CHECKING, Dict, List, Optional
 
-from ..events import Progress
+from ..errors import ModelFileError, ProviderError
 from ..messages import ErrorInfo, Json
-from . import exits
+from . import exits, model_servers
 from .console import Console
-from .interrupts import on_interrupt
+from .download_bar import Bar, waited
 from .options import add_reaching_options, overrides_of
 from .program import Parser, add_command
 
@@ -24,28 +22,26 @@ if TYPE_CHECKING:
     from ..providers.base import ModelInfo
     from ..settings import Settings
 
-_POLL_S = 0.1
-_BAR_WIDTH = 30
-_LINE_EVERY_S = 5.0
-_STEPS = {
-    "finding": "Looking for the model", "downloading": "Downloading", "checking": "Checking",
-    "unpacking": "Unpacking", "waiting": "Waiting for another download to end",
-}
-_T = TypeVar("_T")
-
 
 def register(commands: argparse._SubParsersAction[Parser]) -> None:
-    """Adds the command and its two sub-commands; without one it lists."""
-    parser = add_command(commands, "models", "list the models of every provider, or fetch one for the built-in one")
+    """Adds the command and its sub-commands; without one it lists."""
+    parser = add_command(commands, "models", "list the models of every provider, fetch them, see to their servers")
     _add_list_options(parser)
     parser.set_defaults(run=run_list)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", parser_class=Parser)
     listing = add_command(actions, "list", "list the models of every provider")
     _add_list_options(listing)
     listing.set_defaults(run=run_list)
-    pulling = add_command(actions, "pull", "download a model file for the built-in provider")
-    pulling.add_argument("model", metavar="MODEL", help="the model, for example smollm2; a cut download goes on")
+    showing = add_command(actions, "show", "say everything that is known about one model")
+    showing.add_argument("model", metavar="MODEL", help="the model, by the provider's own id")
+    _add_list_options(showing)
+    showing.set_defaults(run=run_show)
+    pulling = add_command(actions, "pull", "fetch a model for the built-in provider or for Ollama")
+    pulling.add_argument("model", metavar="MODEL", help=(
+        "the model, for example smollm2 (built in) or qwen2.5-coder:7b (Ollama); a cut download goes on"))
+    add_reaching_options(pulling)
     pulling.set_defaults(run=run_pull)
+    model_servers.register(actions)
 
 
 def run_list(arguments: argparse.Namespace, console: Console) -> int:
@@ -58,7 +54,7 @@ def run_list(arguments: argparse.Namespace, console: Console) -> int:
         provider = getattr(arguments, "provider", None)
         if provider is not None:
             app.providers.settings(provider)
-        catalogue = _waited(app.providers.refresh_models(provider))
+        catalogue = waited(app.providers.refresh_models(provider))
         labels = {name: app.providers.settings(name).label for name in app.providers.names()}
     finally:
         app.close()
@@ -78,12 +74,52 @@ def run_list(arguments: argparse.Namespace, console: Console) -> int:
     return exits.SETTINGS if kinds <= exits.SETTINGS_KINDS else exits.PROVIDER
 
 
+def run_show(arguments: argparse.Namespace, console: Console) -> int:
+    """Prints one model's facts, a line each."""
+    overrides = overrides_of(arguments)
+    from ..app import App
+    from ..core.model_facts import model_facts
+    from ..core.request import ModelChoice
+    from ..utils.event_loop_manager import create_task
+
+    app = App.open(overrides=overrides)
+    try:
+        choice = ModelChoice(app.settings.default_provider, arguments.model)
+        app.providers.settings(choice.provider)
+        info = waited(create_task(model_servers.described(app.providers, choice)))
+    finally:
+        app.close()
+    if getattr(arguments, "json", False):
+        from .answer_json import dumps
+
+        console.raw(dumps(_model_object(info)))
+    else:
+        for name, words in model_facts(info):
+            console.say(f"{name + ':':<18}{words}")
+    return exits.COMPLETE
+
+
 def run_pull(arguments: argparse.Namespace, console: Console) -> int:
     """Downloads with a bar on a terminal, and with a line now and then elsewhere."""
+    overrides = overrides_of(arguments)
+    from ..providers.model_files import CATALOGUE
     from ..settings import load_settings
     from ..utils.event_loop_manager import shutdown_event_loop
 
-    settings = load_settings()
+    settings = load_settings(overrides=overrides)
+    server = model_servers.server_for_pull(settings, getattr(arguments, "provider", None))
+    if server is not None and arguments.model not in CATALOGUE:
+        try:
+            return model_servers.pull(server, arguments.model, overrides, console)
+        except ProviderError as error:
+            if error.code != "not_running" or getattr(arguments, "provider", None):
+                raise
+            raise ModelFileError(
+                f"{arguments.model} is no built-in model, and Ollama does not run: {error.message}",
+                user_text=f"{arguments.model} is not a built-in model ({', '.join(CATALOGUE)}), and Ollama, which "
+                "could fetch it, is not running.",
+                next_step="Start it (nuke-ai-panel models start), then pull again.",
+            ) from error
     try:
         path = fetch(arguments.model, settings, console)
     finally:
@@ -100,10 +136,10 @@ def fetch(model: str, settings: Settings, console: Console) -> Optional[Path]:
     from ..providers.model_pull import pull_for
     from ..utils.event_loop_manager import create_task
 
-    bar = _Bar(console)
+    bar = Bar(console)
     try:
         row, folder = settings.provider("local"), models_dir(settings.home)
-        return _waited(create_task(pull_for(row, model, folder, progress=bar.show)))
+        return waited(create_task(pull_for(row, model, folder, progress=bar.show)))
     except CancelledError:
         bar.end()
         console.note("Stopped; the next download goes on from here.")
@@ -137,46 +173,9 @@ def offer_download(app: App, console: Console) -> None:
         fetch(entry.id, app.settings, console)
 
 
-class _Bar:
-    """Progress on standard error. `show` is called on the loop thread and only keeps what it is told."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._step = ""
-        self._told_at = 0.0
-
-    def show(self, progress: Progress) -> None:
-        """Draws the bar, or prints a line when a step begins and every few seconds after."""
-        step = _STEPS.get(progress.detail, progress.detail or "Working")
-        text = step if not progress.total else f"{step} {_amount(progress.done or 0, progress.total)}"
-        if self._console.shows_wait:
-            self._console.wait(f"{_bar(progress)}{text}")
-            return
-        now = time.monotonic()
-        if step != self._step or now - self._told_at >= _LINE_EVERY_S:
-            self._step, self._told_at = step, now
-            self._console.note(text)
-
-    def end(self) -> None:
-        """Takes the bar away."""
-        self._console.clear_wait()
-
-
 def _add_list_options(parser: argparse.ArgumentParser) -> None:
     add_reaching_options(parser)
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print a JSON object")
-
-
-def _waited(future: Future[_T]) -> _T:
-    """The future's result; Ctrl-C cancels it."""
-    with on_interrupt(future.cancel):
-        while True:
-            try:
-                return future.result(_POLL_S)
-            except FutureTimeoutError:
-                # On Python 3.11 a coroutine's own TimeoutError is this very class.
-                if future.done():
-                    raise
 
 
 def _catalogue_object(catalogue: ModelCatalogue) -> Dict[str, Json]:
@@ -193,7 +192,11 @@ def _model_object(one: ModelInfo) -> Dict[str, Json]:
         "capabilities": None if one.capabilities is None else sorted(one.capabilities),
         "price_input": one.price_input, "price_output": one.price_output, "local": one.local,
         "size_bytes": one.size_bytes, "parameter_size": one.parameter_size, "loaded": one.loaded,
-        "unavailable_reason": one.unavailable_reason,
+        "unavailable_reason": one.unavailable_reason, "price_request": one.price_request,
+        "price_cache_read": one.price_cache_read, "efforts": list(one.efforts), "expires": one.expires,
+        **{name: None if value is None else sorted(value) for name, value in (
+            ("input_modalities", one.input_modalities), ("output_modalities", one.output_modalities),
+            ("parameters", one.parameters))},
     }
 
 
@@ -202,23 +205,14 @@ def _error_object(name: str, error: ErrorInfo) -> Dict[str, Json]:
 
 
 def _lines(catalogue: ModelCatalogue) -> List[str]:
+    from ..core.model_facts import price_words
+
     width = max((len(one.provider) for one in catalogue.models), default=0)
     found = []
     for one in catalogue.models:
         facts = [one.parameter_size or "", f"{one.context_tokens:,} tokens" if one.context_tokens else "",
-                 ", ".join(sorted(one.capabilities or ())), one.unavailable_reason or ""]
+                 ", ".join(sorted(one.capabilities or ())), price_words(one), "loaded" if one.loaded else "",
+                 one.unavailable_reason or ""]
         said = " · ".join(fact for fact in facts if fact)
         found.append(f"{one.provider:{width}}  {one.id}" + (f"  ({said})" if said else ""))
     return found
-
-
-def _amount(done: int, total: int) -> str:
-    return f"{100 * done // total:3d} %  {done / 1e6:.1f} of {total / 1e6:.1f} MB"
-
-
-def _bar(progress: Progress) -> str:
-    if not progress.total:
-        return ""
-    filled = _BAR_WIDTH * (progress.done or 0) // progress.total
-    fill, empty = ("█", "░") if (sys.stderr.encoding or "").lower().startswith("utf") else ("#", ".")
-    return f"{fill * filled}{empty * (_BAR_WIDTH - filled)} "

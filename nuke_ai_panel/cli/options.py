@@ -15,6 +15,7 @@ _SETTINGS = {
     "temperature": "parameters.temperature", "max_tokens": "parameters.max_tokens",
     "fallback": "fallback",
 }
+THINK_LEVELS = ("off", "on", "minimal", "low", "medium", "high", "xhigh", "max")
 _TEXTS = ("provider", "model", "base_url", "system")
 
 
@@ -25,6 +26,10 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--system", metavar="TEXT", help="the system prompt")
     parser.add_argument("--temperature", metavar="NUMBER", type=number(0, 2), help="how freely to choose words, 0 to 2")
     parser.add_argument("--max-tokens", metavar="COUNT", type=count(1, 10_000_000), help="the most an answer may hold")
+    parser.add_argument("--think", metavar="LEVEL", choices=THINK_LEVELS, help=(
+        f"how much a thinking model thinks: {', '.join(THINK_LEVELS)}"))
+    parser.add_argument("--context", metavar="TOKENS", type=count(256, 100_000_000), help=(
+        "the context window to work with; Ollama loads the model with it"))
     parser.add_argument("--retries", metavar="COUNT", type=count(0, 2), help=(
         "how often to try again before any text arrived; 0 turns retries off"))
     parser.add_argument("--fallback", metavar="PROVIDER/MODEL", action="append", help=(
@@ -91,6 +96,10 @@ def overrides_of(arguments: argparse.Namespace) -> Dict[str, Json]:
                 f"--base-url means nothing to {chosen.label}.", next_step="Add --provider openai, or another one."
             )
         overrides[f"providers.{chosen.name}.base_url"] = given["base_url"]
+    if "think" in given:
+        overrides["parameters.reasoning_effort"] = effort_of(given["think"], chosen.kind)
+    if "context" in given:
+        overrides[f"providers.{chosen.name}.options.num_ctx"] = given["context"]
     if "timeout" in given:
         for name in settings.providers:
             overrides[f"providers.{name}.connect_timeout_s"] = min(given["timeout"], 600)
@@ -98,6 +107,13 @@ def overrides_of(arguments: argparse.Namespace) -> Dict[str, Json]:
             overrides[f"providers.{name}.first_event_timeout_s"] = given["timeout"]
             overrides[f"providers.{name}.idle_timeout_s"] = given["timeout"]
     return overrides
+
+
+def effort_of(level: str, kind: str) -> str:
+    """A level as requests name it; only Ollama knows thinking that is merely on."""
+    if level == "on" and kind != "ollama":
+        return "medium"
+    return {"off": "none"}.get(level, level)
 
 
 def text_of(argument: Optional[str], *, what: str = "An argument") -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import queue
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Callable, List, Optional, Tuple, Union
 
 from ..core.turn_words import PAUSED, warning_text
 from ..events import (
@@ -35,12 +35,15 @@ if TYPE_CHECKING:
     from ..app import App
     from ..core.handle import TurnHandle
     from ..core.request import TurnRequest
+    from ..settings import Settings
 
 _POLL_S = 0.1  # Windows runs a signal's handler only between two waits
 _PHASES = {
     "connecting": "Connecting…", "waiting": "Waiting for the answer…", "loading": "Loading the model…",
     "prompt": "Reading the prompt…", "pulling": "Fetching the model…", "queued": "Waiting for another answer to end…",
 }
+# Warnings that a larger context window mends.
+_WINDOW_CODES = frozenset({"context_dropped"})
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Outcome:
 def follow(app: App, request: TurnRequest, console: Console, *, is_quiet: bool = False) -> Outcome:
     """Runs a turn to its end; `is_quiet` prints no text. Raises KeyboardInterrupt at a second Ctrl-C."""
     events: queue.SimpleQueue[TurnEvent] = queue.SimpleQueue()
-    view = _View(console, is_quiet=is_quiet)
+    view = _View(console, is_quiet=is_quiet, hint=lambda answer, error: mend_command(app.settings, answer, error))
     # From before the start, so that no Ctrl-C falls between the turn and its handle.
     started: List[TurnHandle] = []
 
@@ -86,15 +89,26 @@ def follow(app: App, request: TurnRequest, console: Console, *, is_quiet: bool =
     return Outcome(view.end.answer, handle.conversation_id, code, view.error(), tuple(view.raised))
 
 
+def mend_command(settings: Settings, answer: Message, error: ErrorInfo) -> str:
+    """The command that mends an Ollama that does not run or lacks the model; empty for everything else."""
+    row = settings.providers.get(answer.provider or "")
+    if row is None or row.kind != "ollama":
+        return ""
+    if error.code == "not_running":
+        return " On the command line: nuke-ai-panel models start."
+    return f" On the command line: nuke-ai-panel models pull {error.model}." if error.kind == "model_not_found" else ""
+
+
 class _View:
     """What has been seen of a turn so far."""
 
-    def __init__(self, console: Console, *, is_quiet: bool) -> None:
+    def __init__(self, console: Console, *, is_quiet: bool, hint: Callable[[Message, ErrorInfo], str]) -> None:
         self.end: Union[AnswerStored, TurnFailed, TurnStopped, None] = None
         self.gone: Optional[OutputLostError] = None
         self.raised: List[str] = []
         self._console = console
         self._is_quiet = is_quiet
+        self._hint = hint
 
     def mute(self, gone: OutputLostError) -> None:
         """Prints nothing more: nobody reads it."""
@@ -127,7 +141,8 @@ class _View:
                 console.note(event.text)
         elif isinstance(event, WarningRaised):
             self.raised.append(event.code)
-            console.note(event.text)
+            more = " On the command line: --context TOKENS, in a chat: /context." if event.code in _WINDOW_CODES else ""
+            console.note(event.text + more)
         elif isinstance(event, ContextTrimmed):
             console.note(f"{event.dropped_messages} older messages were left out to fit the model's window of "
                          f"{event.window_tokens:,} tokens.")
@@ -173,7 +188,8 @@ class _View:
             is_news = end.error.message not in ("", end.error.user_text)
             is_foreign = end.error.kind not in exits.SETTINGS_KINDS and is_news
             said = f" ({facts}: {end.error.message})" if facts and is_foreign else ""
-            console.note(f"{end.error.user_text or end.error.message} {end.error.next_step}".rstrip() + said)
+            hint = self._hint(end.answer, end.error)
+            console.note(f"{end.error.user_text or end.error.message} {end.error.next_step}".rstrip() + hint + said)
         elif isinstance(end, AnswerStored):
             for code in end.answer.warnings:
                 if code.partition(":")[0] not in self.raised and warning_text(code):
