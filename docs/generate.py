@@ -91,8 +91,8 @@ def cli_page() -> str:
         "`ask --json` prints one object: `text`, `reasoning`, `tool_calls` (`id`, `name`, `arguments`, "
         "`raw_arguments`), `finish`, `raw_finish`, `usage` (tokens as the provider counted them, null when it did "
         "not), `error` (null, or `kind`, `message`, `status`, `retry_after_s`, `partial`), `warnings`, `response_id`, "
-        "`model`, `keepalives`, `provider`, `upstream` (who answered behind a router), "
-        "`conversation_id`. Notes and errors go to standard error.\n",
+        "`model`, `keepalives`, `provider`, `conversation_id`, `upstream` (who answered behind "
+        "a router). Notes and errors go to standard error.\n",
     ]
     for parser in _parsers(build_parser()):
         parts.append(f"## {parser.prog}\n")

@@ -35,8 +35,8 @@ def answer_object(outcome: Outcome) -> Dict[str, Json]:
         "model": answer.reported_model or answer.model,
         "keepalives": answer.keepalives,
         "provider": answer.provider,
-        "upstream": answer.upstream,
         "conversation_id": outcome.conversation_id,
+        "upstream": answer.upstream,
     }
 
 
@@ -45,7 +45,7 @@ def failure_object(error: NukeAIError, *, provider: Optional[str], model: Option
     return {
         "text": "", "reasoning": "", "tool_calls": [], "finish": None, "raw_finish": None, "usage": None,
         "error": error_object(error.info(), is_partial=False), "warnings": [], "response_id": None, "model": model,
-        "keepalives": 0, "provider": provider, "upstream": None, "conversation_id": None,
+        "keepalives": 0, "provider": provider, "conversation_id": None, "upstream": None,
     }
 
 

@@ -16,7 +16,7 @@ from ..fakes.model_server import FakeModelServer
 from .cli_kit import Cli, is_clean
 
 FIELDS = ["text", "reasoning", "tool_calls", "finish", "raw_finish", "usage", "error", "warnings", "response_id",
-          "model", "keepalives", "provider", "conversation_id"]
+          "model", "keepalives", "provider", "conversation_id", "upstream"]
 posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 
@@ -51,10 +51,11 @@ def test_json_is_one_object_with_every_field(cli: Cli, model_server: FakeModelSe
     assert done.stdout.count("\n") == 1
     assert list(found) == FIELDS
     assert found["conversation_id"]
-    assert {name: found[name] for name in FIELDS[:-1]} == {
+    assert {name: found[name] for name in FIELDS if name != "conversation_id"} == {
         "text": "Hello, artist.", "reasoning": "hm", "tool_calls": [], "finish": "stop", "raw_finish": "stop",
         "usage": {"input": found["usage"]["input"], "output": 4, "total": found["usage"]["total"]}, "error": None,
         "warnings": [], "response_id": "chatcmpl-fake", "model": "fake-model", "keepalives": 0, "provider": "openai",
+        "upstream": None,
     }
 
 
