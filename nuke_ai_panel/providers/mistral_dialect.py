@@ -1,7 +1,8 @@
-"""The request of Mistral's chat completions: our values in, a JSON body out. Pure. `mistral_decoder.py` is the way back.
+"""The request of Mistral's chat completions: our values in, a JSON body out. Pure.
 
-Nearly OpenAI's, and strict where they differ: an unknown key is refused with 422 (stream_options among them), the seed
-has another name, ids of tool calls are nine letters and digits, and a question may not follow a tool's result.
+`mistral_decoder.py` is the way back. Nearly OpenAI's, and strict where they differ: an unknown key is refused with 422
+(stream_options among them), the seed has another name, ids of tool calls are nine letters and digits, and a question
+may not follow a tool's result.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ class Subject:
 
 SUBJECTS = (
     Subject("openai", "/v1"), Subject("openrouter", "/v1"), Subject("ollama", ""), Subject("scripted", None),
-    Subject("google", "/v1beta"),
+    Subject("google", "/v1beta"), Subject("anthropic", ""), Subject("mistral", "/mistral/v1"),
     *(Subject("openai", "/v1", vendor) for vendor in (
         "openai", "deepseek", "groq", "xai", "lmstudio", "vllm", "llamacpp", "litellm")),
     Subject("openai", "", "azure"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from .server import Request
 
@@ -18,7 +18,9 @@ _BLOCKS = {
 }
 _ID = re.compile(r"[a-zA-Z0-9_-]+")
 _SIGNATURE = "c2lnbmVk"
-_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
+_REASONS = {
+    "stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal",
+}
 
 
 class AnthropicDialect:
@@ -31,7 +33,7 @@ class AnthropicDialect:
         self._index = -1
         self._kind = ""
 
-    def begin(self, usage: Tuple[int, int]) -> List[bytes]:
+    def start(self, usage: Tuple[int, int]) -> List[bytes]:
         """What comes before the first token."""
         message = {**self._message([], None, (usage[0], 1)), "content": []}
         return [self._event("message_start", message=message), self._event("ping")]
@@ -45,16 +47,12 @@ class AnthropicDialect:
         start = self._in("thinking", {"thinking": "", "signature": ""})
         return start + self._delta({"type": "thinking_delta", "thinking": text})
 
-    def calls(self, calls: Sequence[Tuple[str, Mapping[str, Any]]]) -> List[bytes]:  # arguments: any JSON
-        """Tool calls, all at once."""
-        parts = []
-        for number, (name, arguments) in enumerate(calls):
-            text = json.dumps(arguments)
-            half = len(text) // 2
-            parts.append(self._close() + self._in("tool_use", {"id": f"toolu_{number}", "name": name, "input": {}}))
-            for piece in ("", text[:half], text[half:]):
-                parts.append(self._delta({"type": "input_json_delta", "partial_json": piece}))
-        return parts
+    def call(self, call_id: str, name: str, arguments: str) -> bytes:
+        """A whole tool call."""
+        start = self._close() + self._in("tool_use", {"id": call_id, "name": name, "input": {}})
+        half = len(arguments) // 2
+        pieces = ("", arguments[:half], arguments[half:])
+        return start + b"".join(self._delta({"type": "input_json_delta", "partial_json": piece}) for piece in pieces)
 
     def end(self, reason: str, usage: Tuple[int, int]) -> List[bytes]:
         """What comes after the last token."""

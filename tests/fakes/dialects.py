@@ -209,12 +209,10 @@ class Gemini:
 
 
 CHATS: Tuple[Tuple[re.Pattern[str], Callable[[Request], Dialect]], ...] = (
-    (re.compile(r"^/mistral/v1/chat/completions$"), lambda request: MistralDialect(request.json())),
     (re.compile(r"^/mistral/v1/chat/completions$"), MistralDialect),
     (re.compile(r"/chat/completions$"), OpenAI),
     (re.compile(r"^/v1/messages$"), AnthropicDialect),
     (re.compile(r"^/api/chat$"), Ollama),
-    (re.compile(r"^/v1/messages$"), lambda request: AnthropicDialect(request.json())),
     (re.compile(r":(?:streamG|g)enerateContent$"), Gemini),
 )
 _STRICT = {"/v1/messages": anthropic_dialect.refusal, "/mistral/v1/chat/completions": mistral_dialect.refusal}

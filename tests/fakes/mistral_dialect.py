@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from .server import Request
 
@@ -28,8 +28,9 @@ class MistralDialect:
     def __init__(self, request: Request) -> None:
         model = str(request.json().get("model", "fake-model"))
         self.base = {"id": "cmpl-fake", "created": 1766000000, "model": model}
+        self._calls = 0
 
-    def begin(self, usage: Tuple[int, int]) -> List[bytes]:
+    def start(self, usage: Tuple[int, int]) -> List[bytes]:
         """What comes before the first token."""
         return [self._event({"role": "assistant", "content": ""})]
 
@@ -41,13 +42,11 @@ class MistralDialect:
         """A piece of what it thinks."""
         return self._event({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": text}]}]})
 
-    def calls(self, calls: Sequence[Tuple[str, Mapping[str, Any]]]) -> List[bytes]:  # arguments: any JSON
-        """Tool calls, all at once and whole."""
-        whole = [
-            {"id": f"call{number:05}", "function": {"name": name, "arguments": json.dumps(arguments)}, "index": number}
-            for number, (name, arguments) in enumerate(calls)
-        ]
-        return [self._event({"content": "", "tool_calls": whole})] if whole else []
+    def call(self, call_id: str, name: str, arguments: str) -> bytes:
+        """A whole tool call."""
+        call = {"id": call_id, "function": {"name": name, "arguments": arguments}, "index": self._calls}
+        self._calls += 1
+        return self._event({"content": "", "tool_calls": [call]})
 
     def end(self, reason: str, usage: Tuple[int, int]) -> List[bytes]:
         """What comes after the last token."""
