@@ -139,14 +139,14 @@ def _swap(old: Mapping[str, ModuleType], started: float) -> Outcome:
     try:
         replace_generation(old)
         sys.modules[__name__].self_test(kinds)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - an edit can raise anything
         put_back(old)
         return _kept_old(_place_of(error), f"{type(error).__name__}: {error}", traceback.format_exc())
     frozen: Frozen = {name: (part.thaw, part.freeze()) for name, part in list(_parts.items())}
     hand_over()
     try:
         sys.modules[__name__].thaw(frozen)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - an edit can raise anything
         outcome = _kept_old(_place_of(error), f"{type(error).__name__}: {error}", traceback.format_exc())
         sys.modules[__name__].hand_over()
         put_back(old)
@@ -191,7 +191,7 @@ def _end_answers(when: When, timeout_s: Optional[float]) -> Optional[Outcome]:
 
 def _kept_old(place: str, what: str, details: str) -> Outcome:
     sentence = f"The changed code does not work, so the old code stays in service: {what}"
-    log.warning("%s (%s)", sentence, place)
+    log.info("%s (%s)", sentence, place)
     return Outcome(False, sentence, f"Mend {place or 'it'}, then reload again.", place, details or f"{place}: {what}")
 
 

@@ -13,10 +13,10 @@ from concurrent.futures import Future
 from typing import Dict, List, Optional
 
 from . import api
-from .app import App, open_apps
+from .app import App
 from .core.provider_status import ProviderStatus
 from .messages import Json
-from .reload import Outcome, When
+from .reload import Outcome, When, running_answers
 from .reload import reload as reload_code
 
 __all__ = ["reconnect", "reload", "restart", "status"]
@@ -45,9 +45,11 @@ def reconnect(provider: Optional[str] = None) -> Dict[str, str]:
 
 def restart() -> None:
     """Ends the background loop and every connection, and starts anew on the same conversations."""
-    stopped = sum(len(app.turns()) for app in open_apps())
+    stopped = running_answers()
     api.close()
-    _say("Closed the connections and the loop." + (f" {stopped} running answers were kept as they were." if stopped else ""))
+    _say("Closed the connections and the loop.")
+    if stopped:
+        _say(f"Stopped {stopped} running answer{'s' if stopped > 1 else ''}; what had arrived is kept.")
     _app()
     _say("Started anew. The next question connects.")
 

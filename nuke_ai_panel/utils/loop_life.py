@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import heapq
 import logging
 import sys
 import threading
@@ -189,6 +190,22 @@ async def _close_generators() -> None:
     """Closes the async generators that are left. The loop's own way forbids it new ones, and it is to live on."""
     left = tuple(getattr(asyncio.get_running_loop(), "_asyncgens", ()))
     await asyncio.gather(*(one.aclose() for one in left), return_exceptions=True)
+    _drop_cancelled_timers(asyncio.get_running_loop())
+
+
+def _drop_cancelled_timers(loop: asyncio.AbstractEventLoop) -> None:
+    """Takes cancelled timers out of the loop's heap, as it does itself once they are many.
+
+    Each keeps the context in which it was set until the moment it was set for, and with that whatever a request knew.
+    """
+    timers: List[asyncio.TimerHandle] = getattr(loop, "_scheduled", [])
+    left = [timer for timer in timers if not timer.cancelled()]
+    for timer in timers:
+        if timer.cancelled():
+            timer._scheduled = False  # type: ignore[attr-defined]  # as the loop marks what it has dropped
+    timers[:] = left
+    heapq.heapify(timers)
+    loop._timer_cancelled_count = 0  # type: ignore[attr-defined]  # the loop's own count of them
 
 
 async def _close(name: str, close: Closer) -> None:

@@ -1,0 +1,80 @@
+"""A copy of the library that a test may break, and another process that works with it and reloads it on command."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Dict
+
+REPO = Path(__file__).resolve().parents[2]
+
+# Runs the lines that it is sent, one by one, in one namespace; answers each with its value of `result` as JSON.
+_PROCESS = """
+import gc, json, os, sys, threading, time, traceback, weakref
+import nuke_ai_panel as ai
+for line in sys.stdin:
+    result = None
+    try:
+        exec(json.loads(line))
+    except BaseException:
+        result = {"raised": traceback.format_exc()}
+    sys.__stdout__.write("\\n=> " + json.dumps(result, default=str) + "\\n")
+    sys.__stdout__.flush()
+"""
+
+
+class Copy:
+    """A folder with both packages in it, and edits of their files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        skip = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(REPO / "nuke_ai_panel", folder / "nuke_ai_panel", ignore=skip)
+        shutil.copytree(REPO / "src" / "nuke_ai_panel_qt", folder / "nuke_ai_panel_qt", ignore=skip)
+
+    def file(self, name: str) -> Path:
+        """A source file by its path inside the packages."""
+        return self.folder / name
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replaces `old`, which must be there, with `new`."""
+        path = self.file(name)
+        text = path.read_text(encoding="utf-8")
+        assert old in text, f"{old!r} is not in {name}"
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+class Worker:
+    """Another Python with the copy on its path. `do` runs code in it; what it prints goes to `printed`."""
+
+    def __init__(self, copy: Copy, env: Dict[str, str]) -> None:
+        environment = {**os.environ, **env, "PYTHONPATH": str(copy.folder)}
+        environment.pop("PYTHONDEVMODE", None)
+        self.printed = ""
+        self._process = subprocess.Popen(
+            [sys.executable, "-X", "dev", "-W", "error", "-c", _PROCESS], env=environment, cwd=str(copy.folder),
+            text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )
+
+    def do(self, code: str) -> Any:  # Any: whatever the code puts into `result`
+        """Runs `code` there and returns what it left in `result`. Raises AssertionError with its traceback."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(code) + "\n")
+        self._process.stdin.flush()
+        for line in self._process.stdout:
+            if line.startswith("=> "):
+                result = json.loads(line[3:])
+                if isinstance(result, dict) and set(result) == {"raised"}:
+                    raise AssertionError(result["raised"])
+                return result
+            self.printed += line
+        raise AssertionError(f"it ended: {self._process.stderr.read() if self._process.stderr else ''}")
+
+    def end(self) -> str:
+        """Lets it end by itself; what it wrote to stderr."""
+        _, errors = self._process.communicate(timeout=20)
+        return errors
