@@ -15,7 +15,9 @@ import pytest
 from nuke_ai_panel.errors import ProviderError, provider_error
 from nuke_ai_panel.events import StreamEvent
 from nuke_ai_panel.messages import Json
+from nuke_ai_panel.providers.anthropic_decoder import AnthropicDecoder
 from nuke_ai_panel.providers.google_decoder import GoogleDecoder
+from nuke_ai_panel.providers.mistral_decoder import MistralDecoder
 from nuke_ai_panel.providers.ollama_decoder import OllamaDecoder
 from nuke_ai_panel.providers.openai_decoder import OpenAIDecoder
 from nuke_ai_panel.providers.reading import Decoder
@@ -24,17 +26,20 @@ from nuke_ai_panel.providers.wire import FrameTooLarge, NdjsonParser, Parser, Sn
 from ..normalised import normalised
 from ..streams import OPENAI_FAMILY, Case, load_cases
 
-FAMILIES = OPENAI_FAMILY | {"ollama", "gemini"}
+FAMILIES = OPENAI_FAMILY | {"ollama", "gemini", "anthropic"}
 CASES = [case for case in load_cases(FAMILIES) if case.status == 200 and len(case.body) < 5000]
 # What must have arrived before an answer may count as complete.
 TERMINATOR = re.compile(
-    rb'\[DONE\]|"finish_reason"\s*:\s*"[^"]|"finishReason"\s*:\s*"[^"]|"done"\s*:\s*true|"done_reason"\s*:\s*"[^"]|"success"'
+    rb'\[DONE\]|"(?:finish_reason|finishReason|done_reason|stop_reason)"\s*:\s*"[^"]|"done"\s*:\s*true|"success"'
+    rb'|"type"\s*:\s*"message_stop"'
 )
 NASTY = [
     b"\x00", b"\xff\xfe", b"\r", b"\n", b"\r\n", b"\n\n", b"data:", b"data: [DONE]\n\n", b": c\n", b'"', b"\\", b"{",
     b"[" * 400, b"null", b"1e999", b"\\ud83d", b"\xef\xbb\xbf", b"event: error\n", b"error: {}\n\n", b"\xe2\x80\xa8",
 ]
-DECODERS: Dict[str, Callable[..., Decoder]] = {"ollama": OllamaDecoder, "gemini": GoogleDecoder}
+DECODERS: Dict[str, Callable[..., Decoder]] = {
+    "ollama": OllamaDecoder, "gemini": GoogleDecoder, "anthropic": AnthropicDecoder, "mistral": MistralDecoder,
+}
 ROUNDS = int(os.environ.get("WIRE_FUZZ", "300"))
 SEED = int(os.environ.get("WIRE_FUZZ_SEED", "5"))
 

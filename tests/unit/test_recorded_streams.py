@@ -19,12 +19,14 @@ from ..normalised import differences, normalised
 from ..streams import OPENAI_FAMILY, Case, load_cases
 
 StartFaultServer = Callable[..., FaultServer]
-CASES = [case for case in load_cases(OPENAI_FAMILY | {"ollama", "gemini"}) if case.end != "cancel"]
+CASES = [case for case in load_cases(OPENAI_FAMILY | {"ollama", "gemini", "anthropic"}) if case.end != "cancel"]
 CHUNKINGS = [(case, chunking) for case in CASES for chunking in ("whole", "bytes", "random")
              if chunking == "whole" or len(case.body) < 5000]
 CANCELLED = [case for case in load_cases() if case.end == "cancel"]
-KINDS = {"ollama": "ollama", "openrouter": "openrouter", "gemini": "google"}
-PATHS = {"ollama": "", "openrouter": "/api/v1", "openai": "/v1", "google": "/v1beta"}
+KINDS = {
+    "ollama": "ollama", "openrouter": "openrouter", "gemini": "google", "anthropic": "anthropic", "mistral": "mistral",
+}
+PATHS = {"ollama": "", "openrouter": "/api/v1", "openai": "/v1", "google": "/v1beta", "anthropic": "", "mistral": "/v1"}
 # The door words what broke in its own way, and the recorded times are not now.
 LOOSE = {"reset": ("message", "code"), "idle_timeout": ("message",)}
 
