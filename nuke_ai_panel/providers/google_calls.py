@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Callable, Dict, List, Optional, Tuple, Union
+from typing import Callable, Dict, List, Optional, Set, Tuple, Union
 
 from ..messages import Json, ToolCall
 from .tool_slots import ToolSlots
@@ -81,7 +81,7 @@ class _PartialCall:
         self.id, self.name = call_id, name
         self.arguments: Dict[str, Json] = {}
         self.is_broken = False
-        self._growing: Optional[str] = None
+        self._growing: Set[str] = set()
 
     def take(self, pieces: Json) -> None:
         for piece in pieces if isinstance(pieces, list) else ():
@@ -89,10 +89,9 @@ class _PartialCall:
                 self._piece(piece)
 
     def _piece(self, piece: Dict[str, Json]) -> None:
-        path = piece.get("jsonPath")
-        steps = _steps(path) if isinstance(path, str) else None
+        path = str(piece.get("jsonPath"))
+        steps = _steps(path)
         kind = next((one for one in _VALUES if one in piece), None)
-        grows = path if piece.get("willContinue") is True else None
         if steps is None:
             self.is_broken = True
             return
@@ -100,9 +99,9 @@ class _PartialCall:
             value = None if kind == "nullValue" else piece[kind]
             if kind == "numberValue" and isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
                 value = int(value)  # protobuf has no whole numbers here
-            if not _put(self.arguments, steps, value, appends=path == self._growing):
+            if not _put(self.arguments, steps, value, appends=path in self._growing):
                 self.is_broken = True
-        self._growing = grows
+        (self._growing.add if piece.get("willContinue") is True else self._growing.discard)(path)
 
 
 def _steps(path: str) -> Optional[Tuple[_Step, ...]]:

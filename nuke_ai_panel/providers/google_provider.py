@@ -27,7 +27,7 @@ from .urls import has_path, is_private_url, join_url, normalise_base_url
 DEFAULT_BASE_URL = "https://generativelanguage.googleapis.com/v1beta"
 KEY_HEADER = "x-goog-api-key"
 _MAX_PAGES = 20
-_OWN_FOLDERS = ("models/", "tunedModels/", "publishers/")
+_FOLDERS = ("models", "tunedModels")
 
 
 class GoogleProvider:
@@ -95,9 +95,8 @@ class GoogleProvider:
 
     async def _open(self, request: ChatRequest) -> StreamResponse:
         """The head of an answer. What the model refuses by name is left out once, and from then on."""
-        model = request.model if request.model.startswith(_OWN_FOLDERS) else f"models/{request.model}"
         # Without alt=sse the answer is one JSON list that cannot be shown before its end.
-        url = join_url(self._base, f"{quote(model, safe='/')}:streamGenerateContent?alt=sse")
+        url = join_url(self._base, f"{_path_of(request.model)}:streamGenerateContent?alt=sse")
         for _ in range(MAX_REPAIRS):
             repairs = self._repairs.get(request.model, frozenset())
             body = encode(request, self._options, provider=self.name, thinks=self._thinks(request.model),
@@ -119,6 +118,14 @@ class GoogleProvider:
         """Whether the list says that the model thinks; None when it says nothing."""
         known = self._known.get(model)
         return None if known is None or known.capabilities is None else "reasoning" in known.capabilities
+
+
+def _path_of(model: str) -> str:
+    """The model's place below the base URL; whatever its name holds, it cannot lead anywhere else."""
+    folder, mark, name = model.partition("/")
+    if not mark or folder not in _FOLDERS:
+        folder, name = _FOLDERS[0], model
+    return f"{folder}/{quote(name, safe='')}"
 
 
 def _base_url(settings: ProviderSettings) -> str:
