@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, FrozenSet, List, Mapping, Optional
@@ -12,6 +13,12 @@ from nuke_ai_panel.messages import Json
 
 ROOT = Path(__file__).parent / "data" / "streams"
 OPENAI_FAMILY = frozenset({"openai", "openrouter", "llamacpp", "lmstudio", "vllm", "deepseek", "azure", "mistral"})
+
+# What must have arrived before an answer may count as complete.
+TERMINATOR = re.compile(
+    rb'\[DONE\]|"(?:finish_reason|finishReason|done_reason|stop_reason)"\s*:\s*"[^"]|"done"\s*:\s*true|"success"'
+    rb'|"type"\s*:\s*"message_stop"'
+)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 from typing import Callable, Dict, Iterable, List, Optional
 
 import pytest
@@ -24,15 +23,10 @@ from nuke_ai_panel.providers.reading import Decoder
 from nuke_ai_panel.providers.wire import FrameTooLarge, NdjsonParser, Parser, SniffingParser, SseParser
 
 from ..normalised import normalised
-from ..streams import OPENAI_FAMILY, Case, load_cases
+from ..streams import OPENAI_FAMILY, TERMINATOR, Case, load_cases
 
 FAMILIES = OPENAI_FAMILY | {"ollama", "gemini", "anthropic"}
 CASES = [case for case in load_cases(FAMILIES) if case.status == 200 and len(case.body) < 5000]
-# What must have arrived before an answer may count as complete.
-TERMINATOR = re.compile(
-    rb'\[DONE\]|"(?:finish_reason|finishReason|done_reason|stop_reason)"\s*:\s*"[^"]|"done"\s*:\s*true|"success"'
-    rb'|"type"\s*:\s*"message_stop"'
-)
 NASTY = [
     b"\x00", b"\xff\xfe", b"\r", b"\n", b"\r\n", b"\n\n", b"data:", b"data: [DONE]\n\n", b": c\n", b'"', b"\\", b"{",
     b"[" * 400, b"null", b"1e999", b"\\ud83d", b"\xef\xbb\xbf", b"event: error\n", b"error: {}\n\n", b"\xe2\x80\xa8",

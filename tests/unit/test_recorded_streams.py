@@ -10,13 +10,13 @@ import pytest
 from nuke_ai_panel.errors import ProviderError
 from nuke_ai_panel.events import StreamEvent, TextDelta
 from nuke_ai_panel.messages import Message
-from nuke_ai_panel.providers.base import ChatRequest
+from nuke_ai_panel.providers.base import ChatRequest, Provider
 from nuke_ai_panel.providers.registry import provider_class
 from nuke_ai_panel.settings import ProviderSettings
 
 from ..fakes.fault_server import FaultServer, replay
 from ..normalised import differences, normalised
-from ..streams import OPENAI_FAMILY, Case, load_cases
+from ..streams import OPENAI_FAMILY, TERMINATOR, Case, load_cases
 
 StartFaultServer = Callable[..., FaultServer]
 CASES = [case for case in load_cases(OPENAI_FAMILY | {"ollama", "gemini", "anthropic"}) if case.end != "cancel"]
@@ -48,14 +48,19 @@ async def collect(
     settings: ProviderSettings, request: ChatRequest
 ) -> Tuple[List[StreamEvent], Optional[ProviderError]]:
     provider = provider_class(settings.kind)(settings, key="sk-test")
+    try:
+        return await listen(provider, request)
+    finally:
+        await provider.close()
+
+
+async def listen(provider: Provider, request: ChatRequest) -> Tuple[List[StreamEvent], Optional[ProviderError]]:
     events: List[StreamEvent] = []
     try:
         async for event in provider.stream(request):
             events.append(event)
     except ProviderError as error:
         return events, error
-    finally:
-        await provider.close()
     return events, None
 
 
@@ -72,6 +77,38 @@ def test_recorded_answer_over_a_socket(case: Case, chunking: str, fault_server: 
         ignore = (*ignore, "retry_after")
     assert differences(got, case, ignore=ignore) == []
     assert server.connections == 1
+
+
+CUTTABLE = [
+    case for case in CASES if case.status == 200 and case.end in ("eof", "reset") and 97 < len(case.body) < 5000
+]
+
+
+@pytest.mark.parametrize("case", CUTTABLE, ids=lambda case: case.id)
+def test_recorded_answer_that_breaks_off_over_a_socket_is_never_a_false_success(
+    case: Case, fault_server: StartFaultServer
+) -> None:
+    cuts = [(end, ("eof", "reset")[end % 2]) for end in range(97, len(case.body), 97)]
+    server = fault_server(*(
+        replay(status=200, headers=case.headers, body=case.body[:end], end=how, chunking="random", seed=end)
+        for end, how in cuts
+    ))
+
+    async def read_all() -> List[Tuple[List[StreamEvent], Optional[ProviderError]]]:
+        settings = row(case, server)
+        provider = provider_class(settings.kind)(settings, key="sk-test")
+        try:
+            return [await listen(provider, request_of(case)) for _ in cuts]
+        finally:
+            await provider.close()
+
+    wrong = []
+    for (end, how), (events, error) in zip(cuts, asyncio.run(read_all())):
+        got = normalised(events, error)
+        is_early = got["finish"] is not None and not TERMINATOR.search(case.body[:end])
+        if is_early or (got["error"] is not None and got["tool_calls"]):
+            wrong.append((end, how, got["finish"], got["tool_calls"]))
+    assert wrong == []
 
 
 @pytest.mark.parametrize("case", CANCELLED, ids=lambda case: case.id)
