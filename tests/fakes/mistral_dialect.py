@@ -67,7 +67,7 @@ class MistralDialect:
 def model_row(name: str, context_tokens: int) -> Dict[str, Any]:
     """A model as the vendor lists it."""
     return {
-        "id": name, "object": "model", "created": 1766000000, "owned_by": "mistralai", "name": name,
+        "id": name, "object": "model", "type": "base", "created": 1766000000, "owned_by": "mistralai", "name": name,
         "max_context_length": context_tokens, "aliases": [f"{name}-latest"], "deprecation": None, "capabilities": {
             "completion_chat": True, "function_calling": True, "reasoning": True, "completion_fim": False,
             "fine_tuning": False, "vision": True, "ocr": False, "classification": False, "moderation": False,
