@@ -153,8 +153,8 @@ def _assistant(message: Message, dialect: Dialect, *, is_own: bool) -> Dict[str,
             for call in message.tool_calls
         ]
         if dialect.reasoning_field:
-            # Whoever wants it wants it with every call, even when there was nothing to think about.
-            encoded[dialect.reasoning_field] = message.reasoning
+            # Whoever wants it wants it with every call, even where there is nothing of its own.
+            encoded[dialect.reasoning_field] = message.reasoning if is_own else ""
     details = replayed(message.reasoning_opaque) if dialect.replays_details and is_own else []
     if details:
         encoded[DETAILS_KEY] = details
