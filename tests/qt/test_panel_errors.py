@@ -98,9 +98,9 @@ def test_provider_settings_open_at_the_provider_that_failed(desk: Desk, model_se
     model_server.fail(401, FAILURES[401][0])
     desk.ask_and_wait("hello")
     desk.click(desk.button("Open settings"))
-    assert desk.panel.overlay.content() is desk.panel.provider_card
-    form = desk.panel.provider_card.form()
-    assert form is not None and form.name == "openai"
+    dialog = desk.manager.settings.dialog
+    assert dialog is not None and dialog.isVisible()
+    assert dialog.list.current() == "provider:openai" and dialog.provider.name == "openai"
 
 
 def test_a_reopened_conversation_still_shows_its_error(desk: Desk, model_server: FakeModelServer) -> None:

@@ -10,27 +10,20 @@ import logging
 import time
 from collections import OrderedDict
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
-from typing import Callable, Dict, FrozenSet, List, Optional, Protocol, Tuple
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Protocol, Tuple
 
 from nuke_ai_panel.app import App
-from nuke_ai_panel.core.handle import TurnHandle
 from nuke_ai_panel.core.provider_manager import ModelCatalogue, ProviderStatus
 from nuke_ai_panel.core.request import ModelChoice, TurnRequest
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.events import (
-    AnswerReset,
     AnswerStored,
-    ContextTrimmed,
-    StandInAsked,
     TextAdded,
-    ThinkingAdded,
     TurnEvent,
     TurnFailed,
     TurnStarted,
     TurnStopped,
-    WaitChanged,
-    WarningRaised,
 )
 from nuke_ai_panel.messages import Attachment, Conversation, Draft, Message, clean_text
 from nuke_ai_panel.providers.base import ModelInfo
@@ -42,73 +35,15 @@ from ..ui.model_list import ModelList
 from .event_bridge import EventBridge, outcome
 from .model_sections import sections_of
 from .panel_state import PanelState
+from .run import Run
+from .server_desk import ServerDesk
+from .settings_writer import SettingsWriter
 
 log = logging.getLogger(__name__)
 
 KEPT_ANSWERS = 64
 STALE_MODELS_S = 600.0
 LIST_LIMIT = 200
-
-
-@dataclass
-class Run:
-    """A turn on its way, as far as the main thread has heard. `answer` grows; `wait` is the last reason to wait."""
-
-    handle: TurnHandle
-    conversation_id: str
-    question: Optional[Message] = None
-    answer: Optional[Message] = None
-    text: List[str] = field(default_factory=list)
-    thinking: List[str] = field(default_factory=list)
-    notices: Tuple[str, ...] = ()
-    stand_in: str = ""
-    wait: Optional[WaitChanged] = None
-    wait_since: float = field(default_factory=time.monotonic)
-    thinking_since: Optional[float] = None
-    thinking_s: Optional[float] = None
-    carry: str = ""
-
-    def message(self) -> Optional[Message]:
-        """The answer with everything that was heard."""
-        if self.answer is None:
-            return None
-        return replace(self.answer, text="".join(self.text), reasoning="".join(self.thinking))
-
-    def hear(self, event: TurnEvent) -> None:
-        """Takes in one event."""
-        if isinstance(event, TextAdded):
-            self.text.append(event.text)
-            self.wait = None
-            if self.thinking_since is not None and self.thinking_s is None:
-                self.thinking_s = time.monotonic() - self.thinking_since
-        elif isinstance(event, ThinkingAdded):
-            self.thinking.append(event.text)
-            self.wait = None
-            self.thinking_since = self.thinking_since or time.monotonic()
-        elif isinstance(event, TurnStarted):
-            self.question, self.answer = event.question, event.answer
-            self.text, self.thinking = [event.answer.text], [event.answer.reasoning]
-        elif isinstance(event, AnswerReset):
-            self.text, self.thinking, self.thinking_s, self.thinking_since = [], [], None, None
-        elif isinstance(event, WaitChanged):
-            if self.wait is None or self.wait.phase != event.phase or self.wait.attempt != event.attempt:
-                self.wait_since = time.monotonic()
-            self.wait = event
-        elif isinstance(event, StandInAsked):
-            if self.answer is not None:
-                self.answer = replace(self.answer, provider=event.answer.provider, model=event.answer.model)
-            self.notices = tuple(one for one in self.notices if one != self.stand_in)
-            self.stand_in = event.text
-            if event.text:
-                self.notices += (event.text,)
-        elif isinstance(event, WarningRaised):
-            self.notices += (event.text,)
-        elif isinstance(event, ContextTrimmed):
-            some = event.dropped_messages
-            self.notices += (
-                f"{some} older message{'s' if some > 1 else ''} did not fit the model's window and "
-                f"{'were' if some > 1 else 'was'} not sent.",
-            )
 
 
 @dataclass(frozen=True)
@@ -133,6 +68,7 @@ class View(Protocol):
     def status_changed(self, status: ProviderStatus) -> None: ...
     def models_changed(self) -> None: ...
     def show_trouble(self) -> None: ...
+    def settings_changed(self) -> None: ...
 
 
 class ChatSession:
@@ -143,6 +79,8 @@ class ChatSession:
         self.bridge = EventBridge(self._on_event)
         self.state = PanelState(app.settings.home / "panel.json")
         self.models = ModelList()
+        self.servers = ServerDesk(self)
+        self.writer = SettingsWriter(app, self.bridge, self.settings_changed)
         self.conversations: Tuple[Conversation, ...] = ()
         self.unread: FrozenSet[str] = frozenset()
         self._views: List[View] = []
@@ -335,6 +273,11 @@ class ChatSession:
         ))
         self.tell(lambda view: view.models_changed())
 
+    def settings_changed(self) -> None:
+        """Settings were read anew; only the providers whose row changed connect again."""
+        self.rebuild_models()
+        self.tell(lambda view: view.settings_changed())
+
     def learn_model(self, choice: ModelChoice) -> None:
         """Asks the provider about a model in the background, for its window and prices."""
         if choice not in self._infos and choice not in self._learning:
@@ -384,14 +327,34 @@ class ChatSession:
 
     def close(self) -> None:
         """Ends turns (stored as interrupted), sessions, store and loop. Idempotent; two seconds at most."""
-        if self._closed:
-            return
+        if not self._closed:
+            self._let_go()
+            self.app.close(2.0)
+
+    def release(self) -> Dict[str, Any]:  # Any: plain values of many kinds
+        """Ends the session but not its App; what `take_back` of another one needs, as plain values."""
+        self._let_go()
+        return {
+            "unread": sorted(self.unread),
+            "queues": {key: [asdict(one) for one in queue] for key, queue in self._queues.items() if queue},
+        }
+
+    def take_back(self, released: Mapping[str, Any]) -> None:
+        """Goes on where a released session ended."""
+        self.unread = frozenset(released["unread"])
+        for conversation_id, queue in released["queues"].items():
+            for one in queue:
+                choice = ModelChoice(**one["choice"]) if one["choice"] else None
+                attachments = tuple(Attachment(**each) for each in one["attachments"])
+                self.enqueue(conversation_id, one["text"], attachments, choice)
+
+    def _let_go(self) -> None:
         self._closed = True
+        self.writer.flush()
         self._unsubscribe()
         self.bridge.close()
         for future in self._learning.values():
             future.cancel()
-        self.app.close(2.0)
         self._views.clear()
         if is_valid(self.models):
             self.models.deleteLater()

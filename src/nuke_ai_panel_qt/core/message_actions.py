@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, List, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, List, Optional, Tuple
 
 from nuke_ai_panel.core.request import ModelChoice, TurnRequest
 from nuke_ai_panel.core.tokens import estimate
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .panel_manager import PanelManager
 
 _FENCE = re.compile(r"(`{3,}|~{3,})")
+CREDITS_PAGE = "https://openrouter.ai/settings/credits"
+SERVER_ACTIONS = frozenset({"pull_model", "start_server", "cancel_work", "raise_context"})
 LINK_SCHEMES = frozenset({"http", "https", "mailto"})
 
 
@@ -59,13 +61,17 @@ class MessageActions:
             self._manager.models.open_picker()
         elif action == "open_settings":
             message = self._manager.shown.message(message_id)
-            self._manager.models.open_provider(message.provider or "" if message is not None else "")
+            self._manager.settings.open(message.provider or "" if message is not None else "")
         elif action == "copy_details":
             self._copy_details(message_id)
         elif action == "open_chip":
             self._open_sent_chip(message_id, payload)
         elif action == "link":
             _open_link(str(payload))
+        elif action == "add_credit":
+            _open_link(CREDITS_PAGE)
+        elif action in SERVER_ACTIONS:
+            self.at_server(action, message_id)
 
     # ------------------------------------------------------------ asking again
 
@@ -114,6 +120,40 @@ class MessageActions:
     def _ask(self, request: TurnRequest) -> None:
         if self._manager.shown.run() is None:
             self._manager.start(request)
+
+    def at_server(self, action: str, answer_id: str) -> None:
+        """Mends what an answer failed of at its model server, then asks the same question there again."""
+        manager, answer = self._manager, self._manager.shown.message(answer_id)
+        if answer is None or not answer.provider:
+            return
+        session, choice = manager.session, ModelChoice(answer.provider, answer.model or "")
+
+        def again() -> None:
+            if manager.is_alive() and manager.shown.message(answer_id) is not None:
+                self._ask(TurnRequest("", choice, regenerate_of=answer_id))
+
+        if action == "pull_model":
+            session.servers.pull(choice, again)
+        elif action == "start_server":
+            session.servers.start(choice.provider, again)
+        elif action == "cancel_work":
+            session.servers.cancel(choice)
+        elif action == "raise_context":
+            session.bridge.when_done(
+                session.app.widen_window(choice), lambda done: self._widened(choice, again, done), owner=manager
+            )
+
+    def _widened(self, choice: ModelChoice, again: Callable[[], None], future: Future[Optional[int]]) -> None:
+        result = outcome(future)
+        if result.error is not None:
+            error = result.error
+            words = f"{error.user_text} {error.next_step}" if isinstance(error, NukeAIError) else str(error)
+            self._manager.panel.say(words.strip())
+        elif result.value is None:
+            self._manager.panel.say(f"{choice.model} cannot read more than it is asked to already.")
+        else:
+            self._manager.panel.say(f"{choice.model} now reads up to {result.value:,} tokens; asking again.")
+            again()
 
     # ------------------------------------------------------------ branches and deleting
 

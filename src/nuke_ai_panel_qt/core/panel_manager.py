@@ -9,19 +9,20 @@ from __future__ import annotations
 import logging
 import time
 from concurrent.futures import Future
-from typing import Callable, Optional
+from typing import Callable, Dict, Mapping, Optional
 
 from nuke_ai_panel.core.provider_manager import ProviderStatus
-from nuke_ai_panel.core.request import TurnRequest
+from nuke_ai_panel.core.request import ModelChoice, TurnRequest
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.events import AnswerStored, StoreTroubled, TurnEvent, TurnFailed, TurnStopped
-from nuke_ai_panel.messages import Conversation
+from nuke_ai_panel.messages import Conversation, Json
+from nuke_ai_panel.reload import Outcome
 from nuke_ai_panel.store import new_id
 
 from ..qt import QtCore, QtWidgets, is_valid
 from ..ui.chat_panel import ChatPanel
 from ..ui.panel_values import Banner, QueuedQuestion
-from .chat_session import ChatSession, Run
+from .chat_session import ChatSession
 from .conversation_rows import rows_of
 from .draft_desk import DraftDesk
 from .event_bridge import outcome
@@ -29,6 +30,8 @@ from .first_steps import FirstSteps
 from .message_actions import MessageActions
 from .model_desk import CHOOSE_FIRST, ModelDesk
 from .request_meter import meter_value
+from .run import Run
+from .settings_desk import SettingsDesk
 from .shown_conversation import ShownConversation
 
 log = logging.getLogger(__name__)
@@ -39,8 +42,11 @@ METER_AFTER_MS = 150
 class PanelManager(QtCore.QObject):
     """A child of its panel; dies with it."""
 
-    def __init__(self, session: ChatSession, panel: ChatPanel) -> None:
+    def __init__(self, session: ChatSession, panel: ChatPanel, *, state: Optional[Mapping[str, Json]] = None) -> None:
         super().__init__(panel)
+        state = state or {}
+        # Where the artist was reading, until the conversation is there again.
+        self._place: object = tuple(state["anchor"]) if state.get("anchor") else None
         self.session = session
         self.panel = panel
         self._list_is_known = bool(session.conversations)
@@ -52,22 +58,47 @@ class PanelManager(QtCore.QObject):
         self.draft = DraftDesk(session, panel.composer, self._meter_timer.start)
         self.models = ModelDesk(session, panel, self._model_chosen)
         self.actions = MessageActions(self)
+        self.settings = SettingsDesk(session, panel)
         self.first_steps = FirstSteps(
             session, panel.start, on_chosen=self.models.choose_model, on_add_key=self.models.open_provider
         )
         self._connect()
         memory = session.state.memory
-        panel.composer.prompt.set_enter_sends(session.app.settings.panel.enter_sends)
-        panel.set_font_scale(memory.font_scale * session.app.settings.panel.font_scale)
+        self._apply_settings()
         panel.set_list_wanted(memory.list_open)
         session.attach(self)
         self.show_trouble()
-        self._open(memory.open_conversation or new_id(), is_new=memory.open_conversation is None)
+        wanted = state.get("conversation") or memory.open_conversation
+        self._open(wanted or new_id(), is_new=wanted is None or bool(state.get("is_new")))
+        if state.get("model"):
+            self.models.take_back(ModelChoice(*state["model"]))
+        if state.get("find"):
+            self.panel.open_find()
+            self.panel.find_bar.query.setText(str(state["find"]))
         self.conversations_changed()
 
     def is_alive(self) -> bool:
         """Whether the panel's widgets are still there."""
         return is_valid(self) and is_valid(self.panel)
+
+    def view_state(self) -> Dict[str, Json]:
+        """What the artist sees here, as plain values for another panel of this kind; the draft is in the store."""
+        anchor = self.panel.transcript.anchor()
+        choice = self.models.picked()
+        return {
+            "conversation": self.shown.id,
+            "is_new": not self.shown.path and not self.shown.is_loading,
+            "anchor": list(anchor) if isinstance(anchor, tuple) else None,
+            "model": [choice.provider, choice.model] if choice is not None else None,
+            "find": self.panel.find_bar.query.text() if self.panel.find_bar.isVisible() else "",
+        }
+
+    def show_reload(self, outcome: Outcome) -> None:
+        """Says how a reload of the code went."""
+        if outcome.details:
+            self.panel.banner.set_banner(Banner("warning", f"{outcome.sentence} {outcome.next_step}".strip()))
+        else:
+            self.panel.say(outcome.sentence)
 
     def close(self) -> None:
         """The panel goes; its turns go on."""
@@ -245,8 +276,22 @@ class PanelManager(QtCore.QObject):
     def status_changed(self, status: ProviderStatus) -> None:
         """A provider's true state changed."""
         self.models.status_changed(status)
+        self.settings.status_changed(status)
         if self.panel.showing_start() and self.models.choice() is None:
             self.first_steps.show()
+
+    def settings_changed(self) -> None:
+        """Settings were read anew: all of it counts at once."""
+        self._apply_settings()
+        self.models.show_choice()
+        self._show_page()
+        self.settings.settings_changed()
+
+    def _apply_settings(self) -> None:
+        own = self.session.app.settings.panel
+        self.panel.shortcuts.set_overrides(own.shortcuts)
+        self.panel.composer.prompt.set_enter_sends(own.enter_sends)
+        self.panel.set_font_scale(self.session.state.memory.font_scale * own.font_scale)
 
     def models_changed(self) -> None:
         """The shared list changed; a window may be known now."""
@@ -255,6 +300,9 @@ class PanelManager(QtCore.QObject):
     # ------------------------------------------------------------ showing
 
     def _path_changed(self) -> None:
+        if self._place is not None and not self.shown.is_loading:
+            self.panel.transcript.restore_anchor(self._place)
+            self._place = None
         self.panel.composer.prompt.set_history(self.shown.questions())
         self._show_running()
         self._show_page()
@@ -337,7 +385,7 @@ class PanelManager(QtCore.QObject):
         commands: dict[str, Callable[[], None]] = {
             "new": self.new_conversation, "delete": self.delete_conversation, "attach": self.attach,
             "pick_model": self.models.open_picker, "next_favourite": self.models.next_favourite,
-            "providers": self.models.open_provider, "refresh_models": self.models.refresh_models,
+            "settings": self.settings.open, "refresh_models": self.models.refresh_models,
             "regenerate": self.actions.regenerate_last, "copy_reply": self.actions.copy_reply,
             "copy_code": self.actions.copy_code, "previous_prompt": self.actions.previous_prompt,
             "next_prompt": self.actions.next_prompt,

@@ -55,7 +55,7 @@ class ProviderSetup:
         form = self._card.form()
         if form is None or form.name != status.name or not self._card.isVisible():
             return
-        self._card.set_result(status.state, self._sentence(status))
+        self._card.set_result(status.state, status_sentence(self._session, status))
 
     # ------------------------------------------------------------ inside
 
@@ -72,7 +72,7 @@ class ProviderSetup:
         if row is None or row.kind in KEYLESS_KINDS:
             return
         keys = self._session.app.keys
-        found = _on_thread(lambda: keys.source(row))
+        found = on_thread(lambda: keys.source(row))
         self._session.bridge.when_done(found, lambda done: self._source_found(name, done), owner=self._card)
 
     def _source_found(self, name: str, future: Future[Optional[str]]) -> None:
@@ -114,11 +114,11 @@ class ProviderSetup:
         if not key:
             self._check(name)
             return
-        keys, where = self._session.app.keys, _place(place)
+        keys, where = self._session.app.keys, key_place(place)
         kept: ProviderSettings = row
         self._card.set_result("connecting", "Keeping the key …")
         self._session.bridge.when_done(
-            _on_thread(lambda: keys.store(kept, key, where=where)), lambda done: self._kept(name, done),
+            on_thread(lambda: keys.store(kept, key, where=where)), lambda done: self._kept(name, done),
             owner=self._card,
         )
 
@@ -158,7 +158,7 @@ class ProviderSetup:
             return
         keys = self._session.app.keys
         self._session.bridge.when_done(
-            _on_thread(lambda: keys.forget(row)), lambda done: self._forgotten(name, done), owner=self._card
+            on_thread(lambda: keys.forget(row)), lambda done: self._forgotten(name, done), owner=self._card
         )
 
     def _forgotten(self, name: str, future: Future[None]) -> None:
@@ -168,19 +168,21 @@ class ProviderSetup:
         self._session.app.providers.reset(name)
         self._ask_source(name)
 
-    def _sentence(self, status: ProviderStatus) -> str:
-        if status.state == "connected":
-            count = len(self._session.app.providers.models(status.name).models)
-            speed = f" in {status.latency_s * 1000:.0f} ms" if status.latency_s is not None else ""
-            return f"Connected{speed}: {count} model{'' if count == 1 else 's'}."
-        if status.state == "connecting":
-            return "Connecting …"
-        if status.error is not None:
-            return f"{status.error.user_text or status.error.message} {status.error.next_step}".strip()
-        return ""
-
     def _row(self, name: str) -> Optional[ProviderSettings]:
         return self._session.app.settings.providers.get(name)
+
+
+def status_sentence(session: ChatSession, status: ProviderStatus) -> str:
+    """What a test or real traffic has found, as a sentence; empty while nobody has asked."""
+    if status.state == "connected":
+        count = len(session.app.providers.models(status.name).models)
+        speed = f" in {status.latency_s * 1000:.0f} ms" if status.latency_s is not None else ""
+        return f"Connected{speed}: {count} model{'' if count == 1 else 's'}."
+    if status.state == "connecting":
+        return "Connecting …"
+    if status.error is not None:
+        return f"{status.error.user_text or status.error.message} {status.error.next_step}".strip()
+    return ""
 
 
 def state_sentence(status: ProviderStatus, row: Optional[ProviderSettings]) -> str:
@@ -191,15 +193,17 @@ def state_sentence(status: ProviderStatus, row: Optional[ProviderSettings]) -> s
     words = {
         "unknown": "not asked yet", "connecting": "connecting …", "connected": "connected",
         "unreachable": "unreachable", "needs key": "needs a key",
+        "forbidden": "forbidden by policy",
     }[status.state]
     reason = f". {status.error.user_text or status.error.message}" if status.error is not None else ""
     return f"{status.title}{where}: {words}{reason}"
 
 
-def _place(place: str) -> KeyPlace:
+def key_place(place: str) -> KeyPlace:
+    """The place that a widget's choice means."""
     return "memory" if place == "memory" else ("file" if place == "file" else "keyring")
 
 
-def _on_thread(work: Callable[[], T]) -> Future[T]:
+def on_thread(work: Callable[[], T]) -> Future[T]:
     """The result of blocking `work`, done on a daemon thread of its own."""
     return create_task(in_daemon_thread(work))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from nuke_ai_panel.events import (
     AnswerReset,
@@ -27,12 +27,13 @@ from nuke_ai_panel.events import (
 )
 from nuke_ai_panel.messages import Message
 
-from ..qt import QtCore
+from ..qt import QtCore, is_valid
 from ..ui.transcript import Transcript
 from ..ui.values import MessageItem
-from .chat_session import ChatSession, Run
+from .chat_session import ChatSession
 from .event_bridge import outcome
 from .message_items import item_of, items_of, wait_text
+from .run import Run
 
 WAIT_TICK_MS = 500
 
@@ -55,6 +56,7 @@ class ShownConversation(QtCore.QObject):
         self._tick = QtCore.QTimer(self)
         self._tick.setInterval(WAIT_TICK_MS)
         self._tick.timeout.connect(self._show_wait)
+        session.servers.listen(lambda: is_valid(self), self._servers_moved)
 
     # ------------------------------------------------------------ opening
 
@@ -125,8 +127,11 @@ class ShownConversation(QtCore.QObject):
 
     def _show_all(self) -> None:
         run = self.run()
-        items = items_of(
-            self.path, titles=self._session.title_of, branches=self.branches, branch_enabled=run is None
+        shown = {message.id: message for message in self.path}
+        items = tuple(
+            self._session.servers.dressed(shown[item.id], item) for item in items_of(
+                self.path, titles=self._session.title_of, branches=self.branches, branch_enabled=run is None
+            )
         )
         if run is not None and run.answer is not None:
             items = tuple(self._run_item(run) if item.id == run.answer.id else item for item in items)
@@ -177,8 +182,7 @@ class ShownConversation(QtCore.QObject):
                 if message.role in ("user", "assistant"):
                     is_answer = run.answer is not None and message.id == run.answer.id
                     self._transcript.append_item(
-                        self._run_item(run) if is_answer else item_of(message, titles=self._session.title_of,
-                                                                      branch_enabled=False)
+                        self._run_item(run) if is_answer else self._item(message, branch_enabled=False)
                     )
             if run.answer is not None and last_kept.id == run.answer.id:
                 self._transcript.replace_item(self._run_item(run))
@@ -206,7 +210,7 @@ class ShownConversation(QtCore.QObject):
         self._tick.stop()
         self.path = [answer if one.id == answer.id else one for one in self.path]
         self._transcript.replace_item(
-            item_of(answer, titles=self._session.title_of, branch=self.branches.get(answer.id, (1, 1)),
+            self._item(answer, branch=self.branches.get(answer.id, (1, 1)),
                     notices=run.notices, thinking_s=run.thinking_s)
         )
         self._read_branches()
@@ -235,16 +239,31 @@ class ShownConversation(QtCore.QObject):
                 self._transcript.replace_item(self._run_item(run))
             else:
                 self._transcript.replace_item(
-                    item_of(message, titles=self._session.title_of, branch=branch, branch_enabled=enabled)
+                    self._item(message, branch=branch, branch_enabled=enabled)
                 )
+
+    def _item(self, message: Message, **more: Any) -> MessageItem:  # the keywords of item_of
+        """A message as it is shown here, with what its provider's kind adds."""
+        return self._session.servers.dressed(message, item_of(message, titles=self._session.title_of, **more))
+
+    def _servers_moved(self, provider: str) -> None:
+        """Work at a provider's server went on: its error cards say so."""
+        run = self.run()
+        shown = {item.id: item for item in self._transcript.items()}
+        for message in self.path:
+            item = shown.get(message.id)
+            if message.provider == provider and item is not None and item.error is not None:
+                self._transcript.replace_item(self._item(
+                    message, branch=self.branches.get(message.id, (1, 1)), branch_enabled=run is None
+                ))
 
     # ------------------------------------------------------------ waiting
 
     def _run_item(self, run: Run) -> MessageItem:
         message = run.message()
         assert message is not None
-        return item_of(
-            message, titles=self._session.title_of, branch=self.branches.get(message.id, (1, 1)), branch_enabled=False,
+        return self._item(
+            message, branch=self.branches.get(message.id, (1, 1)), branch_enabled=False,
             wait=self._wait_of(run), notices=run.notices, thinking_s=run.thinking_s,
         )
 

@@ -185,6 +185,8 @@ class ChatPanel(QtWidgets.QWidget):
         elif command.startswith("zoom"):
             factor = {"zoom_in": self._scale * ZOOM_STEP, "zoom_out": self._scale / ZOOM_STEP}.get(command, 1.0)
             self._zoom(factor)
+        elif self.composer.prompt.run_command(command):
+            self.focus_composer()
         else:
             self.command.emit(command)
 
@@ -219,6 +221,9 @@ class ChatPanel(QtWidgets.QWidget):
 
     def open_keys(self) -> None:
         """The sheet of keys."""
+        if self.key_sheet is not None and self.overlay.content() is not self.key_sheet:
+            self.key_sheet.deleteLater()  # it prints the keys of now
+            self.key_sheet = None
         if self.key_sheet is None:
             self.key_sheet = ShortcutSheet(self.shortcuts, self.overlay)
             self.key_sheet.close_requested.connect(self.close_overlay)
@@ -319,7 +324,7 @@ class ChatPanel(QtWidgets.QWidget):
         theme = theme_of(self)
         for text, icon_name, command in (
             ("Rename", "edit", "rename"), ("Delete conversation", "delete", "delete"), ("", "", ""),
-            ("Providers and keys …", "key", "providers"), ("Refresh models", "retry", "refresh_models"), ("", "", ""),
+            ("Settings …", "settings", "settings"), ("Refresh models", "retry", "refresh_models"), ("", "", ""),
             ("Keys", "keyboard", "help"),
         ):
             if not text:

@@ -106,7 +106,10 @@ class Composer(QtWidgets.QWidget):
         self.prompt = PromptEdit(shortcuts, self)
         self.chips = ChipRow(self)
         self.status = StatusChip(self)
-        self.attach = Button("Context", icon="plus", tip=shortcuts.tip("Attach a file to the question", "attach"))
+        self.attach = Button("Context", icon="plus")
+        shortcuts.when_changed(
+            lambda: self.attach.set_tip(shortcuts.tip("Attach a file to the question", "attach"))
+        )
         self.attach.set_look(dim=True)
         self.meter = ContextMeter(self)
         self.send = SendButton(self)
@@ -321,7 +324,7 @@ class Composer(QtWidgets.QWidget):
         elif self._blocked:
             self.send.set_tip(self._blocked)
         else:
-            self.send.set_tip("Send  (Enter)" if ready else "Write a question first")
+            self.send.set_tip(f"Send  ({self.prompt.sending_key})" if ready else "Write a question first")
 
 
 class _Field(QtWidgets.QWidget):

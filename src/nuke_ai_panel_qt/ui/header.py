@@ -37,15 +37,16 @@ class Header(QtWidgets.QWidget):
     def __init__(self, shortcuts: Shortcuts, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__(parent)
         self._can_rename = False
-        self.list = Button(icon="menu", tip=shortcuts.tip("Conversations", "list"))
-        self.title = Button("New conversation", tip=shortcuts.tip("Rename", "rename"))
+        self.list = Button(icon="menu")
+        self.title = Button("New conversation")
         self.title.set_look(left=True)
         self.title.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed)
         self.edit = TitleEdit(shortcuts, self)
         self.edit.hide()
-        self.new = Button(icon="new-chat", tip=shortcuts.tip("New conversation", "new"))
-        self.find_button = Button(icon="search", tip=shortcuts.tip("Find", "find"))
+        self.new = Button(icon="new-chat")
+        self.find_button = Button(icon="search")
         self.menu = Button(icon="more", tip="More")
+        shortcuts.when_changed(lambda: self._print_keys(shortcuts))
         self._row = QtWidgets.QHBoxLayout(self)
         for part in (self.list, self.title, self.edit, self.new, self.find_button, self.menu):
             self._row.addWidget(part, 1 if part in (self.title, self.edit) else 0)
@@ -83,6 +84,14 @@ class Header(QtWidgets.QWidget):
         super().changeEvent(event)
         if event.type() == QtCore.QEvent.Type.FontChange and hasattr(self, "_row"):
             self._space()
+
+    def _print_keys(self, shortcuts: Shortcuts) -> None:
+        for button, text, command in (
+            (self.list, "Conversations", "list"), (self.new, "New conversation", "new"),
+            (self.find_button, "Find", "find"),
+        ):
+            button.set_tip(shortcuts.tip(text, command))
+        self.title.setToolTip(shortcuts.tip("Rename", "rename"))
 
     def _space(self) -> None:
         theme = theme_of(self)

@@ -60,6 +60,11 @@ class PromptEdit(QtWidgets.QPlainTextEdit):
         """Off, Ctrl+Enter sends and Enter breaks the line."""
         self._enter_sends = enter_sends
 
+    @property
+    def sending_key(self) -> str:
+        """The key that sends, as text."""
+        return "Enter" if self._enter_sends else "Ctrl+Enter"
+
     def set_history(self, sent: Tuple[str, ...]) -> None:
         """What Up recalls, oldest first."""
         self._history = sent
@@ -109,20 +114,31 @@ class PromptEdit(QtWidgets.QPlainTextEdit):
         return bool(super().event(event))
 
     def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
-        if self._shortcuts.command_of(event) is not None:
-            event.ignore()
+        command = self._shortcuts.command_of(event)
+        if command is not None:
+            event.setAccepted(self.run_command(command))
             return
         key, modifiers = event.key(), flag_value(event.modifiers())
         shift = bool(modifiers & flag_value(Qt.KeyboardModifier.ShiftModifier))
         control = bool(modifiers & flag_value(Qt.KeyboardModifier.ControlModifier))
         if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self._enter(event, shift=shift, control=control)
-        elif key == Qt.Key.Key_V and control and shift:
-            self.insert_raw(_plain(QtWidgets.QApplication.clipboard().text()))
-        elif key in (Qt.Key.Key_Up, Qt.Key.Key_Down) and not shift and self._recall(key == Qt.Key.Key_Up, control):
+        elif key in (Qt.Key.Key_Up, Qt.Key.Key_Down) and not (shift or control) and self._recall(
+            key == Qt.Key.Key_Up, False
+        ):
             event.accept()
         else:
             super().keyPressEvent(event)
+
+    def run_command(self, command: str) -> bool:
+        """Does what a command with keys means in here; False for those that are the panel's."""
+        if command == "paste_raw":
+            self.insert_raw(_plain(QtWidgets.QApplication.clipboard().text()))
+        elif command in ("recall_previous", "recall_next"):
+            self._recall(command == "recall_previous", True)
+        else:
+            return False
+        return True
 
     def inputMethodEvent(self, event: QtGui.QInputMethodEvent) -> None:
         self._preedit = event.preeditString()

@@ -17,9 +17,9 @@ from .shortcuts import Shortcuts
 from .theme import theme_of
 
 Qt = QtCore.Qt
-_LOOKS: Mapping[ConnectionState, Tuple[str, TextRole]] = {
+LOOKS: Mapping[ConnectionState, Tuple[str, TextRole]] = {
     "connected": ("check", "connected"), "unreachable": ("error", "error"), "needs key": ("key", "warning"),
-    "connecting": ("clock", "dim"), "unknown": ("info", "dim"),
+    "connecting": ("clock", "dim"), "unknown": ("info", "dim"), "forbidden": ("shield", "error"),
 }
 
 PLACES = (
@@ -111,7 +111,7 @@ class ProviderCard(Sheet):
 
     def set_result(self, state: ConnectionState, text: str) -> None:
         """What Test or Save found."""
-        icon, role = _LOOKS[state]
+        icon, role = LOOKS[state]
         self.state.set_icon(icon, role)
         self.state.setVisible(bool(text))
         self.result.set_text(text, role)

@@ -8,54 +8,16 @@ Nuke never sees, and with the focus anywhere else nothing of ours can fire. The 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Dict, Mapping, Optional, Tuple
+from typing import Callable, Dict, List, Mapping, Optional, Tuple
 
 from ..qt import QtCore, QtGui, flag_value
+from .bindings import BINDINGS, COMPOSER_KEYS, Binding
+
+__all__ = ["BINDINGS", "COMPOSER_KEYS", "Binding", "Shortcuts", "keys_of_event"]
 
 Qt = QtCore.Qt
 
 
-@dataclass(frozen=True)
-class Binding:
-    """One command and its keys; `group` is its heading in the sheet."""
-
-    command: str
-    keys: Tuple[str, ...]
-    sentence: str
-    group: str
-
-
-BINDINGS: Tuple[Binding, ...] = (
-    Binding("new", ("Ctrl+N",), "New conversation", "Conversations"),
-    Binding("list", ("Ctrl+K",), "Show or hide the conversations", "Conversations"),
-    Binding("rename", ("F2",), "Rename this conversation", "Conversations"),
-    Binding("find", ("Ctrl+F",), "Find in this conversation", "Conversations"),
-    Binding("find_next", ("F3",), "Next hit", "Conversations"),
-    Binding("find_previous", ("Shift+F3",), "Previous hit", "Conversations"),
-    Binding("pick_model", ("Ctrl+Shift+M",), "Choose the model", "Models"),
-    Binding("next_favourite", ("Alt+L",), "Next favourite model", "Models"),
-    Binding("stop", ("Esc",), "Close what is open, else stop the answer", "Answers"),
-    Binding("regenerate", ("Ctrl+R",), "Answer the last question again", "Answers"),
-    Binding("copy_reply", ("Ctrl+Shift+C",), "Copy the last answer", "Answers"),
-    Binding("copy_code", ("Ctrl+Shift+X",), "Copy the last code block", "Answers"),
-    Binding("previous_prompt", ("Ctrl+Alt+Up",), "Previous question in the transcript", "Answers"),
-    Binding("next_prompt", ("Ctrl+Alt+Down",), "Next question in the transcript", "Answers"),
-    Binding("attach", ("Ctrl+Shift+A",), "Attach a file", "Composer"),
-    Binding("composer", ("Ctrl+L",), "Go to the composer", "Composer"),
-    Binding("zoom_in", ("Ctrl+=", "Ctrl++"), "Larger text (or Ctrl and the wheel)", "View"),
-    Binding("zoom_out", ("Ctrl+-",), "Smaller text", "View"),
-    Binding("zoom_reset", ("Ctrl+0",), "Normal text", "View"),
-    Binding("help", ("F1", "Ctrl+/"), "This sheet", "View"),
-)
-# Keys that the composer itself answers to; listed in the sheet, handled in composer.py.
-COMPOSER_KEYS: Tuple[Tuple[str, str], ...] = (
-    ("Enter", "Send; while an answer runs, queue"),
-    ("Shift+Enter", "New line"),
-    ("Up on the first line", "Recall what you sent"),
-    ("Ctrl+Up / Ctrl+Down", "Recall from anywhere"),
-    ("Ctrl+Shift+V", "Paste as text, however long"),
-)
 _MODIFIERS = (
     (Qt.KeyboardModifier.ControlModifier, "Ctrl"), (Qt.KeyboardModifier.AltModifier, "Alt"),
     (Qt.KeyboardModifier.ShiftModifier, "Shift"), (Qt.KeyboardModifier.MetaModifier, "Meta"),
@@ -63,12 +25,26 @@ _MODIFIERS = (
 
 
 class Shortcuts:
-    """Finds the command of a key press. `overrides` rebinds commands: command → keys."""
+    """Finds the command of a key press. `overrides` rebinds commands: command → keys; none takes them away."""
 
     def __init__(self, overrides: Optional[Mapping[str, Tuple[str, ...]]] = None) -> None:
-        self._keys: Dict[str, Tuple[str, ...]] = {one.command: one.keys for one in BINDINGS}
-        self._keys.update(overrides or {})
-        self._commands = {_normal(key): command for command, keys in self._keys.items() for key in keys}
+        self._listeners: List[Callable[[], None]] = []
+        self._take(overrides or {})
+
+    def set_overrides(self, overrides: Mapping[str, Tuple[str, ...]]) -> bool:
+        """Other keys from now on; whoever prints keys is told. False when nothing changed."""
+        before = self._keys
+        self._take(overrides)
+        if self._keys == before:
+            return False
+        for listener in self._listeners:
+            listener()
+        return True
+
+    def when_changed(self, listener: Callable[[], None]) -> None:
+        """Calls `listener` now, and whenever keys changed; it lives as long as the panel."""
+        self._listeners.append(listener)
+        listener()
 
     def command_of(self, event: QtGui.QKeyEvent) -> Optional[str]:
         """The command that the pressed key stands for, if any."""
@@ -78,20 +54,48 @@ class Shortcuts:
         """The keys of a command as text."""
         return self._keys.get(command, ())
 
+    def conflicts(self, command: str) -> Tuple[str, ...]:
+        """The other commands that have one of this command's keys."""
+        mine = {_normal(key) for key in self.keys_of(command)}
+        return tuple(
+            one.command for one in BINDINGS
+            if one.command != command and mine & {_normal(key) for key in self.keys_of(one.command)}
+        )
+
     def tip(self, text: str, command: str) -> str:
         """A tooltip that prints the current key."""
         keys = self.keys_of(command)
         return f"{text}  ({keys[0]})" if keys else text
 
+    def _take(self, overrides: Mapping[str, Tuple[str, ...]]) -> None:
+        self._keys: Dict[str, Tuple[str, ...]] = {one.command: one.keys for one in BINDINGS}
+        own = {command: keys for command, keys in overrides.items() if command in self._keys}
+        # Where two commands have one key, the one that the artist has set answers.
+        self._commands = {_normal(key): command for command, keys in self._keys.items() for key in keys
+                          if command not in own}
+        self._commands.update({_normal(key): command for command, keys in own.items() for key in keys})
+        self._keys.update(own)
+
+
+def keys_of_event(event: QtGui.QKeyEvent) -> str:
+    """The pressed keys as text, such as Ctrl+Shift+M; empty while only modifiers are held."""
+    if event.key() in (Qt.Key.Key_Control, Qt.Key.Key_Shift, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr, 0):
+        return ""
+    return "+".join(_parts(event))
+
 
 def _pressed(event: QtGui.QKeyEvent) -> str:
+    return _normal("+".join(_parts(event)))
+
+
+def _parts(event: QtGui.QKeyEvent) -> List[str]:
     modifiers = flag_value(event.modifiers())
     parts = [name for flag, name in _MODIFIERS if modifiers & flag_value(flag)]
     key = flag_value(event.key())
     name = QtGui.QKeySequence(key).toString(QtGui.QKeySequence.SequenceFormat.PortableText)
     if name == "+" and "Shift" in parts:
         parts.remove("Shift")  # a plus needs Shift on most keyboards
-    return _normal("+".join([*parts, name]))
+    return [*parts, name]
 
 
 def _normal(keys: str) -> str:

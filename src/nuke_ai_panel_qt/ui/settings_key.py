@@ -1,0 +1,120 @@
+"""A provider's API key in the dialog: write-only, with the place where it is to be kept. Main thread.
+
+A stored key never comes back into a widget; only where it is is known. A file that is not encrypted is written only
+after a switch says that the artist wants it.
+"""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from ..qt import QtCore, QtWidgets, Signal
+from .controls import Button, Hairline, Text
+from .line_edit import LineEdit
+from .menus import Select
+from .settings_fields import LABEL_STEPS, Switch
+from .settings_values import Choices, KeyValue
+from .theme import theme_of
+
+Qt = QtCore.Qt
+
+
+class KeySection(QtWidgets.QWidget):
+    """`stored(provider, key, place)` and `forgot(provider)`."""
+
+    stored = Signal(str, str, str)
+    forgot = Signal(str)
+
+    def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
+        super().__init__(parent)
+        theme = theme_of(self)
+        self._name = ""
+        self._locked = False
+        self._places: Choices = ()
+        self.key = LineEdit("Paste a key")
+        self.key.setAccessibleName("API key")
+        self.key.setEchoMode(QtWidgets.QLineEdit.EchoMode.Password)
+        self.place = Select("Where the key is kept")
+        self.consent = Switch("Keep the key in a file that is not encrypted")
+        self.consent_words = Text("I know that the file is not encrypted; only my user can read it.", role="warning",
+                                  size="small", middle=True)
+        self.store = Button("Keep the key", kind="outline")
+        self.forget = Button("Forget the key", tip="Removes the stored key from this machine")
+        self.forget.set_look(dim=True)
+        self.note = Text("", role="dim", size="small")
+        self.problem = Text("", role="error", size="small")
+        label = Text("Key", middle=True)
+        label.setFixedWidth(theme.space(LABEL_STEPS))
+        label.setMinimumHeight(self.key.sizeHint().height())
+        column = QtWidgets.QVBoxLayout()
+        column.setSpacing(theme.space(1.5))
+        self._consent_row = QtWidgets.QWidget()
+        consent = QtWidgets.QHBoxLayout(self._consent_row)
+        consent.setContentsMargins(0, 0, 0, 0)
+        consent.addWidget(self.consent)
+        consent.addWidget(self.consent_words, 1)
+        buttons = QtWidgets.QHBoxLayout()
+        buttons.setSpacing(theme.space(2))
+        buttons.addWidget(self.store)
+        buttons.addWidget(self.forget)
+        buttons.addStretch(1)
+        for part in (self.key, self.place, self._consent_row):
+            column.addWidget(part)
+        column.addLayout(buttons)
+        column.addWidget(self.problem)
+        column.addWidget(self.note)
+        row = QtWidgets.QHBoxLayout()
+        row.setSpacing(theme.space(3))
+        row.addWidget(label, 0, Qt.AlignmentFlag.AlignTop)
+        row.addLayout(column, 1)
+        box = QtWidgets.QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(theme.space(3))
+        box.addWidget(Hairline())
+        box.addLayout(row)
+        self.key.textChanged.connect(self._enable)
+        self.key.returnPressed.connect(self._store)
+        self.place.chosen.connect(self._enable)
+        self.consent.toggled.connect(self._enable)
+        self.store.clicked.connect(self._store)
+        self.forget.clicked.connect(self._forget)
+        self._enable()
+
+    def show_key(self, name: str, value: KeyValue) -> None:
+        """What is known about a provider's key; what is being typed stays."""
+        if name != self._name or value.places != self._places:
+            known = [place for _, place in value.places]
+            keeps = name == self._name and self.place.value() in known
+            self.place.set_choices(value.places, self.place.value() if keeps else known[0])
+        self._name, self._places = name, value.places
+        self._locked = bool(value.locked_by)
+        self.note.set_text(value.note, "warning" if self._locked else "dim")
+        self.note.setVisible(bool(value.note))
+        self.problem.set_text(value.problem)
+        self.problem.setVisible(bool(value.problem))
+        self.forget.setVisible(value.can_forget)
+        self.key.setReadOnly(self._locked)
+        self.place.setEnabled(not self._locked)
+        self._enable()
+
+    def typed(self) -> str:
+        """A key that was typed and may be kept now; empty when there is none."""
+        return self.key.text().strip() if self.store.isEnabled() else ""
+
+    def clear(self) -> None:
+        """Empties the field and takes the consent back."""
+        self.key.clear()
+        self.consent.setChecked(False)
+
+    def _enable(self, *_: object) -> None:
+        asks = self.place.value() == "file"
+        self._consent_row.setVisible(asks and not self._locked)
+        may = bool(self.key.text().strip()) and not self._locked and (not asks or self.consent.isChecked())
+        self.store.setEnabled(may)
+
+    def _store(self) -> None:
+        if self.store.isEnabled():
+            self.stored.emit(self._name, self.key.text().strip(), self.place.value())
+
+    def _forget(self) -> None:
+        self.forgot.emit(self._name)

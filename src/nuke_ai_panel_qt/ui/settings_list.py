@@ -1,0 +1,183 @@
+"""The dialog's pages: settings at the top, below them every provider with its true state. Main thread."""
+
+from __future__ import annotations
+
+from typing import List, Optional, Tuple, Union
+
+from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
+from .controls import draw_focus_ring, draw_icon
+from .model_list import ROW_ROLE, Index
+from .scroll_bar import quiet_scrolling
+from .settings_values import ListRow
+from .status_chip import state_color
+from .theme import scaled_font, theme_of
+
+Qt = QtCore.Qt
+_LEFT = flag_value(Qt.AlignmentFlag.AlignLeft) | flag_value(Qt.AlignmentFlag.AlignVCenter)
+_RIGHT = flag_value(Qt.AlignmentFlag.AlignRight) | flag_value(Qt.AlignmentFlag.AlignVCenter)
+# Shape and colour, as in the panel's chip; a provider that is off has a word instead.
+_ICONS = {
+    "unknown": "ring", "connecting": "clock", "connected": "dot", "unreachable": "offline", "needs key": "key",
+    "forbidden": "shield",
+}
+
+
+class SettingsList(QtWidgets.QListView):
+    """`chosen(page id)` when another row becomes current."""
+
+    chosen = Signal(str)
+
+    def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
+        super().__init__(parent)
+        quiet_scrolling(self)
+        self._model = _RowModel(self)
+        self.setModel(self._model)
+        self.setItemDelegate(_RowDelegate(self))
+        self.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
+        self.setVerticalScrollMode(QtWidgets.QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setEditTriggers(QtWidgets.QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setMouseTracking(True)
+        self.viewport().setAutoFillBackground(False)
+        self.setAccessibleName("Pages")
+        self.selectionModel().currentChanged.connect(self._moved)
+
+    def set_rows(self, rows: Tuple[ListRow, ...]) -> None:
+        """Shows these pages; the current one stays."""
+        current = self.current()
+        self._model.set_rows(rows)
+        if self.current() != current:
+            self.choose(current)
+
+    def rows(self) -> Tuple[ListRow, ...]:
+        """The pages on show."""
+        return self._model.shown
+
+    def current(self) -> str:
+        """The id of the current page."""
+        row = self._model.row(self.currentIndex().row())
+        return row.id if row is not None else ""
+
+    def choose(self, page: str) -> None:
+        """Goes to a page, if it is there."""
+        number = self._model.number_of(page)
+        if number >= 0:
+            self.setCurrentIndex(self._model.index(number))
+
+    def _moved(self, current: Index, previous: Index) -> None:
+        row = self._model.row(current.row())
+        if row is not None:
+            self.chosen.emit(row.id)
+
+
+class _RowModel(QtCore.QAbstractListModel):
+    """Headings (a plain str) and pages in one list."""
+
+    def __init__(self, parent: Optional[QtCore.QObject] = None) -> None:
+        super().__init__(parent)
+        self._flat: List[Union[str, ListRow]] = []
+        self.shown: Tuple[ListRow, ...] = ()
+
+    def set_rows(self, rows: Tuple[ListRow, ...]) -> None:
+        if rows == self.shown:
+            return
+        same = [(row.id, row.group) for row in rows] == [(row.id, row.group) for row in self.shown]
+        self.shown = rows
+        flat: List[Union[str, ListRow]] = []
+        group = ""
+        for row in rows:
+            if row.group != group:
+                group = row.group
+                flat.append(group)
+            flat.append(row)
+        if same:
+            self._flat = flat
+            self.dataChanged.emit(self.index(0), self.index(len(flat) - 1))
+            return
+        self.beginResetModel()
+        self._flat = flat
+        self.endResetModel()
+
+    def row(self, number: int) -> Optional[ListRow]:
+        found = self._flat[number] if 0 <= number < len(self._flat) else None
+        return found if isinstance(found, ListRow) else None
+
+    def number_of(self, page: str) -> int:
+        return next((at for at, row in enumerate(self._flat) if isinstance(row, ListRow) and row.id == page), -1)
+
+    def rowCount(self, parent: Index = QtCore.QModelIndex()) -> int:  # noqa: B008 - Qt's own default
+        return 0 if parent.isValid() else len(self._flat)
+
+    def data(self, index: Index, role: int = 0) -> object:
+        if not index.isValid():
+            return None
+        row = self._flat[index.row()]
+        if role == ROW_ROLE:
+            return row
+        if isinstance(row, str):
+            return row if role == int(Qt.ItemDataRole.DisplayRole) else None
+        if role == int(Qt.ItemDataRole.DisplayRole):
+            return row.title
+        if role == int(Qt.ItemDataRole.AccessibleTextRole):
+            return row.title if row.icon else f"{row.title}, {row.state if row.is_on else 'off'}"
+        if role == int(Qt.ItemDataRole.ToolTipRole) and not row.icon:
+            return f"{row.title}: {row.state if row.is_on else 'off'}"
+        return None
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        if index.isValid() and self.row(index.row()) is not None:
+            return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        return Qt.ItemFlag.NoItemFlags
+
+
+class _RowDelegate(QtWidgets.QStyledItemDelegate):
+    """Draws headings and pages."""
+
+    def __init__(self, view: SettingsList) -> None:
+        super().__init__(view)
+        self._view = view
+
+    def sizeHint(self, option: QtWidgets.QStyleOptionViewItem, index: Index) -> QtCore.QSize:
+        theme = theme_of(self._view)
+        is_heading = isinstance(index.data(ROW_ROLE), str)
+        return QtCore.QSize(theme.space(20), theme.space(9) if is_heading else theme.space(7))
+
+    def paint(self, painter: QtGui.QPainter, option: QtWidgets.QStyleOptionViewItem, index: Index) -> None:
+        theme = theme_of(self._view)
+        row = index.data(ROW_ROLE)
+        painter.save()
+        painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+        option_rect: QtCore.QRect = option.rect  # type: ignore[attr-defined]  # the stubs forget the members
+        rect = QtCore.QRectF(option_rect)
+        inset = theme.space(2)
+        if isinstance(row, str):
+            painter.setFont(theme.small)
+            painter.setPen(theme.dim)
+            painter.drawText(rect.adjusted(inset, theme.space(2), -inset, 0), _LEFT, row)
+            painter.restore()
+            return
+        is_current = index.row() == self._view.currentIndex().row()
+        state: int = flag_value(option.state)  # type: ignore[attr-defined]  # the stubs forget the members
+        hovered = bool(state & flag_value(QtWidgets.QStyle.StateFlag.State_MouseOver))
+        if is_current or hovered:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.hover if is_current else theme.raised)
+            painter.drawRoundedRect(rect.adjusted(1, 1, -1, -1), theme.radius, theme.radius)
+        if is_current and self._view.hasFocus():
+            draw_focus_ring(painter, rect.adjusted(1, 1, -1, -1), theme)
+        color = state_color(row.state, theme) if not row.icon and row.is_on else theme.dim
+        name = row.icon or (_ICONS[row.state] if row.is_on else "ring")
+        side = theme.icon_px
+        draw_icon(painter, name, color, QtCore.QPointF(rect.left() + inset + side / 2, rect.center().y()), theme=theme)
+        words = rect.adjusted(inset + side + theme.space(2), 0, -inset, 0)
+        if not row.is_on:
+            painter.setFont(theme.small)
+            painter.setPen(theme.dim)
+            painter.drawText(words, _RIGHT, "off")
+            words.setRight(words.right() - QtGui.QFontMetrics(theme.small).horizontalAdvance("off") - theme.space(2))
+        font = scaled_font(theme.body, 1.0)
+        painter.setFont(font)
+        painter.setPen(theme.text if row.is_on else theme.dim)
+        title = QtGui.QFontMetrics(font).elidedText(row.title, Qt.TextElideMode.ElideRight, int(words.width()))
+        painter.drawText(words, _LEFT, title)
+        painter.restore()
