@@ -25,6 +25,8 @@ from .core.provider_manager import ProviderManager
 from .core.provider_status import ModelCatalogue, ProviderStatus
 from .core.request import ModelChoice, TurnRequest
 from .core.slots import slots_by_kind
+from .core.studio_gate import StudioGate
+from .core.studio_rules import StudioApproval, with_studio_defaults
 from .core.tokens import TokenRatios
 from .core.turn import Sink, Turn
 from .core.turn_services import TurnServices
@@ -33,10 +35,13 @@ from .errors import BusyError, NukeAIError, SettingsError
 from .keys import Keys
 from .messages import Json
 from .providers.base import Parameters, Provider
+from .providers.gate import install_gate, remove_gate
 from .providers.registry import provider_class
 from .providers.threads import in_daemon_thread
 from .settings import ProviderSettings, Settings, history_path, load_settings, origin_of, save_setting
+from .settings.policy_source import PolicySource
 from .store import Store, new_id
+from .store.ledger import Ledger
 from .tools import Toolbox
 from .utils.event_loop_manager import create_task, get_event_loop_manager, shutdown_event_loop
 from .utils.main_thread import MainThread, PumpedMainThread
@@ -64,17 +69,26 @@ class App:
         self, settings: Settings, *, keys: Keys, store: Store, reload: Callable[[], Settings],
         toolbox: Optional[Toolbox] = None, policy: Optional[ApprovalPolicy] = None,
         main_thread: Optional[MainThread] = None, classes: Callable[[str], Type[Provider]] = provider_class,
+        gate: Optional[StudioGate] = None,
     ) -> None:
         self.settings = settings
         self.keys = keys
         self.store = store
-        self.providers = ProviderManager(settings, keys, classes=classes)
+        self.gate = gate if gate is not None else StudioGate(
+            PolicySource(), Ledger(settings.home / "ledger"), settings.home / "ledger",
+        )
+        self.gate.set_own_redaction(lambda: self.settings.redaction)
+        self.settings = settings = with_studio_defaults(settings, self.gate.current())
+        self.providers = ProviderManager(settings, keys, self.gate, classes=classes)
+        store.keeps_nothing = lambda: self.gate.current().no_log
+        install_gate(self.gate)
         self.model_servers = ModelServers(self.providers)
         self.main_thread: MainThread = main_thread if main_thread is not None else PumpedMainThread()
         self._reload = reload
         self._services = TurnServices(
-            lambda: self.settings, store, self.providers, Windows(self.providers), TokenRatios(), KnownPaths(), slots_by_kind(),
-            toolbox if toolbox is not None else Toolbox(), policy if policy is not None else AskBeforeChanges(),
+            lambda: self.settings, store, self.providers, Windows(self.providers), TokenRatios(), KnownPaths(),
+            slots_by_kind(), toolbox if toolbox is not None else Toolbox(),
+            StudioApproval(policy if policy is not None else AskBeforeChanges(), self.gate.current),
         )
         self._added: Dict[str, ProviderSettings] = {}
         self._lock = threading.Lock()
@@ -99,7 +113,9 @@ class App:
         settings = load()
         return cls(
             settings, keys=Keys(env, settings.home), store=Store(history_path(settings.home)), reload=load,
-            toolbox=toolbox, policy=policy, main_thread=main_thread,
+            toolbox=toolbox, policy=policy, main_thread=main_thread, gate=StudioGate(
+                PolicySource(env), Ledger(settings.home / "ledger"), settings.home / "ledger"
+            ),
         )
 
     def start_turn(
@@ -195,6 +211,11 @@ class App:
             self._take_settings(self.settings)
         return name
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed or handed over."""
+        return self._is_closed
+
     def close(self, timeout_s: float = 2.0) -> None:
         """Stops all turns (kept as interrupted), closes sessions, history and, for the last App, the loop. Idempotent.
 
@@ -223,9 +244,15 @@ class App:
                 create_task(self.providers.close()).result(max(0.1, deadline - time.monotonic()))
             except FutureTimeoutError:
                 log.error("the providers did not close in time")
+        self._close_gate()
+
+    def _close_gate(self) -> None:
+        remove_gate(self.gate)
+        self.gate.close(1.0)
 
     def close_unused(self) -> None:
         """Ends an App that nothing was asked of; the loop and other Apps are left alone."""
+        self._close_gate()
         with self._lock:
             self._is_closed = True
         with _open_apps_lock:
@@ -247,8 +274,10 @@ class App:
             _open_apps.pop(id(self), None)
         self.store.close(timeout_s * 0.5)
         create_task(self.providers.hand_over()).result(timeout_s)
+        self._close_gate()
 
     def _take_settings(self, settings: Settings) -> None:
+        settings = with_studio_defaults(settings, self.gate.current())
         self.settings = replace(settings, providers={**settings.providers, **self._added})
         self.providers.reload(self.settings)
 

@@ -13,23 +13,28 @@ import threading
 import time
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import AsyncGenerator, AsyncIterator, Callable, Dict, List, Optional, Tuple, Type
 
-from ..errors import MissingKeyError, NukeAIError, ProviderError, SettingsError
-from ..events import StreamEvent
+from ..errors import MissingKeyError, NukeAIError, PolicyError, ProviderError, SettingsError
+from ..events import Finish, StreamEvent, UsageReport
 from ..keys import Keys
 from ..messages import ErrorInfo
 from ..providers.base import ChatRequest, ModelInfo, Provider
+from ..providers.gate import Errand, begin_errand
 from ..providers.http_fork import hand_over_sessions
 from ..providers.registry import provider_class
 from ..providers.threads import in_daemon_thread
 from ..settings import ProviderSettings, Settings, origin_of
+from ..settings.policy import Policy
+from ..settings.policy_rules import refusal
 from ..utils.event_loop_manager import create_task, get_event_loop_manager
 from ..utils.survivors import keep, look
 from .model_cache import load_models, save_models
+from .passing import pass_gate, subject_of_row
 from .provider_status import ModelCatalogue, ProviderStatus, State, state_after
 from .request import ModelChoice
+from .studio_gate import StudioGate
 
 __all__ = ["ModelCatalogue", "ModelChoice", "ProviderManager", "ProviderStatus"]
 
@@ -43,6 +48,7 @@ WINDOW_KINDS = frozenset({"ollama"})
 STATES = "provider states"
 
 Listener = Callable[[ProviderStatus], None]
+_NO_LIST: Tuple[float, Tuple[ModelInfo, ...]] = (0.0, ())
 
 
 @dataclass
@@ -61,8 +67,10 @@ class ProviderManager:
     """See the module's docstring. `settings` are replaced by `reload`."""
 
     def __init__(
-        self, settings: Settings, keys: Keys, *, classes: Callable[[str], Type[Provider]] = provider_class
+        self, settings: Settings, keys: Keys, gate: StudioGate, *,
+        classes: Callable[[str], Type[Provider]] = provider_class,
     ) -> None:
+        self.gate = gate
         self._settings = settings
         self._keys = keys
         self._classes = classes
@@ -73,6 +81,7 @@ class ProviderManager:
         self._list_errors: Dict[str, ErrorInfo] = {}
         self._cache_was_read: Dict[str, bool] = {}
         self._generations: Dict[str, int] = {}
+        self._marks: Dict[str, Tuple[Policy, Tuple[ModelInfo, ...], Tuple[ModelInfo, ...]]] = {}
         # Below: loop thread only.
         self._live: Dict[str, _Live] = {}
         self._builds: Dict[str, asyncio.Lock] = {}
@@ -86,8 +95,19 @@ class ProviderManager:
     # ------------------------------------------------------------ any thread
 
     def names(self) -> Tuple[str, ...]:
-        """The enabled providers, in the order of settings; without the rows that `ask(base_url=…)` added."""
-        return tuple(name for name, row in self._settings.providers.items() if row.enabled and " " not in name)
+        """The enabled providers, in the order of settings; without the rows that `ask(base_url=…)` added.
+
+        Those that the studio forbids are left out; a policy that cannot be read hides none, but lets none answer.
+        """
+        rows = self._settings.providers.items()
+        is_readable = self.gate.current().error is None
+        return tuple(name for name, row in rows if row.enabled and " " not in name and not (
+            is_readable and self.forbidden(name) is not None))
+
+    def forbidden(self, name: str) -> Optional[PolicyError]:
+        """Why the studio's policy, as it was last seen, forbids the provider; None when it does not."""
+        policy = self.gate.current()
+        return refusal(policy, subject_of_row(self._settings.provider(name))) if policy else None
 
     def settings(self, name: str) -> ProviderSettings:
         """The provider's row. Raises SettingsError for an unknown name or one that is turned off."""
@@ -102,7 +122,12 @@ class ProviderManager:
     def status(self, name: str) -> ProviderStatus:
         """What is known about the provider right now."""
         known = self._statuses.get(name)
-        return known if known is not None else ProviderStatus(name, self._settings.provider(name).label)
+        refused = self.forbidden(name)
+        if refused is not None:
+            return ProviderStatus(name, self._settings.provider(name).label, "forbidden", error=refused.info())
+        if known is None or known.state == "forbidden":
+            return ProviderStatus(name, self._settings.provider(name).label)
+        return known
 
     def subscribe(self, callback: Listener) -> Callable[[], None]:
         """Calls `callback` at every change of a status, on any thread; returns what ends that."""
@@ -124,7 +149,7 @@ class ProviderManager:
             lists = {one: self._lists[one] for one in names if one in self._lists}
             errors = {one: self._list_errors[one] for one in names if one in self._list_errors}
         return ModelCatalogue(
-            tuple(model for _, models in lists.values() for model in models),
+            tuple(model for one, (_, models) in lists.items() for model in self._marked(one, models)),
             {one: fetched_at for one, (fetched_at, _) in lists.items()}, errors,
         )
 
@@ -190,20 +215,29 @@ class ProviderManager:
                 await events.aclose()
 
     async def _stream(self, choice: ModelChoice, request: ChatRequest) -> AsyncGenerator[StreamEvent, None]:
-        live = await self._acquire(choice.provider)
         before = self.status(choice.provider)
+        try:
+            live = await self._acquire(choice.provider, choice.model)
+            info = next((one for one in self._lists.get(choice.provider, _NO_LIST)[1] if one.id == choice.model), None)
+            passing = await pass_gate(self.gate, live.row, live.provider, request, info)
+        except PolicyError as refused:
+            self._publish_error(choice.provider, refused.info())
+            raise
         if before.state != "connected":
             self._publish(choice.provider, "connecting")
         live.users += 1
-        events = live.provider.stream(request)
+        events, error_kind = passing.events(live.provider), ""
         is_heard = False
         try:
             async for event in events:
                 if not is_heard:
                     is_heard = True
                     self._heard(choice.provider)
+                if type(event) is UsageReport or type(event) is Finish:
+                    passing.note(event)
                 yield event
-        except ProviderError as error:
+        except (ProviderError, PolicyError) as error:
+            error_kind = error.kind
             live.is_key_doubted = error.kind == "auth"
             self._publish_error(choice.provider, error.info())
             is_heard = True
@@ -213,6 +247,7 @@ class ProviderManager:
                 self._publish(choice.provider, before.state, error=before.error)
             live.users -= 1
             await _close_events(events)
+            passing.end(error_kind)
             if live.is_retired and not live.users:
                 await live.provider.close()
 
@@ -269,7 +304,12 @@ class ProviderManager:
         await hand_over_sessions()
         await self.close()
 
-    async def _acquire(self, name: str) -> _Live:
+    async def _acquire(self, name: str, *models: str) -> _Live:
+        """The provider, if the policy lets it and `models` be used; what this task sends from now on is its errand."""
+        refused = refusal(await self.gate.fresh(), subject_of_row(self.settings(name), *models))
+        if refused is not None:
+            raise refused
+        begin_errand(Errand(self.gate, name))
         live = self._live.get(name)
         if live is not None and not live.is_key_doubted:
             return live
@@ -386,6 +426,21 @@ class ProviderManager:
         with self._lock:
             self._list_errors[name] = error
         self._publish_error(name, error)
+
+    def _marked(self, name: str, models: Tuple[ModelInfo, ...]) -> Tuple[ModelInfo, ...]:
+        """The models, those that the policy forbids with the reason."""
+        policy, known = self.gate.current(), self._marks.get(name)
+        if not policy:
+            return models
+        if known is None or known[0] is not policy or known[1] is not models:
+            row = self._settings.provider(name)
+            refusals = [refusal(policy, subject_of_row(row, one.id)) for one in models]
+            marked = tuple(
+                one if refused is None else replace(one, unavailable_reason=f"forbidden by policy ({refused.rule})")
+                for one, refused in zip(models, refusals)
+            )
+            known = self._marks[name] = (policy, models, marked)
+        return known[2]
 
     def _read_cache(self, name: str) -> None:
         if self._cache_was_read.get(name):

@@ -16,11 +16,13 @@ from ..providers.base import ModelInfo
 from ..providers.urls import is_private_url, normalise_base_url
 from ..settings import ProviderSettings, is_loopback_url
 
-State = Literal["unknown", "connecting", "connected", "unreachable", "needs key"]
+State = Literal["unknown", "connecting", "connected", "unreachable", "needs key", "forbidden"]
 
 # Errors after which nobody can say that the server is there. All others came from it.
 UNREACHABLE_KINDS = frozenset({"network", "tls", "timeout", "protocol"})
 KEY_KINDS = frozenset({"auth", "missing_key"})
+# Rules that forbid a provider as a whole.
+PROVIDER_RULES = ("providers.", "origins.", "local_only", "policy")
 
 
 class Trust(Enum):
@@ -56,6 +58,8 @@ def state_after(error: ErrorInfo, before: State) -> State:
     """The state of a provider whose request ended in `error`."""
     if error.kind in KEY_KINDS:
         return "needs key"
+    if error.kind == "policy":  # a model or a budget that is refused says nothing about its provider
+        return "forbidden" if (error.code or "").startswith(PROVIDER_RULES) else before
     if error.kind in UNREACHABLE_KINDS:
         return "unreachable"
     return before if error.kind in ("settings", "internal") else "connected"

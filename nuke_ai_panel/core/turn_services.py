@@ -15,6 +15,7 @@ from .prompt import Prompt, build_request
 from .provider_manager import ProviderManager
 from .request import ModelChoice, TurnRequest
 from .slots import Slots
+from .studio_rules import allowed_tools
 from .tokens import TokenRatios
 from .tool_round import specs
 from .window import Windows
@@ -47,9 +48,10 @@ async def prepare(
     system = place.conversation.system if asked.system is None else asked.system
     ratio = services.ratios.ratio(choice.provider, choice.model)
 
+    tools = allowed_tools(services.providers.gate.current(), specs(services.toolbox))
     def build(window_tokens: Optional[int], is_sent: bool) -> Prompt:
         return build_request(
-            choice.model, path, system=system, parameters=parameters, tools=specs(services.toolbox),
+            choice.model, path, system=system, parameters=parameters, tools=tools,
             window_tokens=window_tokens, sends_window=is_sent, ratio=ratio,
             think_tags=bool(row.options.get("think_tags", False)),
         )

@@ -8,14 +8,18 @@ errand that is being run (see `errand`), else the one installed last, else the s
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Iterator, List, NamedTuple, Optional, Protocol
+from typing import Iterator, List, NamedTuple, Optional, Protocol, Tuple
 
 from ..errors import NukeAIError
 from ..messages import Json
+from ..settings.policy_rules import Subject, refusal
+from ..settings.policy_source import PolicySource
+from .threads import in_daemon_thread
 from .urls import origin_of
 
 
@@ -30,15 +34,17 @@ class Sender(NamedTuple):
 class Outgoing(NamedTuple):
     """One request that is about to leave.
 
-    `model` is what the body or the errand names, None for requests without one. `size_bytes` is the body's size.
+    `models` are all that the errand, the body and the address name. `size_bytes` is the body's size.
     """
 
     sender: Sender
     method: str
     url: str
     size_bytes: int
-    model: Optional[str] = None
+    models: Tuple[str, ...] = ()
     errand: Optional[Errand] = None
+    body: Json = None
+    proxy: Optional[str] = None
 
     @property
     def origin(self) -> str:
@@ -49,8 +55,13 @@ class Outgoing(NamedTuple):
 class Passage(Protocol):
     """One request that was let through, until its end."""
 
-    def ended(self, outcome: str, *, status: Optional[int] = None, received_bytes: int = 0) -> None:
-        """The request is over; only the first call counts. `outcome` is `answered`, or a kind of error."""
+    def ended(
+        self, outcome: str, *, status: Optional[int] = None, received_bytes: int = 0, is_unsent: bool = False
+    ) -> None:
+        """The request is over; only the first call counts. `outcome` is `answered`, or a kind of error.
+
+        `is_unsent` says that no connection came about, so that nothing can have left.
+        """
         ...
 
 
@@ -75,19 +86,29 @@ class Errand:
 class FreePassage:
     """A passage of which nobody keeps a book."""
 
-    def ended(self, outcome: str, *, status: Optional[int] = None, received_bytes: int = 0) -> None:
+    def ended(
+        self, outcome: str, *, status: Optional[int] = None, received_bytes: int = 0, is_unsent: bool = False
+    ) -> None:
         """Nothing is written."""
 
 
-class OpenGate:
-    """Lets everything through."""
+class PolicyGate:
+    """Keeps the studio's rules where nobody keeps a ledger: for a provider that is used without an App."""
+
+    def __init__(self, source: PolicySource) -> None:
+        self._source = source
 
     async def permit(self, outgoing: Outgoing) -> Passage:
         """See Gate."""
+        refused = refusal(await in_daemon_thread(self._source.read), subject_of(outgoing))
+        if refused is not None:
+            raise refused
         return FREE
 
 
 FREE = FreePassage()
+# Google's and Azure's way to name a model.
+_IN_ADDRESS = re.compile(r"/(?:models|deployments)/([^/:?#]+)")
 _errand: ContextVar[Optional[Errand]] = ContextVar("nuke_ai_panel_errand", default=None)
 _installed: List[Gate] = []
 _lock = threading.Lock()
@@ -110,12 +131,18 @@ def begin_errand(errand: Optional[Errand]) -> None:
     _errand.set(errand)
 
 
-def outgoing_for(sender: Sender, method: str, url: str, body: Json, *, size_bytes: int) -> Outgoing:
+def outgoing_for(
+    sender: Sender, method: str, url: str, body: Json, *, size_bytes: int, proxy: Optional[str] = None
+) -> Outgoing:
     """The request as the gate sees it."""
     errand = _errand.get()
-    named = body.get("model") if isinstance(body, dict) else None
-    model = named if isinstance(named, str) else (errand.model if errand is not None else None)
-    return Outgoing(sender, method, url, size_bytes, model, errand)
+    named: List[Json] = [errand.model] if errand is not None and errand.model else []
+    if isinstance(body, dict):
+        listed = body.get("models")
+        named += [body.get("model"), *(listed if isinstance(listed, (list, tuple)) else ())]
+    named += _IN_ADDRESS.findall(url)
+    models = tuple(dict.fromkeys(one for one in named if isinstance(one, str) and one))
+    return Outgoing(sender, method, url, size_bytes, models, errand, body, proxy)
 
 
 async def permit(outgoing: Outgoing) -> Passage:
@@ -127,13 +154,20 @@ async def permit(outgoing: Outgoing) -> Passage:
     return await (installed[0] if installed else _DEFAULT).permit(outgoing)
 
 
+def subject_of(outgoing: Outgoing) -> Subject:
+    """What the policy is asked about."""
+    sender, errand = outgoing.sender, outgoing.errand
+    row = sender.row or (errand.row if errand is not None else "")
+    return Subject(row, sender.kind, sender.title, outgoing.url, outgoing.proxy or "", outgoing.models)
+
+
 @contextmanager
 def told_of_failure(passage: Passage) -> Iterator[None]:
     """Tells the gate when the work inside fails."""
     try:
         yield
     except NukeAIError as error:
-        passage.ended(error.kind)
+        passage.ended(error.kind, is_unsent=_never_connected(error.__cause__))
         raise
     except asyncio.CancelledError:
         passage.ended("cancelled")
@@ -143,4 +177,9 @@ def told_of_failure(passage: Passage) -> Iterator[None]:
         raise
 
 
-_DEFAULT: Gate = OpenGate()
+def _never_connected(cause: Optional[BaseException]) -> bool:
+    # By name, because aiohttp itself is known in http*.py only; all of its failures to connect have this base.
+    return any(base.__name__ == "ClientConnectorError" for base in type(cause).__mro__)
+
+
+_DEFAULT: Gate = PolicyGate(PolicySource())

@@ -222,7 +222,9 @@ class HttpClient:
             exc.provider = self._provider
             raise self.redacted(exc) from exc.__cause__
         # The last thing before a socket: what may not leave is refused here, and what may is written down first.
-        passage = await permit(outgoing_for(self._sender, method, url, body, size_bytes=len(data or b"")))
+        passage = await permit(outgoing_for(
+            self._sender, method, url, body, size_bytes=len(data or b""), proxy=proxy
+        ))
         return route._replace(proxy=proxy), HttpRequest(method, url, sent, data, proxy, context, connect_s, passage)
 
     def _guard_key(self, url: str, headers: Mapping[str, str]) -> None:

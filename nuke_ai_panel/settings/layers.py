@@ -21,7 +21,7 @@ from .options import option_names, option_problem
 from .presets import ADDRESS_ENVS, ALWAYS_OFFERED, BUILT_IN, OTHER_KEY_ENVS, WANTED_BY
 from .table import PROVIDER_ROWS, ROWS, Row, check, is_key_header, is_key_name, kind_of, looks_like_key
 from .toml_file import Path_, parse_toml, read_toml
-from .values import PanelSettings, ParameterSettings, ProviderSettings, Settings
+from .values import PanelSettings, ParameterSettings, ProviderSettings, RedactionSettings, Settings
 
 STUDIO_FILES = "NUKE_AI_PANEL_CONFIG"
 # environment variable → the setting it sets
@@ -246,6 +246,7 @@ def _settings(home: Path, merged: _Merged, env: Mapping[str, str]) -> Settings:
         providers={name: _provider(name, row, merged) for name, row in providers.items()},
         parameters=ParameterSettings(**sections["parameters"]),
         panel=PanelSettings(**sections["panel"]),
+        redaction=RedactionSettings(**sections["redaction"]),
         sources={".".join(name): where for name, (_, where) in merged.items()},
         **plain,
     )

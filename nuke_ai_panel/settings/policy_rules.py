@@ -94,7 +94,7 @@ def _provider_refusal(file: PolicyFile, subject: Subject) -> Optional[PolicyErro
     if not subject.row and not subject.kind:
         return None
     vendor = vendor_at(subject.url) if subject.url else ""
-    names = [subject.row, vendor]
+    names = [_base_row(subject.row), vendor]
     if subject.kind != "openai":  # half the world speaks that dialect, so as a name it says nothing
         names.append(subject.kind)
     what = subject.label
@@ -105,7 +105,7 @@ def _provider_refusal(file: PolicyFile, subject: Subject) -> Optional[PolicyErro
         return None
     is_named = any(_fits(name, allowed) for name in names)
     # A row that borrows an allowed name does not make its vendor an allowed one; a listed address does.
-    is_disguised = vendor not in ("", subject.row) and not _fits(vendor, allowed)
+    is_disguised = vendor not in ("", names[0]) and not _fits(vendor, allowed)
     if not is_named or (is_disguised and not _is_listed(file, subject.url)):
         return _forbidden(file, ("providers", "allow"), what, _CHOOSE_MODEL, subject)
     return None
@@ -178,8 +178,13 @@ def _spellings(subject: Subject, model: str) -> List[str]:
         names.append(f"{model}:latest")
     if subject.kind == "google" and model.startswith("models/"):
         names.append(model[len("models/"):])
-    owners = [owner for owner in (subject.row, vendor_at(subject.url) if subject.url else "") if owner]
+    owners = [owner for owner in (_base_row(subject.row), vendor_at(subject.url) if subject.url else "") if owner]
     return [*names, *(f"{owner}/{name}" for owner in owners for name in names)]
+
+
+def _base_row(row: str) -> str:
+    """The row in the settings behind one that a script sent to another address (see App.with_base_url)."""
+    return row.partition(" at ")[0]
 
 
 def _bases(names: Iterable[str]) -> List[str]:

@@ -10,7 +10,7 @@ from typing import Dict, Optional, Tuple
 
 from ..messages import Json
 from .addresses import address_problem
-from .values import PanelSettings, ParameterSettings, ProviderSettings, Settings
+from .values import PanelSettings, ParameterSettings, ProviderSettings, RedactionSettings, Settings
 
 # annotation → the word that the reference and the error messages use
 _TYPES = {
@@ -20,6 +20,7 @@ _TYPES = {
     "Mapping[str, str]": "a table of texts", "Mapping[str, Json]": "a table",
     "Mapping[str, Tuple[str, ...]]": "a table of lists of texts",
 }
+LEVELS = ("machine", "house", "cloud")
 _KEY_NAMES = re.compile(r"(?:^|_)(?:api_?key|key|keys|secret|password|token|bearer|authorization)$", re.I)
 _KEY_HEADERS = frozenset({
     "authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie",
@@ -32,7 +33,8 @@ _KEY_VALUE = re.compile(
 
 _KEYS = re.compile(r"^(?:(?:Ctrl|Alt|Shift|Meta)\+){0,4}(?:\+|[^\s+](?:[^+]*[^\s+])?)$", re.I)
 
-SECTIONS: Dict[str, type] = {"": Settings, "parameters": ParameterSettings, "panel": PanelSettings}
+SECTIONS: Dict[str, type] = {"": Settings, "parameters": ParameterSettings, "panel": PanelSettings,
+                              "redaction": RedactionSettings}
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,9 @@ def _shape_problem(row: Row, value: Json) -> str:
         return address_problem(value)
     if row.shape == "path" and not value.strip():
         return "must be a file's path"
+    if row.shape == "levels":
+        unknown = [one for one in value if one not in LEVELS]
+        return f"does not know {unknown[0]!r}; there are {', '.join(LEVELS)}" if unknown else ""
     if row.shape == "keys":
         wrong = [one for keys in value.values() for one in ((keys,) if isinstance(keys, str) else keys)
                  if not _KEYS.match(one)]

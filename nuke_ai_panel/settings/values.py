@@ -96,6 +96,19 @@ class PanelSettings:
 
 
 @dataclass(frozen=True)
+class RedactionSettings:
+    """`[redaction]`: what becomes a placeholder before a prompt leaves, and is put back into the answer."""
+
+    levels: Tuple[str, ...] = _setting(
+        (), "Where prompts are redacted: cloud, house (the local network), machine (this computer).", maximum=3,
+        shape="levels")
+    paths: bool = _setting(True, "Whether file paths become placeholders.")
+    users: bool = _setting(True, "Whether the names of this computer's user and of home folders become placeholders.")
+    hosts: bool = _setting(True, "Whether this computer's name and names in the local network become placeholders.")
+    words: Tuple[str, ...] = _setting((), "Words and names of your own that become placeholders.", maximum=1000)
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings, merged. `sources` says where each value that is not a default came from, by dotted name."""
 
@@ -112,6 +125,7 @@ class Settings:
         8, "How many times in one answer a model may ask for tools.", minimum=0, maximum=100)
     parameters: ParameterSettings = ParameterSettings()
     panel: PanelSettings = PanelSettings()
+    redaction: RedactionSettings = RedactionSettings()
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def provider(self, name: str) -> ProviderSettings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Optional, Tuple
 
-ConnectionState = Literal["unknown", "connecting", "connected", "unreachable", "needs key"]
+ConnectionState = Literal["unknown", "connecting", "connected", "unreachable", "needs key", "forbidden"]
 ModelKey = Tuple[str, str]  # provider, model id
 
 

@@ -12,8 +12,10 @@ from .theme import Theme
 # Shape and colour; the word stands in the tooltip, and beside the model whenever something is wrong.
 _ICONS = {
     "unknown": "ring", "connecting": "clock", "connected": "dot", "unreachable": "offline", "needs key": "key",
+    "forbidden": "shield",
 }
-_WORDS = {"unreachable": "unreachable", "needs key": "needs a key", "connecting": "connecting"}
+_WORDS = {"unreachable": "unreachable", "needs key": "needs a key", "connecting": "connecting",
+          "forbidden": "forbidden by policy"}
 
 
 class StatusChip(Button):
@@ -53,7 +55,7 @@ def state_color(state: ConnectionState, theme: Theme) -> QtGui.QColor:
     """The colour of a state; never its only sign."""
     return {
         "unknown": theme.dim, "connecting": theme.busy, "connected": theme.connected, "unreachable": theme.error,
-        "needs key": theme.warning,
+        "needs key": theme.warning, "forbidden": theme.error,
     }[state]
 
 

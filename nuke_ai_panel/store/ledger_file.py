@@ -1,0 +1,207 @@
+"""The ledger on disk: a folder with one file of JSON lines a day, to which lines are only ever added. Blocks.
+
+One `write` a line, under a lock file, so that several sessions take turns and a killed process leaves whole lines. Each
+line carries a hash over itself and the line before, across the days: who changes or removes one breaks the chain, and
+`verify` names the place. Nothing of this needs SQLite, so a network home, a fork and a farm are all the same to it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Dict, Iterator, List, Mapping, Optional, Tuple
+
+from ..errors import StoreError
+from ..messages import Json
+from .ledger_rows import START, LedgerEntry, add_record, folded, is_linked, line_of, parse_line
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+LOCK_S = 5.0
+_LOCK_POLL_S = 0.002
+_NAME = re.compile(r"^(\d{4}-\d{2}-\d{2})\.jsonl$")
+_TAIL_BYTES = 1 << 16
+_DAY_S = 86400.0
+
+Charge = Tuple[float, int]  # US dollars and tokens
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A place where the ledger is not what was written. A torn line is what a crashed machine leaves."""
+
+    file: str
+    line: int
+    problem: str
+
+
+class LedgerFile:
+    """One user's ledger. One thread at a time; any number of processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock: Optional[FileLock] = None
+        self._tail: Optional[Tuple[Path, int, str]] = None
+        self._offsets: Dict[Path, int] = {}
+        self._known: Dict[str, LedgerEntry] = {}
+        self._charges: Dict[Tuple[str, str], Charge] = {}
+        self._since = 0.0
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """Holds the lock of all sessions. Raises StoreError when the folder cannot be used."""
+        import filelock  # takes longer than the whole library may, so not before the first line
+
+        lock = self._lock = self._lock or filelock.FileLock(str(self.folder / "lock"), timeout=LOCK_S)
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock.acquire(poll_interval=_LOCK_POLL_S)
+        except (OSError, filelock.Timeout) as exc:
+            raise trouble(self.folder, exc) from exc
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def append(self, record: Dict[str, Json]) -> None:
+        """Adds a line; it is with the system when this returns. Inside `turn`. Raises StoreError."""
+        try:
+            # Never into an older file than there is: a clock that was set back must not break the chain.
+            path = max([self.folder / f"{time.strftime('%Y-%m-%d', time.gmtime())}.jsonl", *self._files(0.0)[-1:]])
+            handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+            try:
+                size = os.fstat(handle).st_size
+                chain, is_torn = self._chain(path, size)
+                line, link = line_of(record, chain)
+                data = f"{chr(10) if is_torn else ''}{line}".encode("ascii")
+                written = os.write(handle, data)
+                if written != len(data):
+                    raise OSError(28, "No space left on device")
+                self._tail = (path, size + written, link)
+            finally:
+                os.close(handle)
+        except OSError as exc:
+            self._tail = None
+            raise trouble(self.folder, exc) from exc
+
+    def entries(self, since: float = 0.0) -> List[LedgerEntry]:
+        """Every entry sent at or after `since`. Raises StoreError."""
+        try:
+            files = self._files(since)
+            found = folded(record for path in files for record in _records(path, 0)[0])
+        except OSError as exc:
+            raise trouble(self.folder, exc) from exc
+        return [one for one in found if one.at >= since]
+
+    def charges(self, since: float) -> Mapping[Tuple[str, str], Charge]:
+        """What counts against budgets, by user and local day; reads only what is new since the last call."""
+        if since != self._since:
+            self._since, self._offsets, self._known, self._charges = since, {}, {}, {}
+        try:
+            for path in self._files(since):
+                if os.stat(path).st_size == self._offsets.get(path, 0):
+                    continue
+                records, self._offsets[path] = _records(path, self._offsets.get(path, 0))
+                for record in records:
+                    self._charge(record)
+        except OSError as exc:
+            raise trouble(self.folder, exc) from exc
+        return self._charges
+
+    def _charge(self, record: Dict[str, Json]) -> None:
+        before = self._known.get(record["id"])
+        key = add_record(self._known, record)
+        if key is None:
+            return
+        entry = self._known[key]
+        day = (entry.user, local_day(entry.at))
+        usd, tokens = self._charges.get(day, (0.0, 0))
+        usd += entry.charged_usd - (before.charged_usd if before is not None else 0.0)
+        tokens += entry.charged_tokens - (before.charged_tokens if before is not None else 0)
+        self._charges[day] = (usd, tokens)
+
+    def verify(self) -> List[Fault]:
+        """Every place where a line was changed, removed or torn. Raises StoreError."""
+        faults: List[Fault] = []
+        chain = START
+        try:
+            for path in self._files(0.0):
+                with path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+                    for number, line in enumerate(file, start=1):
+                        is_whole, link = is_linked(line, chain)
+                        if is_whole:
+                            chain = link
+                        elif parse_line(line) is None:
+                            faults.append(Fault(path.name, number, "the line is torn or unreadable"))
+                        else:
+                            faults.append(Fault(path.name, number, "this line or the one before was changed"))
+                            chain = link
+        except OSError as exc:
+            raise trouble(self.folder, exc) from exc
+        return faults
+
+    # ------------------------------------------------------------ how
+
+    def _files(self, since: float) -> List[Path]:
+        """The files that can hold entries from `since` on, or their ends; the oldest first."""
+        if not self.folder.is_dir():
+            return []
+        first = time.strftime("%Y-%m-%d", time.gmtime(max(0.0, since - _DAY_S)))
+        names = sorted(name for name in os.listdir(self.folder) if _NAME.match(name))
+        return [self.folder / name for name in names if name[:10] >= first]
+
+    def _chain(self, path: Path, size: int) -> Tuple[str, bool]:
+        """The link that the next line of `path` hangs on, and whether its last line was never finished."""
+        if self._tail is not None and self._tail[:2] == (path, size):
+            return self._tail[2], False
+        is_torn = False
+        for place in reversed([one for one in self._files(0.0) if one <= path]):
+            lines, has_rest = _last_lines(place)
+            is_torn = is_torn or (has_rest and place == path)
+            link = next(filter(None, (is_linked(line, "")[1] for line in reversed(lines))), "")
+            if link:
+                return link, is_torn
+        return START, is_torn
+
+
+def local_day(at: float) -> str:
+    """The day as artists count it, such as 2026-11-21."""
+    return time.strftime("%Y-%m-%d", time.localtime(at))
+
+
+def trouble(folder: Path, exc: BaseException) -> StoreError:
+    """Why the ledger cannot be used."""
+    if isinstance(exc, TimeoutError):  # what filelock's own is one of
+        reason = "another program holds its lock"
+    else:
+        reason = (getattr(exc, "strerror", None) or str(exc)) if isinstance(exc, OSError) else str(exc)
+    return StoreError(
+        f"the ledger in {folder} cannot be used: {reason}", code="ledger",
+        user_text=f"The ledger of what leaves this machine cannot be used: {reason}.",
+        next_step=f"Check the folder {folder} and the free space.",
+    )
+
+
+def _records(path: Path, offset: int) -> Tuple[List[Dict[str, Json]], int]:
+    """The whole records from `offset` on, and where the first unfinished line begins."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        data = file.read()
+    whole = data[: data.rfind(b"\n") + 1]
+    lines = whole.decode("utf-8", "replace").split("\n")
+    return [one for one in map(parse_line, lines) if one is not None], offset + len(whole)
+
+
+def _last_lines(path: Path) -> Tuple[List[str], bool]:
+    """The last whole lines of a file, and whether something unfinished follows them."""
+    with path.open("rb") as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(0, file.tell() - _TAIL_BYTES))
+        text = file.read().decode("utf-8", "replace")
+    whole, _, rest = text.rpartition("\n")
+    return whole.split("\n") if whole else [], bool(rest)
