@@ -146,8 +146,10 @@ class Connector(aiohttp.TCPConnector):
         making = Context().run(asyncio.ensure_future, super()._create_connection(*args))
         try:
             return await making
-        finally:
+        except asyncio.CancelledError:
             making.cancel()
+            making.add_done_callback(_close_orphan)  # a connection that was made in the moment of the stop
+            raise
 
     def __del__(self, *args: Any) -> None:  # aiohttp passes modules here so that they outlive the interpreter's end
         if getattr(self, "_born_in", 0) == os.getpid():
@@ -206,6 +208,11 @@ class Connector(aiohttp.TCPConnector):
         self.distrust_old()
         for protocol in tuple(self._served):
             probe(_socket_of(protocol), HASTY_PROBES)
+
+
+def _close_orphan(making: asyncio.Future[ResponseHandler]) -> None:
+    if not making.cancelled() and making.exception() is None:
+        abort(making.result().transport)
 
 
 def _look_again(connector: weakref.ref[Connector]) -> None:

@@ -105,7 +105,9 @@ class StreamResponse:
     def event_seen(self) -> None:
         """The decoder saw at least one complete event: the clock between events starts again."""
         self._event_at = self._alive_at = self._time()
-        self._any_event = True
+        if not self._any_event:
+            self._any_event = True
+            self._rearm()  # the timer is set for the first event, and the next may be due much sooner
 
     def work_seen(self) -> None:
         """The server works on the answer and has not begun to give it: the clock of the first event goes on.
@@ -218,8 +220,12 @@ class StreamResponse:
         if self._ended or self._timer is None:
             return
         self._give_up_at = self._time() + seconds
-        self._timer.cancel()
-        self._timer = self._loop.call_at(self._deadline(), self._tick)
+        self._rearm()
+
+    def _rearm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = self._loop.call_at(self._deadline(), self._tick)
 
     def _deadline(self) -> float:
         limit = self._clocks.idle_s if self._any_event else self._clocks.first_event_s

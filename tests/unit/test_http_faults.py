@@ -68,6 +68,12 @@ def test_silence_between_events_ends_on_the_second_clock(fault_server: StartFaul
     server.wait_for_disconnect(timeout_s=1.0)
 
 
+def test_clock_between_events_does_not_wait_for_the_first_ones(fault_server: StartFaultServer) -> None:
+    outcome = ask(fault_server(fake.stall(EVENT)).url, replace(IMPATIENT, first_event_timeout_s=30.0))
+    assert (outcome.kind, outcome.body) == ("timeout", EVENT)
+    assert 0.25 < outcome.seconds < 0.8
+
+
 def test_dripped_bytes_that_make_no_event_are_silence(fault_server: StartFaultServer) -> None:
     outcome = ask(fault_server(fake.drip(b"data: " + b"x" * 200, 0.02)).url, IMPATIENT)
     assert outcome.kind == "timeout"

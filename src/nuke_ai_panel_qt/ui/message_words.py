@@ -23,7 +23,8 @@ def state_lines(item: MessageItem, *, busy: bool) -> List[Line]:
     """The lines under the words of a message, from top to bottom."""
     if item.role == "notice":
         return [Line(text, "info") for text in (item.text, *item.notices) if text]
-    lines = [Line(text, "warning", "warning") for text in item.notices]
+    actions = {} if busy else dict(item.notice_actions)
+    lines = [Line(text, "warning", "warning", actions.get(text, "")) for text in item.notices]
     if item.role != "assistant":
         return lines
     can_continue = "continue" if item.text and not busy else ""
