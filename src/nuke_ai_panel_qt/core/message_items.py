@@ -7,6 +7,7 @@ import time
 from dataclasses import asdict
 from typing import Callable, List, Mapping, Optional, Sequence, Tuple
 
+from nuke_ai_panel.core.model_facts import cost_words
 from nuke_ai_panel.core.tokens import estimate
 from nuke_ai_panel.core.turn_words import PAUSED, warning_text
 from nuke_ai_panel.messages import Attachment, ErrorInfo, Message, clean_text
@@ -33,6 +34,10 @@ _WAITS = {
     "queued": "Waiting for another answer to end",
 }
 SHOW_SECONDS_AFTER_S = 3
+# What the notice says whose cause a larger window takes away.
+NOT_SENT = "did not fit the model's window"
+# Ids under which a router chooses the model itself.
+_CHOOSERS = ("openrouter/", "~")
 SHORTEST_S = 0.2  # a speed over less time than this says nothing
 
 
@@ -79,13 +84,18 @@ def chip_of(attachment: Attachment) -> Chip:
 
 
 def label_of(message: Message, titles: TitleOf) -> str:
-    """The model that wrote it, and its provider."""
-    parts = [message.model or "", titles(message.provider) if message.provider else ""]
-    return " · ".join(part for part in parts if part)
+    """The model that wrote it, its provider, and who computed it behind a router."""
+    title = titles(message.provider) if message.provider else ""
+    if title and message.upstream and message.upstream != title:
+        title = f"{title} via {message.upstream}"
+    model = message.model or ""
+    if model.startswith(_CHOOSERS) and message.reported_model and message.reported_model != model:
+        model = f"{model} → {message.reported_model}"
+    return " · ".join(clean_text(part) for part in (model, title) if part)
 
 
 def facts_of(message: Message) -> str:
-    """Tokens and speed, in a few characters; `~` marks what is our own guess."""
+    """Tokens, speed and what was paid, in a few characters; `~` marks what is our own guess."""
     usage, parts = message.usage, []
     if usage is not None and usage.output is not None:
         mark = "~" if usage.estimated else ""
@@ -93,22 +103,30 @@ def facts_of(message: Message) -> str:
         seconds = _seconds_of_text(message)
         if seconds >= SHORTEST_S and usage.output > 1:
             parts.append(f"{mark}{usage.output / seconds:.0f}/s")
+    if usage is not None and usage.cost_usd is not None:
+        parts.append(cost_words(message))
     return " · ".join(parts)
 
 
-def facts_detail_of(message: Message) -> str:
-    """Everything that is known about how an answer came to be, a line each."""
+def facts_detail_of(message: Message, *, is_free: bool = False) -> str:
+    """Everything that is known about how an answer came to be, a line each; `is_free` says that nobody is paid."""
     usage, times, lines = message.usage, message.timings, []
     if usage is not None:
         mark = "about " if usage.estimated else ""
         for name, count in (
-            ("Input", usage.input), ("from cache", usage.cache_read), ("Output", usage.output),
-            ("Reasoning", usage.reasoning),
+            ("Input", usage.input), ("from cache", usage.cache_read), ("into cache", usage.cache_write),
+            ("Output", usage.output), ("Reasoning", usage.reasoning),
         ):
             if count is not None:
                 lines.append(f"{name}: {mark}{count:,} tokens")
-        if usage.cost_usd is not None:
-            lines.append(f"Cost: ${usage.cost_usd:.4f}")
+    if message.status == "complete":
+        lines.append(f"Cost: {cost_words(message, is_free=is_free)}")
+    if message.upstream:
+        lines.append(f"Answered by: {clean_text(message.upstream)}")
+    if message.reported_model and message.reported_model != message.model:
+        lines.append(f"Model: {clean_text(message.reported_model)}")
+    if message.window_tokens is not None:
+        lines.append(f"Window: {message.window_tokens:,} tokens")
     if times.first_token_s is not None:
         lines.append(f"First word after {times.first_token_s:.2f} s")
     if times.total_s is not None:

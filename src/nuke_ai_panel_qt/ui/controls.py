@@ -43,6 +43,20 @@ def draw_icon(
     painter.drawPixmap(QtCore.QPointF(round(center.x() - side / 2), round(center.y() - side / 2)), pixmap)
 
 
+def draw_progress(painter: QtGui.QPainter, rect: QtCore.QRectF, share: float, theme: Theme) -> None:
+    """A bar that is full at 1."""
+    share, radius = min(1.0, max(0.0, share)), rect.height() / 2
+    painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(theme.hairline)
+    painter.drawRoundedRect(rect, radius, radius)
+    if share:
+        painter.setBrush(theme.accent)
+        filled = QtCore.QRectF(rect)
+        filled.setWidth(max(rect.height(), rect.width() * share))
+        painter.drawRoundedRect(filled, radius, radius)
+
+
 class Button(QtWidgets.QAbstractButton):
     """An icon, a word, or both; `tip` is its tooltip and, without a word, its name for screen readers."""
 

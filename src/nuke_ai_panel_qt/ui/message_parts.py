@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import List, Optional, Sequence, Tuple
 
 from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
-from .controls import Button, draw_focus_ring, draw_icon
+from .controls import Button, draw_focus_ring, draw_icon, draw_progress
 from .icons import icon_names
 from .markdown import Para, Run
 from .markdown_stream import Segment
@@ -26,6 +26,10 @@ ACTION_WORDS = {
     "open_settings": ("Open settings", "settings"),
     "copy_details": ("Copy details", "copy"),
     "pull_model": ("Pull model", "download"),
+    "start_server": ("Start Ollama", "send"),
+    "raise_context": ("Raise context", "plus"),
+    "add_credit": ("Add credit", "link"),
+    "cancel_work": ("Cancel", "stopped"),
     "continue": ("Continue", "continue"),
 }
 _VCENTER = flag_value(Qt.AlignmentFlag.AlignVCenter)
@@ -226,6 +230,8 @@ class ErrorPanel(QtWidgets.QWidget):
         self._sentence = TextView(theme, self)
         self._next = TextView(theme, self)
         self._facts = TextView(theme, self)
+        self._note = TextView(theme, self)
+        self._bar = QtCore.QRect()
         self._buttons: List[Button] = []
 
     def set_card(self, card: ErrorCard, theme: Theme) -> None:
@@ -237,6 +243,8 @@ class ErrorPanel(QtWidgets.QWidget):
         self._facts.set_segment(plain_segment(card.facts), theme, faded=True)
         self._next.setVisible(bool(card.next_step))
         self._facts.setVisible(bool(card.facts))
+        self._note.set_segment(plain_segment(card.note), theme)
+        self._note.setVisible(bool(card.note))
         if self._card is None or card.actions != self._card.actions:
             for button in self._buttons:
                 button.hide()
@@ -255,7 +263,7 @@ class ErrorPanel(QtWidgets.QWidget):
 
     def words(self) -> str:
         """Everything the card says."""
-        return "\n".join(view.words() for view in (self._sentence, self._next, self._facts))
+        return "\n".join(view.words() for view in (self._sentence, self._next, self._facts, self._note))
 
     def height_for(self, width: int) -> int:
         """Lays the card out."""
@@ -263,11 +271,15 @@ class ErrorPanel(QtWidgets.QWidget):
         pad = theme.space(3)
         left = pad + theme.icon_px + theme.space(2)
         room, y = width - left - pad, pad
-        for view in (self._sentence, self._next, self._facts):
+        for view in (self._sentence, self._next, self._facts, self._note):
             if not view.isHidden():
                 height = view.height_for(room)
                 view.setGeometry(left, y, room, height)
                 y += height + theme.space(1.5)
+        self._bar = QtCore.QRect()
+        if self._card is not None and self._card.progress is not None:
+            self._bar = QtCore.QRect(left, y, room, theme.unit)
+            y += theme.unit + theme.space(1.5)
         if self._buttons:
             y = flow(
                 self._buttons, left, y + theme.space(1), room, height=theme.space(7), gap=theme.space(2)
@@ -285,6 +297,8 @@ class ErrorPanel(QtWidgets.QWidget):
         middle = self._sentence.y() + theme.cap_middle(theme.body)
         center = QtCore.QPointF(theme.space(3) + theme.icon_px / 2, middle)
         draw_icon(painter, "error", theme.error, center, theme=theme)
+        if self._card is not None and self._card.progress is not None and not self._bar.isEmpty():
+            draw_progress(painter, QtCore.QRectF(self._bar), self._card.progress, theme)
         painter.end()
 
     def _emit(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Dict, Optional, Tuple
 
 from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
-from .controls import Button, Ground, Text, draw_icon
+from .controls import Button, Ground, Text, draw_icon, draw_progress
 from .panel_values import StartChoice
 from .scroll_bar import quiet_scrolling
 from .theme import Theme, theme_of
@@ -29,17 +29,8 @@ class ProgressLine(QtWidgets.QWidget):
         self.update()
 
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
-        theme = theme_of(self)
         painter = QtGui.QPainter(self)
-        painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        rect, radius = QtCore.QRectF(self.rect()), self.height() / 2
-        painter.setBrush(theme.hairline)
-        painter.drawRoundedRect(rect, radius, radius)
-        if self._share:
-            painter.setBrush(theme.accent)
-            painter.drawRoundedRect(QtCore.QRectF(0, 0, max(rect.height(), rect.width() * self._share), rect.height()),
-                                    radius, radius)
+        draw_progress(painter, QtCore.QRectF(self.rect()), self._share, theme_of(self))
         painter.end()
 
 

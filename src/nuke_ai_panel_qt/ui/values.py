@@ -25,7 +25,8 @@ class Chip:
 class ErrorCard:
     """A failure as an artist reads it. `details` is redacted; it is what *Copy details* puts on the clipboard.
 
-    `actions` are of: retry, switch_model, open_settings, copy_details, pull_model.
+    `actions` are of: retry, switch_model, open_settings, copy_details, pull_model, start_server, raise_context,
+    add_credit, cancel_work. `note` says what is being done about it, `progress` how far that is (0..1, None unknown).
     """
 
     sentence: str
@@ -33,6 +34,8 @@ class ErrorCard:
     facts: str = ""
     details: str = ""
     actions: Tuple[str, ...] = ()
+    note: str = ""
+    progress: Optional[float] = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ class MessageItem:
 
     `label` is the model and its provider, `facts` the dim numbers beside it, `facts_detail` their tooltip, `time` the
     local time as text (tooltip, screen readers). `wait` says what an answer without text waits for and how long.
-    `truncated` marks an answer that hit its length limit: *Continue* is offered.
+    `truncated` marks an answer that hit its length limit: *Continue* is offered. `notice_actions` are pairs of a notice
+    and what can be done about it.
     """
 
     id: str
@@ -61,3 +65,4 @@ class MessageItem:
     wait: str = ""
     time: str = ""
     truncated: bool = False
+    notice_actions: Tuple[Tuple[str, str], ...] = ()

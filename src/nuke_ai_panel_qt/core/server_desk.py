@@ -1,0 +1,222 @@
+"""What the panels of a process have under way at model servers: pulling a model, starting a server. Main thread.
+
+Work belongs to the session, never to a panel: closing one or looking elsewhere changes nothing about it. Error cards
+are dressed here with what can be done at the provider that failed, and with how far that is.
+"""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Set, Tuple
+
+from nuke_ai_panel.core.request import ModelChoice
+from nuke_ai_panel.core.turn_words import warning_text
+from nuke_ai_panel.errors import NukeAIError
+from nuke_ai_panel.events import Progress
+from nuke_ai_panel.messages import ErrorInfo, Message
+from nuke_ai_panel.settings import ProviderSettings, is_loopback_url
+
+from ..ui.values import ErrorCard, MessageItem
+from .event_bridge import outcome
+from .message_items import NOT_SENT, facts_detail_of
+
+if TYPE_CHECKING:
+    from .chat_session import ChatSession
+
+log = logging.getLogger(__name__)
+
+OLLAMA, OPENROUTER = "ollama", "openrouter"
+# Kinds whose models cost nothing to ask, wherever their server stands.
+FREE_KINDS = frozenset({"local", "scripted"})
+_STEPS = {
+    "finding": "Looking for the model …", "checking": "Checking what arrived …", "unpacking": "Putting it in place …",
+    "resuming": "The connection broke; going on …", "done": "Done.",
+}
+
+
+@dataclass(frozen=True)
+class Work:
+    """Something under way; `share` is 0..1, None where nobody knows."""
+
+    note: str
+    share: Optional[float] = None
+
+
+class ServerDesk:
+    """One session's. Whoever listens is told the provider's name after every step."""
+
+    def __init__(self, session: ChatSession) -> None:
+        self._session = session
+        self._work: Dict[ModelChoice, Work] = {}
+        self._futures: Dict[ModelChoice, Future[None]] = {}
+        self._after: Dict[ModelChoice, List[Callable[[], None]]] = {}
+        self._said: Dict[ModelChoice, str] = {}
+        self._pending: Set[ModelChoice] = set()
+        self._latest: Dict[ModelChoice, Progress] = {}
+        self._can_start: Dict[str, bool] = {}
+        self._listeners: List[Tuple[Callable[[], bool], Callable[[str], None]]] = []
+
+    def listen(self, is_alive: Callable[[], bool], callback: Callable[[str], None]) -> None:
+        """Calls `callback(provider)` after every step, until the listener is gone."""
+        self._listeners.append((is_alive, callback))
+
+    # ------------------------------------------------------------ commands
+
+    def pull(self, choice: ModelChoice, then: Callable[[], None]) -> None:
+        """Fetches a model, then calls `then`; a pull that is under way already is joined."""
+        self._after.setdefault(choice, []).append(then)
+        if choice in self._futures:
+            return
+        servers, bridge = self._session.app.model_servers, self._session.bridge
+        future = servers.pull(choice, lambda progress: self._pull_moved(choice, progress))
+        self._begin(choice, future, Work("Looking for the model …", 0.0))
+        bridge.when_done(future, lambda done: self._ended(choice, done))
+
+    def start(self, name: str, then: Callable[[], None]) -> None:
+        """Starts a server, then calls `then`."""
+        choice = ModelChoice(name)
+        self._after.setdefault(choice, []).append(then)
+        if choice in self._futures:
+            return
+        future = self._session.app.model_servers.start(name)
+        self._begin(choice, future, Work(f"Starting {self._session.title_of(name)} …"))
+        self._session.bridge.when_done(future, lambda done: self._ended(choice, done))
+
+    def cancel(self, choice: ModelChoice) -> None:
+        """Ends what is under way for a model or its server; what arrived of a pull is kept there."""
+        for one in (choice, ModelChoice(choice.provider)):
+            future = self._futures.get(one)
+            if future is not None:
+                future.cancel()
+
+    def work(self, choice: ModelChoice) -> Optional[Work]:
+        """What is under way for a model, or for its server."""
+        return self._work.get(choice) or self._work.get(ModelChoice(choice.provider))
+
+    def said(self, choice: ModelChoice) -> str:
+        """How the last work for a model, or its server, ended, if it did not end well."""
+        return self._said.get(choice) or self._said.get(ModelChoice(choice.provider), "")
+
+    def can_start(self, name: str) -> bool:
+        """Whether a server could be started from here, as far as is known; the first question asks."""
+        if name not in self._can_start:
+            self._can_start[name] = False
+            self._session.bridge.when_done(
+                self._session.app.model_servers.can_start(name), lambda done: self._learnt(name, done)
+            )
+        return self._can_start[name]
+
+    # ------------------------------------------------------------ what messages say about it
+
+    def dressed(self, message: Message, item: MessageItem) -> MessageItem:
+        """`item` with what its provider's kind adds: actions that mend, work under way, what was free."""
+        row = self._session.app.settings.providers.get(message.provider or "")
+        if row is None or message.role != "assistant":
+            return item
+        if self._is_free(message, row):
+            item = replace(item, facts_detail=facts_detail_of(message, is_free=True))
+        if row.kind == OLLAMA:
+            codes = {warning_text(code) for code in message.warnings if code.startswith("context_dropped")}
+            item = replace(item, notice_actions=tuple(
+                (text, "raise_context") for text in item.notices if text in codes or NOT_SENT in text
+            ))
+        if item.error is not None and message.error is not None:
+            card = self._dressed_card(message, row.kind, item.error, message.error)
+            item = replace(item, error=card)
+        return item
+
+    def _dressed_card(self, message: Message, kind: str, card: ErrorCard, error: ErrorInfo) -> ErrorCard:
+        choice = ModelChoice(message.provider or "", message.model or "")
+        work = self.work(choice)
+        if work is not None:
+            return replace(card, note=work.note, progress=work.share, actions=("cancel_work",))
+        first: Tuple[str, ...] = ()
+        if kind == OLLAMA and error.code == "not_running":
+            first = ("start_server",) if self.can_start(choice.provider) else ()
+            if not first and is_loopback_url(self._session.app.settings.providers[choice.provider].base_url or ""):
+                card = replace(card, next_step="Start Ollama and try again; if it is not installed, get it at "
+                                               "ollama.com/download.")
+        elif kind == OLLAMA and error.kind == "model_not_found":
+            first = ("pull_model",)
+        elif kind == OLLAMA and error.kind == "context_too_long":
+            first = ("raise_context",)
+        elif kind == OPENROUTER and error.kind == "credits":
+            first = ("add_credit",)
+        return replace(card, note=self.said(choice), actions=(*first, *card.actions))
+
+    def _is_free(self, message: Message, row: ProviderSettings) -> bool:
+        if row.kind in FREE_KINDS:
+            return True
+        known = self._session.known_model(ModelChoice(message.provider or "", message.model or ""))
+        if known is not None:
+            return known.local
+        return row.kind == OLLAMA and message.upstream is None and is_loopback_url(row.base_url or "")
+
+    # ------------------------------------------------------------ inside
+
+    def _begin(self, choice: ModelChoice, future: Future[None], work: Work) -> None:
+        self._futures[choice], self._work[choice] = future, work
+        self._said.pop(choice, None)
+        self._tell(choice.provider)
+
+    def _pull_moved(self, choice: ModelChoice, progress: Progress) -> None:
+        # On the loop's thread; a fast network sends hundreds a second, of which the last is shown.
+        self._latest[choice] = progress
+        if choice not in self._pending:
+            self._pending.add(choice)
+            self._session.bridge.call(lambda: self._show_pull(choice))
+
+    def _show_pull(self, choice: ModelChoice) -> None:
+        self._pending.discard(choice)
+        progress = self._latest[choice]
+        if choice not in self._futures:
+            return
+        share = progress.done / progress.total if progress.done is not None and progress.total else None
+        note = _STEPS.get(progress.detail, "")
+        if progress.detail == "downloading" and progress.total:
+            note = f"{progress.done or 0:,.0f} of {progress.total:,.0f} bytes"
+            if progress.total >= 1_000_000:
+                note = f"{_size(progress.done or 0)} of {_size(progress.total)}"
+            note = f"Pulling {choice.model}: {note}"
+        before = self._work[choice]
+        work = Work(note or before.note, before.share if share is None else share)
+        if work != before:
+            self._work[choice] = work
+            self._tell(choice.provider)
+
+    def _ended(self, choice: ModelChoice, future: Future[None]) -> None:
+        result = outcome(future)
+        error = result.error
+        self._futures.pop(choice, None)
+        self._work.pop(choice, None)
+        after = self._after.pop(choice, [])
+        if error is None:
+            self._session.rebuild_models()
+        elif isinstance(error, CancelledError):
+            self._said[choice] = "Cancelled; what arrived is kept, and pulling again goes on from there."
+            if not choice.model:
+                self._said[choice] = "Cancelled."
+        elif isinstance(error, NukeAIError):
+            self._said[choice] = f"{error.user_text} {error.next_step}".strip()
+        else:
+            log.error("work at a model server failed: this is a bug", exc_info=error)
+            self._said[choice] = str(error)
+        self._tell(choice.provider)
+        if error is None:
+            for then in after:
+                then()
+
+    def _learnt(self, name: str, future: Future[bool]) -> None:
+        self._can_start[name] = bool(outcome(future).value)
+        self._tell(name)
+
+    def _tell(self, name: str) -> None:
+        self._listeners = [one for one in self._listeners if one[0]()]
+        for _, callback in tuple(self._listeners):
+            callback(name)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

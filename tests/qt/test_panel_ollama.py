@@ -1,0 +1,268 @@
+"""What the panel does about an Ollama: pull what is missing, start what does not run, raise what was cut."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import sys
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List
+
+import pytest
+
+from nuke_ai_panel.core.request import ModelChoice
+from nuke_ai_panel.settings import load_settings, save_setting
+from tests.fakes.fault_server import closed_port
+from tests.fakes.ollama_server import FakeOllama
+
+from .panel_kit import Desk, close_desk
+
+ROOT = Path(__file__).resolve().parents[2]
+MODEL = "qwen3:4b"
+MakeDesk = Callable[..., Desk]
+
+
+@pytest.fixture
+def ollama() -> Iterator[FakeOllama]:
+    """A running Ollama."""
+    with FakeOllama() as server:
+        yield server
+
+
+@pytest.fixture
+def make_desk(qtbot: Any, ollama: FakeOllama) -> Iterator[MakeDesk]:  # pytest-qt has no types
+    """Opens panels whose answers come from `ollama`, or from the address that is given."""
+    made: List[Desk] = []
+
+    def make(url: str = "", *, model: str = MODEL, **more: Any) -> Desk:  # settings of any type
+        desk = Desk(qtbot, ollama_overrides(url or ollama.url, model=model, **more))
+        made.append(desk)
+        return desk
+
+    yield make
+    for desk in made:
+        close_desk(desk)
+
+
+def ollama_overrides(url: str, *, model: str = MODEL, **more: Any) -> Dict[str, Any]:  # settings of any type
+    return {
+        "default_provider": "ollama", "default_model": model, "providers.ollama.base_url": url,
+        "providers.openai.enabled": False, "providers.openrouter.enabled": False, "providers.local.enabled": False,
+        "providers.ollama.retries": 0, **more,
+    }
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An `ollama` on the PATH that serves; whatever it started is ended after the test, by the ids it wrote down."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    script, started = folder / "ollama", tmp_path / "started"
+    script.write_text(
+        f"#!/bin/sh\necho $$ >>{started}\ncd {ROOT}\nexec {sys.executable} -m tests.fakes.ollama_server \"$@\"\n"
+    )
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    yield script
+    for line in started.read_text().split() if started.exists() else ():
+        try:
+            os.kill(int(line), signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def card(desk: Desk) -> Any:  # an ErrorCard
+    error = desk.answer().error
+    assert error is not None
+    return error
+
+
+# ---------------------------------------------------------------- a model that is not there
+
+
+def test_a_missing_model_is_pulled_from_its_error_card_and_asked_again(make_desk: MakeDesk, ollama: FakeOllama) -> None:
+    desk = make_desk(model="gemma3:1b")
+    item = desk.ask_and_wait("hello")
+    assert item.error is not None and "gemma3:1b" in item.error.sentence
+    assert item.error.actions[0] == "pull_model"
+
+    ollama.hold_pulls()
+    desk.click(desk.button("Pull model"))
+    desk.until(lambda: card(desk).progress is not None and "bytes" in card(desk).note)
+    assert card(desk).actions == ("cancel_work",)
+    ollama.release_pulls()
+
+    desk.until(lambda: desk.answer().text == "Hello, artist.")
+    assert desk.texts() == ["hello", "Hello, artist."]
+    assert [one.json()["model"] for one in ollama.pulls] == ["gemma3:1b"]
+
+
+def test_progress_of_a_pull_grows_and_is_of_all_layers(make_desk: MakeDesk, ollama: FakeOllama) -> None:
+    ollama.library["big:7b"] = (8_000_000, 2_000_000)
+    ollama.bytes_per_step, ollama.step_s = 500_000, 0.02
+    desk = make_desk(model="big:7b")
+    desk.ask_and_wait("hello")
+    seen: List[float] = []
+    desk.session.servers.listen(lambda: True, lambda _: seen.append(card(desk).progress or 0.0))
+    desk.click(desk.button("Pull model"))
+    desk.until(lambda: desk.answer().text == "Hello, artist.")
+    shares = [share for share in seen if share]
+    assert len(shares) > 3 and max(shares) <= 1.0
+
+
+def test_a_cancelled_pull_keeps_what_arrived_and_the_next_goes_on(make_desk: MakeDesk, ollama: FakeOllama) -> None:
+    ollama.library["big:7b"] = (50_000,)
+    ollama.step_s = 0.005
+    desk = make_desk(model="big:7b")
+    desk.ask_and_wait("hello")
+    desk.click(desk.button("Pull model"))
+    desk.until(lambda: sum(ollama.pulled.values()) > 3000)
+    desk.click(desk.button("Cancel"))
+    desk.until(lambda: "Cancelled" in card(desk).note)
+    ollama.wait_for_disconnect()
+    kept = sum(ollama.pulled.values())
+    assert kept < 50_000 and card(desk).actions[0] == "pull_model"
+
+    ollama.bytes_per_step = 50_000
+    desk.click(desk.button("Pull model"))
+    desk.until(lambda: desk.answer().text == "Hello, artist.")
+    assert len(ollama.pulls) == 2
+
+
+def test_a_model_that_nobody_has_says_so_on_the_card(make_desk: MakeDesk) -> None:
+    desk = make_desk(model="no-such-thing")
+    desk.ask_and_wait("hello")
+    desk.click(desk.button("Pull model"))
+    desk.until(lambda: "There is no model called no-such-thing" in card(desk).note)
+    assert card(desk).progress is None and "pull_model" in card(desk).actions
+
+
+# ---------------------------------------------------------------- a server that does not run
+
+
+def test_a_server_that_does_not_run_is_started_from_its_card(make_desk: MakeDesk, program: Path) -> None:
+    port = closed_port()
+    desk = make_desk(f"http://127.0.0.1:{port}")
+    item = desk.ask_and_wait("hello")
+    assert item.error is not None
+    assert f"not running at 127.0.0.1:{port}" in item.error.sentence
+    desk.until(lambda: card(desk).actions[:2] == ("start_server", "retry"))
+
+    desk.click(desk.button("Start Ollama"))
+    desk.until(lambda: desk.answer().text == "Hello, artist.", timeout_ms=30_000)
+    desk.until(lambda: desk.panel.composer.status.value().state == "connected")
+
+
+def test_a_program_that_cannot_serve_says_why(
+    make_desk: MakeDesk, program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_OLLAMA_FAILS", "listen tcp: address already in use")
+    desk = make_desk(f"http://127.0.0.1:{closed_port()}")
+    desk.ask_and_wait("hello")
+    desk.until(lambda: "start_server" in card(desk).actions)
+    desk.click(desk.button("Start Ollama"))
+    desk.until(lambda: "address already in use" in card(desk).note, timeout_ms=20_000)
+    assert "retry" in card(desk).actions
+
+
+def test_without_the_program_the_card_says_where_to_get_it(
+    make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nuke_ai_panel.providers.ollama_provider.find_program", lambda: None)
+    desk = make_desk(f"http://127.0.0.1:{closed_port()}")
+    item = desk.ask_and_wait("hello")
+    assert item.error is not None
+    assert "start_server" not in item.error.actions and item.error.actions[0] == "retry"
+    assert "ollama.com/download" in item.error.next_step
+
+
+# ---------------------------------------------------------------- truncation and windows
+
+
+def test_a_cut_prompt_is_told_and_raising_the_context_asks_again(make_desk: MakeDesk, ollama: FakeOllama) -> None:
+    ollama.counts_only = 0.5
+    desk = make_desk()
+    desk.type("word " * 50)
+    desk.panel.composer.prompt.setPlainText("word " * 2000)
+    desk.click(desk.panel.composer.send)
+    desk.until(lambda: len(desk.items()) == 2 and desk.is_idle())
+    (notice,) = desk.answer().notices
+    assert "The server dropped about 1," in notice and "from the start" in notice
+    assert desk.answer().notice_actions == ((notice, "raise_context"),)
+    asked = ollama.chats[-1].json()["options"]["num_ctx"]
+
+    ollama.counts_only = None
+    desk.click(desk.button("Raise context"))
+    desk.until(lambda: desk.answer().branch == (2, 2) and desk.is_idle())
+    assert ollama.chats[-1].json()["options"]["num_ctx"] == 2 * asked
+    assert desk.answer().notices == ()
+
+
+def test_the_warning_and_its_action_are_there_after_opening_again(make_desk: MakeDesk, ollama: FakeOllama) -> None:
+    ollama.counts_only = 0.5
+    desk = make_desk()
+    desk.panel.composer.prompt.setPlainText("word " * 2000)
+    desk.click(desk.panel.composer.send)
+    desk.until(lambda: len(desk.items()) == 2 and desk.is_idle())
+    shown, conversation = desk.answer(), desk.manager.shown.id
+    desk.click(desk.panel.header.new)
+    desk.manager.open_conversation(conversation)
+    desk.until(lambda: len(desk.items()) == 2)
+    assert (desk.answer().notices, desk.answer().notice_actions) == (shown.notices, shown.notice_actions)
+
+
+def test_a_model_that_reads_no_more_says_so(make_desk: MakeDesk, ollama: FakeOllama) -> None:
+    ollama.counts_only, ollama.context_tokens = 0.5, 4096
+    desk = make_desk()
+    desk.panel.composer.prompt.setPlainText("word " * 2000)
+    desk.click(desk.panel.composer.send)
+    desk.until(lambda: len(desk.items()) == 2 and desk.is_idle())
+    desk.click(desk.button("Raise context"))
+    desk.until(lambda: "cannot read more" in desk.panel.toast.label.text())
+
+
+def test_a_window_that_the_settings_fix_is_raised_there(make_desk: MakeDesk, ollama: FakeOllama) -> None:
+    save_setting("providers.ollama.options.num_ctx", 4096)
+    ollama.counts_only = 0.5
+    desk = make_desk()
+    desk.panel.composer.prompt.setPlainText("word " * 2000)
+    desk.click(desk.panel.composer.send)
+    desk.until(lambda: len(desk.items()) == 2 and desk.is_idle())
+    desk.click(desk.button("Raise context"))
+    desk.until(lambda: desk.answer().branch == (2, 2) and desk.is_idle())
+    assert ollama.chats[-1].json()["options"]["num_ctx"] == 8192
+    assert load_settings().providers["ollama"].options["num_ctx"] == 8192
+
+
+# ---------------------------------------------------------------- waiting, and coming back
+
+
+def test_loading_is_shown_as_loading_for_as_long_as_it_takes(make_desk: MakeDesk, ollama: FakeOllama) -> None:
+    ollama.load_s = 4.5
+    desk = make_desk()
+    desk.ask("hello")
+    desk.until(lambda: desk.items() and desk.answer().wait.startswith("Loading the model"))
+    desk.until(lambda: desk.answer().wait.endswith(" s"))  # for how long so far
+    desk.until(desk.is_idle, timeout_ms=20_000)
+    assert desk.answer().text == "Hello, artist."
+    assert "Window: 4,096 tokens" in desk.answer().facts_detail
+    assert "Cost: free" in desk.answer().facts_detail
+
+
+def test_a_killed_server_is_an_error_and_the_next_turn_works_once_it_is_back(
+    make_desk: MakeDesk, program: Path
+) -> None:
+    port = closed_port()
+    desk = make_desk(f"http://127.0.0.1:{port}")
+    desk.session.servers.start("ollama", lambda: None)
+    desk.until(lambda: desk.session.app.providers.status("ollama").state == "connected", timeout_ms=30_000)
+    desk.until(lambda: desk.session.servers.work(ModelChoice("ollama")) is None)
+    assert desk.ask_and_wait("first").text == "Hello, artist."
+
+    (pid,) = (int(line) for line in (program.parent.parent / "started").read_text().split())
+    os.kill(pid, signal.SIGKILL)
+    desk.until(lambda: desk.ask_and_wait("second").error is not None)
+    desk.session.servers.start("ollama", lambda: None)
+    desk.until(lambda: desk.session.app.providers.status("ollama").state == "connected", timeout_ms=30_000)
+    assert desk.ask_and_wait("third").text == "Hello, artist."
