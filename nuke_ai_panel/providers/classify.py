@@ -32,6 +32,7 @@ _CREDIT_WORDS = frozenset({
 _CREDITS = _phrases(
     r"insufficient[_ ](?:quota|credit|balance|fund)", r"credit balance", r"out of credits", r"more credits",
     r"can only afford", r"spend(?:ing)?[_ ]limit", r"usage_limit_exceeded", r"billing hard limit",
+    r"reached your (?:specified )?(?:api )?usage limit",
 )
 _CODES: Dict[str, ErrorKind] = {
     "context_length_exceeded": "context_too_long", "string_above_max_length": "context_too_long",
@@ -93,7 +94,7 @@ _TYPES: Dict[str, ErrorKind] = {
 # Too general to beat a status or a phrase; they decide only where there is neither.
 _VAGUE_TYPES: Dict[str, ErrorKind] = {
     "invalid_request_error": "bad_request", "badrequesterror": "bad_request", "invalid_argument": "bad_request",
-    "validation_error": "bad_request",
+    "validation_error": "bad_request", "not_found_error": "model_not_found",
 }
 _BAD_KEY = _phrases(r"api key not valid", r"(?:incorrect|invalid) api[ _-]?key")
 _UNSUPPORTED = _phrases(

@@ -26,6 +26,7 @@ from nuke_ai_panel.providers.base import ChatRequest, Parameters, ToolSpec
 Body = Dict[str, Any]  # a request body
 PLAIN = AnthropicOptions(cache_ttl=None)
 MODEL = "claude-x"
+NO_PARAMETERS = Parameters()
 THOUGHT = {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}
 HIDDEN = {"type": "redacted_thinking", "data": "ZGF0YQ=="}
 PNG = "iVBORw0KGgoAAAA"
@@ -45,7 +46,7 @@ def result(text: str, call_id: str) -> Message:
 
 def body_of(
     messages: Sequence[Message], options: AnthropicOptions = PLAIN, traits: Traits = NO_TRAITS, *,
-    parameters: Parameters = Parameters(), room: Any = None, **more: Any,  # an int or None; fields of ChatRequest
+    parameters: Parameters = NO_PARAMETERS, room: Any = None, **more: Any,  # an int or None; fields of ChatRequest
 ) -> Body:
     request = ChatRequest(MODEL, tuple(messages), parameters=parameters, **more)
     return encode(request, options, traits, provider="anthropic", label="Anthropic", room=room)
