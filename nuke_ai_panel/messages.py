@@ -135,7 +135,11 @@ class Message:
 
 @dataclass(frozen=True)
 class Conversation:
-    """A conversation without its messages. `updated_at` is UTC seconds; `deleted_at` is set while it is in the bin."""
+    """A conversation without its messages. `updated_at` is UTC seconds; `deleted_at` is set while it is in the bin.
+
+    `run_id` groups what one script or batch started; `project` and `script` say where in the show it was asked.
+    `deleted_until` is when the bin forgets it; `source_id` and `source_message_id` say where a copy branched off.
+    """
 
     id: str
     title: str
@@ -149,6 +153,16 @@ class Conversation:
     snippet: str = ""
     title_is_manual: bool = False
     deleted_at: Optional[float] = None
+    run_id: Optional[str] = None
+    project: Optional[str] = None
+    script: Optional[str] = None
+    tags: Tuple[str, ...] = ()
+    pinned: bool = False
+    archived: bool = False
+    is_unread: bool = False
+    deleted_until: Optional[float] = None
+    source_id: Optional[str] = None
+    source_message_id: Optional[str] = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Conversations that outlive the process: one SQLite file, one thread. Names load on first use, sqlite3 with them."""
+"""Conversations that outlive the process: one SQLite file and its threads. Names load on first use, sqlite3 with them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,25 @@ if TYPE_CHECKING:
     from .ids import new_id
     from .store import KEEP, Keep, Store
     from .titles import title_from
+    from .values import (
+        Backup,
+        Check,
+        Count,
+        FoundInConversation,
+        HistoryFilter,
+        Hit,
+        Imported,
+        Salvage,
+        SearchPage,
+        Statistics,
+        StoreChange,
+        Undo,
+    )
 
-__all__ = ["KEEP", "Keep", "Store", "new_id", "title_from"]
+__all__ = [
+    "KEEP", "Backup", "Check", "Count", "FoundInConversation", "HistoryFilter", "Hit", "Imported", "Keep", "Salvage",
+    "SearchPage", "Statistics", "Store", "StoreChange", "Undo", "new_id", "title_from",
+]
 
 
 def __getattr__(name: str) -> object:
@@ -25,4 +42,8 @@ def __getattr__(name: str) -> object:
         from . import store
 
         return getattr(store, name)
+    if name in __all__:
+        from . import values
+
+        return getattr(values, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

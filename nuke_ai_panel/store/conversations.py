@@ -1,24 +1,28 @@
-"""Queries on conversations and drafts. Each function is one job of the store thread."""
+"""Queries on conversations, their tags and drafts. Each function is one job of the store thread."""
 
 from __future__ import annotations
 
 import time
-from typing import Any, List, Mapping, Optional, Sequence, Union, cast
+from dataclasses import replace
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union, cast
 
 from ..errors import StoreError
 from ..messages import Conversation, ConversationKind, Draft, clean_text
+from . import blobs
 from .database import Database
-from .rows import attachments_from, encode_all
+from .filters import where
+from .values import HistoryFilter
 
 _SNIPPET = 160
-_SELECT = f"""
-    SELECT c.id, c.title, c.kind, c.created_at, c.updated_at, c.provider, c.model, c.system, c.title_is_manual,
-        c.deleted_at,
-        (SELECT count(*) FROM messages m WHERE m.conversation_id = c.id AND m.deleted_root IS NULL),
-        (SELECT substr(m.text, 1, {_SNIPPET}) FROM messages m
-         WHERE m.conversation_id = c.id AND m.deleted_root IS NULL AND m.text <> '' ORDER BY m.seq DESC LIMIT 1)
-    FROM conversations c
-"""
+# Columns of the second schema; a file that may only be read keeps the schema it has.
+_LATER = ("run_id", "project", "script", "pinned", "archived", "unread", "deleted_until", "source_id",
+          "source_message_id")
+_NAMES = ("id", "title", "kind", "created_at", "updated_at", "provider", "model", "system", "title_is_manual",
+          "deleted_at", *_LATER)
+_COUNT = "(SELECT count(*) FROM messages m WHERE m.conversation_id = c.id AND m.deleted_root IS NULL)"
+_SAID = (f"(SELECT substr(m.text, 1, {_SNIPPET}) FROM messages m WHERE m.conversation_id = c.id"
+         " AND m.deleted_root IS NULL AND m.text <> '' ORDER BY m.seq DESC LIMIT 1)")
+_TAGS = "(SELECT group_concat(t.name, char(10)) FROM tags t WHERE t.conversation_id = c.id)"
 
 
 def create(database: Database, conversation: Conversation) -> Conversation:
@@ -26,30 +30,44 @@ def create(database: Database, conversation: Conversation) -> Conversation:
     c = conversation
     database.connection.execute(
         "INSERT INTO conversations (id, kind, title, title_is_manual, created_at, updated_at, activity, provider,"
-        " model, system)"
-        " VALUES (?, ?, ?, ?, ?, ?, (SELECT coalesce(max(activity), 0) + 1 FROM conversations), ?, ?, ?)",
-        (c.id, c.kind, c.title, c.title_is_manual, c.created_at, c.updated_at, c.provider, c.model, c.system),
+        " model, system, run_id, project, script, source_id, source_message_id)"
+        " VALUES (?, ?, ?, ?, ?, ?, (SELECT coalesce(max(activity), 0) + 1 FROM conversations), ?, ?, ?, ?, ?, ?, ?, ?)",
+        (c.id, c.kind, c.title, c.title_is_manual, c.created_at, c.updated_at, c.provider, c.model, c.system,
+         c.run_id, c.project, c.script, c.source_id, c.source_message_id),
     )
+    set_tags(database, c.id, c.tags)
     return conversation
 
 
-def conversations(
-    database: Database, kinds: Sequence[ConversationKind], *, include_deleted: bool, limit: int, offset: int
-) -> List[Conversation]:
-    """One page, the one that was written to last first."""
-    marks = ", ".join("?" * len(kinds))
-    alive = "" if include_deleted else "AND c.deleted_at IS NULL"
+def conversations(database: Database, wanted: HistoryFilter, *, limit: int, offset: int) -> List[Conversation]:
+    """One page, the one that was written to last first; `offset` skips."""
+    condition, values = where(_answerable(database, wanted))
     rows = database.connection.execute(
-        f"{_SELECT} WHERE c.kind IN ({marks}) {alive} ORDER BY c.activity DESC LIMIT ? OFFSET ?",
-        (*kinds, limit, offset),
+        f"{_select(database)} WHERE {condition} ORDER BY c.activity DESC, c.seq DESC LIMIT ? OFFSET ?",
+        (*values, limit, offset),
     )
     return [_conversation(row) for row in rows.fetchall()]
 
 
+def count(database: Database, wanted: HistoryFilter) -> int:
+    """How many conversations the filter lets through."""
+    condition, values = where(_answerable(database, wanted))
+    row = database.connection.execute(f"SELECT count(*) FROM conversations c WHERE {condition}", values).fetchone()
+    return int(row[0])
+
+
 def conversation(database: Database, conversation_id: str) -> Optional[Conversation]:
     """The conversation, also while it is in the bin; None when there is none."""
-    row = database.connection.execute(f"{_SELECT} WHERE c.id = ?", (conversation_id,)).fetchone()
+    row = database.connection.execute(f"{_select(database)} WHERE c.id = ?", (conversation_id,)).fetchone()
     return None if row is None else _conversation(row)
+
+
+def by_prefix(database: Database, prefix: str, *, limit: int) -> List[Conversation]:
+    """The conversations whose id begins so, in any state."""
+    rows = database.connection.execute(
+        f"{_select(database)} WHERE c.id >= ? AND c.id < ? ORDER BY c.id LIMIT ?", (prefix, prefix + "\U0010ffff", limit)
+    )
+    return [_conversation(row) for row in rows.fetchall()]
 
 
 def update(
@@ -62,21 +80,42 @@ def update(
         database.connection.execute(f"UPDATE conversations SET {names} WHERE id = ?", (*bound, conversation_id))
     found = conversation(database, conversation_id)
     if found is None:
-        raise StoreError(
-            f"no conversation {conversation_id}", code="unknown_conversation",
-            user_text="This conversation is not in the chat history any more.",
-        )
+        raise unknown(conversation_id)
     return found
+
+
+def set_tags(database: Database, conversation_id: str, tags: Sequence[str]) -> None:
+    """Makes these the conversation's tags."""
+    database.connection.execute("DELETE FROM tags WHERE conversation_id = ?", (conversation_id,))
+    database.connection.executemany(
+        "INSERT OR IGNORE INTO tags VALUES (?, ?)", [(conversation_id, tag) for tag in map(tag_from, tags) if tag]
+    )
+
+
+def tags(database: Database) -> List[Tuple[str, int]]:
+    """Every tag in use and on how many conversations, by name."""
+    return database.connection.execute(
+        "SELECT t.name, count(*) FROM tags t JOIN conversations c ON c.id = t.conversation_id"
+        " WHERE c.deleted_at IS NULL GROUP BY t.name ORDER BY t.name"
+    ).fetchall()
+
+
+def tag_from(text: str) -> str:
+    """A tag as it is kept: one line without surplus space."""
+    return " ".join(clean_text(text).split())
 
 
 def save_draft(database: Database, draft: Draft) -> None:
     """Keeps what stands unsent in a composer; an empty one is forgotten."""
+    connection, owner = database.connection, f"draft:{draft.conversation_id}"
+    blobs.release(connection, owner)
     if not draft.text and not draft.attachments:
-        database.connection.execute("DELETE FROM drafts WHERE conversation_id = ?", (draft.conversation_id,))
+        connection.execute("DELETE FROM drafts WHERE conversation_id = ?", (draft.conversation_id,))
         return
-    database.connection.execute(
+    connection.execute(
         "INSERT OR REPLACE INTO drafts (conversation_id, text, attachments, caret, updated_at) VALUES (?, ?, ?, ?, ?)",
-        (draft.conversation_id, clean_text(draft.text), encode_all(draft.attachments), draft.caret, time.time()),
+        (draft.conversation_id, clean_text(draft.text), blobs.keep(connection, owner, draft.attachments), draft.caret,
+         time.time()),
     )
 
 
@@ -89,16 +128,53 @@ def draft(database: Database, conversation_id: str) -> Optional[Draft]:
         return None
     text, attachments, caret = row
     try:
-        return Draft(conversation_id, text, attachments_from(attachments), caret)
+        found = blobs.attachments_from(attachments, blobs.load(database.connection, [attachments]))
     except (ValueError, TypeError, KeyError, AttributeError):
-        return Draft(conversation_id, text, (), caret)  # the words matter more than a chip that cannot be read
+        found = ()  # the words matter more than a chip that cannot be read
+    return Draft(conversation_id, text, found, caret)
+
+
+def unknown(conversation_id: str) -> StoreError:
+    """There is no such conversation."""
+    return StoreError(
+        f"no conversation {conversation_id}", code="unknown_conversation",
+        user_text="This conversation is not in the chat history any more.",
+    )
+
+
+def _answerable(database: Database, wanted: HistoryFilter) -> HistoryFilter:
+    if "archived" in database.columns("conversations"):
+        return wanted
+    return replace(
+        wanted, archived=None, pinned=None, unread=None, tags=(), project=None, script=None, run_id=None
+    )
+
+
+def _select(database: Database) -> str:
+    there = database.columns("conversations")
+    names = ", ".join(f"c.{name}" if name in there else f"NULL AS {name}" for name in _NAMES)
+    tags_column = _TAGS if database.columns("tags") else "NULL"
+    return f"SELECT {names}, {_COUNT}, {_SAID}, {tags_column} FROM conversations c"
 
 
 def _conversation(row: Sequence[Any]) -> Conversation:  # Any: a database row
-    (conversation_id, title, kind, created_at, updated_at, provider, model, system, is_manual, deleted_at, count,
-     snippet) = row
+    said: Dict[str, Any] = dict(zip(_NAMES, row))  # Any: a database row
+    message_count, snippet, tag_lines = row[len(_NAMES) :]
     return Conversation(
-        id=conversation_id, title=title, kind=cast(ConversationKind, kind), created_at=created_at,
-        updated_at=updated_at, provider=provider, model=model, system=system, message_count=count,
-        snippet=" ".join((snippet or "").split()), title_is_manual=bool(is_manual), deleted_at=deleted_at,
+        id=str(said["id"]), title=_text(said["title"]), kind=cast(ConversationKind, said["kind"]),
+        created_at=_number(said["created_at"]), updated_at=_number(said["updated_at"]), provider=said["provider"],
+        model=said["model"], system=said["system"], message_count=message_count,
+        snippet=" ".join(_text(snippet).split()), title_is_manual=bool(said["title_is_manual"]),
+        deleted_at=said["deleted_at"], run_id=said["run_id"], project=said["project"], script=said["script"],
+        tags=tuple(sorted(tag_lines.split("\n"))) if tag_lines else (), pinned=bool(said["pinned"]),
+        archived=bool(said["archived"]), is_unread=bool(said["unread"]), deleted_until=said["deleted_until"],
+        source_id=said["source_id"], source_message_id=said["source_message_id"],
     )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ("" if value is None else str(value))
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) else 0.0

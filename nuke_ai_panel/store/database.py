@@ -13,15 +13,16 @@ import contextlib
 import logging
 import os
 import sqlite3
+import time
 from pathlib import Path
-from typing import Iterator, Literal, Optional, Set, Tuple
+from typing import Dict, FrozenSet, Iterator, Literal, Optional, Set, Tuple
 from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 
 from ..errors import StoreError
 from .errors import translated
-from .filesystems import is_network_path
+from .filesystems import is_network_path, locks_work
 from .migrations import APPLICATION_ID, STEPS, migrate, schema_version
 from .writers import Writers
 
@@ -32,7 +33,10 @@ Version = Tuple[int, int, int]
 
 BUSY_TIMEOUT_S = 5.0
 _LOCK_POLL_S = 0.005
-_MAGIC = b"SQLite format 3\0"
+# A file up to this size is checked whole each time it is opened; a larger one soon after, by its next backup.
+_CHECKED_BYTES = 8 << 20
+# The same where a session was killed and its journal had to be rolled back.
+_CHECKED_LEFTOVER_BYTES = 64 << 20
 _parents_files: Set[str] = set()
 _MEMORY_NOTE = "The chat goes on unsaved."
 
@@ -54,20 +58,43 @@ class Database:
     def __init__(
         self, connection: sqlite3.Connection, mode: Mode, *, path: Path, journal: str = "memory",
         trouble: Optional[StoreError] = None, write_lock: Optional[FileLock] = None,
+        session_lock: Optional[FileLock] = None, busy_timeout_s: float = BUSY_TIMEOUT_S,
     ) -> None:
+        self.busy_timeout_s = busy_timeout_s
         self.connection = connection
         self.mode = mode
         self.path = path
         self.journal = journal
         self.trouble = trouble
         self.writers = Writers(None if mode == "memory" else path.parent / "writers")
+        self.is_damaged = False
+        self.wants_reopening = False
+        self.patience_s: Optional[float] = None
+        self.identity = None if mode == "memory" else identity_of(path)
         self._write_lock = write_lock
+        self._session_lock = session_lock
+        self._columns: Dict[str, FrozenSet[str]] = {}
+
+    def columns(self, table: str) -> FrozenSet[str]:
+        """The columns of a table; empty when there is no such table, as in a file of an older schema."""
+        if table not in self._columns:
+            rows = self.connection.execute(f"PRAGMA table_info({table})").fetchall()
+            self._columns[table] = frozenset(str(row[1]) for row in rows)
+        return self._columns[table]
+
+    def be_patient(self, timeout_s: Optional[float]) -> None:
+        """How long to wait for another session from now on; None for as long as at the start."""
+        if timeout_s == self.patience_s:
+            return
+        self.patience_s = timeout_s
+        wait_s = self.busy_timeout_s if timeout_s is None else timeout_s
+        self.connection.execute(f"PRAGMA busy_timeout = {int(wait_s * 1000)}").close()
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One write transaction. Raises sqlite3.Error, or StoreError when another session holds the lock too long."""
         connection = self.connection
-        with locked(self._write_lock, self.path):
+        with locked(self._write_lock, self.path, timeout_s=self.patience_s):
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -85,6 +112,19 @@ class Database:
         except StoreError:
             self.connection.close()
         self.writers.close()
+        self.release()
+
+    def abandon(self) -> None:
+        """Closes a connection that is not to be trusted any more; what of ours streams goes on streaming."""
+        with contextlib.suppress(sqlite3.Error):
+            self.connection.close()
+        self.release()
+
+    def release(self) -> None:
+        """Lets another session have a history on a network disk."""
+        if self._session_lock is not None:
+            self._session_lock.release()
+            self._session_lock = None
 
 
 def open_database(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Database:
@@ -101,9 +141,14 @@ def open_database(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Data
         error = translated(exc, path)
     assert isinstance(error, StoreError)
     log.info("chat history %s: %s; this session's chats stay in memory", path, error)
+    return open_in_memory(path, trouble=error)
+
+
+def open_in_memory(path: Path, *, trouble: Optional[StoreError] = None) -> Database:
+    """An empty history that is never written."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     migrate(connection, None)
-    return Database(connection, "memory", path=path, trouble=error)
+    return Database(connection, "memory", path=path, trouble=trouble)
 
 
 def leave_to_parent(path: Path) -> None:
@@ -112,13 +157,13 @@ def leave_to_parent(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def locked(lock: Optional[FileLock], path: Path) -> Iterator[None]:
+def locked(lock: Optional[FileLock], path: Path, *, timeout_s: Optional[float] = None) -> Iterator[None]:
     """Holds the lock file, if there is one. Raises StoreError when another session keeps it too long."""
     if lock is None:
         yield
         return
     try:
-        lock.acquire(poll_interval=_LOCK_POLL_S)
+        lock.acquire(timeout=timeout_s, poll_interval=_LOCK_POLL_S)
     except Timeout as exc:
         raise translated(sqlite3.OperationalError("database is locked"), path) from exc
     try:
@@ -127,23 +172,47 @@ def locked(lock: Optional[FileLock], path: Path) -> Iterator[None]:
         lock.release()
 
 
+def write_lock(path: Path, timeout_s: float) -> FileLock:
+    """The lock file under which every session on this machine writes."""
+    return FileLock(f"{path}.lock", timeout=timeout_s)
+
+
+def identity_of(path: Path) -> Optional[Tuple[int, int]]:
+    """Which file stands at `path` now; None when there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _open_file(path: Path, busy_timeout_s: float) -> Database:
     is_new = _prepare(path)
-    connection = _connect(_uri(path, "rw"), busy_timeout_s)
+    is_local = not is_network_path(path)
+    session = None if is_local else _session_lock(path)
+    connection: Optional[sqlite3.Connection] = None
     try:
+        if session is not None and not _is_taken(session):
+            return _open_read_only(path, busy_timeout_s, _other_session(path))
+        leftovers = _leftovers(path)
+        connection = connect(path, busy_timeout_s=busy_timeout_s)
         newer = _inspect(connection, path)
         if newer is not None:
             connection.close()
             return _open_read_only(path, busy_timeout_s, newer)
-        is_local = not is_network_path(path)
-        lock = FileLock(f"{path}.lock", timeout=busy_timeout_s) if is_local else None
-        database = Database(connection, "disk", path=path, write_lock=lock)
+        lock = write_lock(path, busy_timeout_s) if is_local else None
+        database = Database(
+            connection, "disk", path=path, write_lock=lock, session_lock=session, busy_timeout_s=busy_timeout_s
+        )
         try:
             with locked(lock, path):
                 database.journal = set_journal(connection, wal=is_local and is_wal_safe(sqlite_version()))
                 migrate(connection, path)
                 connection.execute("BEGIN IMMEDIATE")  # a file without write access says so here, not at the first chat
                 connection.execute("ROLLBACK")
+                size = path.stat().st_size
+                if not is_new and size <= (_CHECKED_LEFTOVER_BYTES if leftovers else _CHECKED_BYTES):
+                    check(connection)
         except (sqlite3.OperationalError, OSError) as exc:
             error = translated(exc, path)
             connection.close()
@@ -151,13 +220,26 @@ def _open_file(path: Path, busy_timeout_s: float) -> Database:
                 raise
             return _open_read_only(path, busy_timeout_s, error)
     except BaseException:
-        connection.close()
+        if connection is not None:
+            connection.close()
+        if session is not None:
+            session.release()
         raise
     return database
 
 
+def check(connection: sqlite3.Connection) -> None:
+    """Raises sqlite3.DatabaseError when the pages do not fit together."""
+    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(f"database disk image is malformed: {verdict}")
+
+
 def _prepare(path: Path) -> bool:
-    """Makes the folder and a private empty file if there is none; True then. Raises StoreError, OSError."""
+    """Makes the folder and a private empty file if there is none; True then. Raises StoreError, OSError.
+
+    It never opens a file that exists: closing it again would give back SQLite's own locks on it in this process.
+    """
     if path.is_dir():
         raise StoreError(
             f"{path} is a folder", code="foreign", user_text=f"The chat history {path} is a folder, not a file.",
@@ -167,12 +249,63 @@ def _prepare(path: Path) -> bool:
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError:
-        with path.open("rb") as file:
-            head = file.read(len(_MAGIC))
-        if head and head != _MAGIC:
-            raise translated(sqlite3.DatabaseError("file is not a database"), path) from None
-        return not head
+        return path.stat().st_size == 0
     return True
+
+
+def _leftovers(path: Path) -> bool:
+    """Whether a session left a journal or a log behind; one that is another file's is put aside. Raises OSError."""
+    found = False
+    for ending, magic_size in (("-wal", 32), ("-journal", 28)):
+        side = path.with_name(path.name + ending)
+        if not side.is_file() or side.stat().st_size <= magic_size:
+            continue
+        found = True
+        if not side_file_fits(side, path):
+            folder = path.parent / "quarantine"
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.replace(side, folder / f"{side.name}-{time.time_ns()}")
+            log.info("%s did not belong to %s and was put aside", side.name, path)
+    return found
+
+
+def side_file_fits(side: Path, path: Path) -> bool:
+    """Whether a journal or a write-ahead log may belong to the file beside it, by what its head tells."""
+    with side.open("rb") as file:
+        head = file.read(28)
+    is_log = int.from_bytes(head[:4], "big") in (0x377F0682, 0x377F0683)
+    is_journal = head[:8] == bytes.fromhex("d9d505f920a163d7")
+    if not is_log and not is_journal:
+        return True  # SQLite itself ignores it
+    size = int.from_bytes(head[8:12] if is_log else head[24:28], "big")
+    return 512 <= size <= 65536 and size & (size - 1) == 0 and path.stat().st_size % size == 0
+
+
+def _session_lock(path: Path) -> FileLock:
+    """The lock of the one session that may write a history on a network disk."""
+    return FileLock(f"{path}.session", timeout=0)
+
+
+def _is_taken(lock: FileLock) -> bool:
+    if not locks_work(Path(lock.lock_file).parent):
+        raise StoreError(
+            "file locks do not work here", code="no_locks",
+            user_text="The chat history lies on a network disk whose locks do not answer.",
+            next_step="Set NUKE_AI_PANEL_HOME to a folder on a local disk. Until then this session's chats stay unsaved.",
+        )
+    try:
+        lock.acquire()
+    except (Timeout, OSError, NotImplementedError):
+        return False
+    return True
+
+
+def _other_session(path: Path) -> StoreError:
+    return StoreError(
+        f"another session holds {path}", code="other_session",
+        user_text="The chat history lies on a network disk, and another session is writing it.",
+        next_step="It can be read here. Close the other session, or set NUKE_AI_PANEL_HOME to a folder on a local disk.",
+    )
 
 
 def _inspect(connection: sqlite3.Connection, path: Path) -> Optional[StoreError]:
@@ -189,6 +322,10 @@ def _inspect(connection: sqlite3.Connection, path: Path) -> Optional[StoreError]
         )
     if owner == 0 and version == 0 and connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
         return None
+    if connection.execute(
+        "SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = 'messages_raise_conversation'"
+    ).fetchone():
+        raise translated(sqlite3.DatabaseError("malformed header of a history of ours"), path)
     raise StoreError(
         f"application id {owner:#x}", code="foreign",
         user_text=f"{path} is another program's database, not a chat history.",
@@ -198,6 +335,17 @@ def _inspect(connection: sqlite3.Connection, path: Path) -> Optional[StoreError]
 
 def _open_read_only(path: Path, busy_timeout_s: float, trouble: StoreError) -> Database:
     log.info("chat history %s is open for reading only: %s", path, trouble)
+    connection = connect_to_read(path, busy_timeout_s=busy_timeout_s)
+    return Database(connection, "read-only", path=path, journal="none", trouble=trouble)
+
+
+def connect(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
+    """A connection that may write. Raises sqlite3.Error."""
+    return _connect(_uri(path, "rw"), busy_timeout_s)
+
+
+def connect_to_read(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
+    """A connection that only reads. Raises sqlite3.Error."""
     connection = _connect(_uri(path, "ro"), busy_timeout_s)
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -205,7 +353,7 @@ def _open_read_only(path: Path, busy_timeout_s: float, trouble: StoreError) -> D
         # A write-ahead log in a folder without write access cannot be shared, only ignored.
         connection.close()
         connection = _connect(_uri(path, "ro") + "&immutable=1", busy_timeout_s)
-    return Database(connection, "read-only", path=path, journal="none", trouble=trouble)
+    return connection
 
 
 def set_journal(connection: sqlite3.Connection, *, wal: bool) -> str:

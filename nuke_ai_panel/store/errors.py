@@ -16,6 +16,8 @@ _TABLE: Tuple[Tuple[str, str, str, str], ...] = (
      "Free some space; the chat goes on unsaved until then."),
     ("readonly database", "read_only", "The chat history {file} can be read but not written.",
      "Ask for write access to its folder, or set NUKE_AI_PANEL_HOME to another one."),
+    ("duplicate column", "corrupt", "The chat history {file} is damaged.",
+     "Keep a copy of the file; nothing in it was changed. The chat goes on unsaved."),
     ("malformed", "corrupt", "The chat history {file} is damaged.",
      "Keep a copy of the file; nothing in it was changed. The chat goes on unsaved."),
     ("not a database", "corrupt", "{file} is not a chat history, or it is damaged.",
@@ -27,6 +29,15 @@ _TABLE: Tuple[Tuple[str, str, str, str], ...] = (
     ("FOREIGN KEY", "unknown_conversation", "The conversation that this message belongs to does not exist.", ""),
     ("UNIQUE", "duplicate", "The chat history already holds an entry with this id.", ""),
 )
+
+
+def locked_for_long(path: Path) -> StoreError:
+    """Another session has held the history for so long that waiting for it makes no sense."""
+    return StoreError(
+        "database is locked", code="locked",
+        user_text=f"The chat history has been busy for half a minute; it is read-only here: another program holds {path}.",
+        next_step="Close the other program. What is said meanwhile is written as soon as it lets go.",
+    )
 
 
 def translated(exc: BaseException, path: Path) -> BaseException:

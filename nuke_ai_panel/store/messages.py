@@ -6,12 +6,14 @@ import logging
 import sqlite3
 import time
 from dataclasses import replace
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 from ..errors import StoreError
 from ..messages import Message
+from .blobs import keep
+from .blobs import load as load_blobs
 from .database import Database
-from .rows import COLUMNS, SELECTED, Row, message_from, message_values, placeholder
+from .rows import ATTACHMENTS, COLUMNS, SELECTED, WRITER, Row, message_from, message_values, placeholder
 from .titles import title_from
 from .tree import Node, Tree
 
@@ -30,7 +32,7 @@ _CHUNK = 500
 
 def add(database: Database, message: Message, *, select: bool) -> None:
     """Stores a new message; with `select` it is the one that its fork shows."""
-    values = message_values(message, _writer(database, message))
+    values = _values(database, message)
     if select:
         database.connection.execute(_ADD_SELECTED, (*values, message.conversation_id))
     else:
@@ -41,25 +43,62 @@ def add(database: Database, message: Message, *, select: bool) -> None:
 
 def update(database: Database, message: Message) -> None:
     """Stores the newest state of a message; one whose first write failed is added now. One statement."""
-    values = message_values(message, _writer(database, message))
+    values = _values(database, message)
     database.connection.execute(_UPSERT, (*values, message.conversation_id))
 
 
 def message(database: Database, message_id: str) -> Optional[Message]:
     """The message, or None when there is none or it is deleted."""
-    sql = f"SELECT {SELECTED} FROM messages WHERE id = ? AND deleted_root IS NULL"
+    sql = f"SELECT {_selected(database)} FROM messages WHERE id = ? AND deleted_root IS NULL"
     rows = _fetch(database, sql, (message_id,))
-    return _alive(database, rows[0]) if rows else None
+    return _messages(database, rows)[0] if rows else None
 
 
-def path(database: Database, conversation_id: str, leaf_id: Optional[str] = None) -> List[Message]:
-    """The messages from the root to the remembered leaf, or to exactly `leaf_id`."""
+def path(
+    database: Database, conversation_id: str, leaf_id: Optional[str] = None, *, limit: Optional[int] = None,
+    before: Optional[str] = None,
+) -> List[Message]:
+    """The messages from the root to the remembered leaf, or to exactly `leaf_id`; of them the last `limit`
+    that stand before the message `before`."""
     tree = load_tree(database.connection, conversation_id)
-    if leaf_id is None:
-        return _load(database, tree.visible_path(), conversation_id)
-    if leaf_id not in tree.nodes:
-        raise _unknown(leaf_id)
-    return _load(database, tree.path_to(leaf_id), conversation_id)
+    for asked in (leaf_id, before):
+        if asked is not None and asked not in tree.nodes:
+            raise _unknown(asked)
+    nodes = tree.visible_path() if leaf_id is None else tree.path_to(leaf_id)
+    if before is not None:
+        places = [place for place, node in enumerate(nodes) if node.id == before]
+        if not places:
+            raise _unknown(before)
+        nodes = nodes[: places[0]]
+    if limit is not None:
+        nodes = nodes[max(0, len(nodes) - limit) :]
+    return _load(database, nodes, conversation_id)
+
+
+def everything(database: Database, conversation_id: str) -> List[Message]:
+    """Every message that is not deleted, in all branches, in the order they were stored."""
+    tree = load_tree(database.connection, conversation_id)
+    return _load(database, [node for node in sorted(tree.nodes.values()) if not node.deleted], conversation_id)
+
+
+def shape(database: Database, conversation_id: str) -> List[Tuple[str, Optional[str], int]]:
+    """(id, parent, `chosen`) of every message that is not deleted: enough to find text in any branch, or to copy."""
+    tree = load_tree(database.connection, conversation_id)
+    return [(node.id, node.parent_id, node.chosen) for node in sorted(tree.nodes.values()) if not node.deleted]
+
+
+def recent(database: Database, *, limit: int) -> List[Message]:
+    """The newest messages of all conversations that are not in the bin, the newest first."""
+    rows = database.connection.execute(
+        "SELECT m.seq, m.id, m.parent_id, m.conversation_id FROM messages m"
+        " JOIN conversations c ON c.id = m.conversation_id"
+        " WHERE m.deleted_root IS NULL AND c.deleted_at IS NULL AND m.role IN ('user', 'assistant')"
+        " ORDER BY m.seq DESC LIMIT ?", (limit,)
+    ).fetchall()
+    found: List[Message] = []
+    for seq, message_id, parent_id, conversation_id in rows:
+        found += _load(database, [Node(seq, message_id, parent_id, 0, False)], conversation_id)
+    return found
 
 
 def branches(database: Database, conversation_id: str) -> Dict[str, Tuple[int, int]]:
@@ -160,25 +199,34 @@ def _load(database: Database, nodes: Sequence[Node], conversation_id: str) -> Li
     for start in range(0, len(nodes), _CHUNK):
         chunk = nodes[start : start + _CHUNK]
         try:
-            rows = _fetch(database, _by_seq(chunk), ())
+            rows = _fetch(database, _by_seq(database, chunk), ())
         except sqlite3.DatabaseError as exc:
             if isinstance(exc, sqlite3.OperationalError):
                 raise
             rows = _readable_rows(database, chunk)
-        found.update((row[0], _alive(database, row)) for row in rows)
+        found.update((message.id, message) for message in _messages(database, rows))
     return [found.get(node.id) or _hole(node, conversation_id) for node in nodes]
 
 
-def _by_seq(nodes: Sequence[Node]) -> str:
-    return f"SELECT {SELECTED} FROM messages WHERE seq IN ({', '.join(str(node.seq) for node in nodes)})"
+def _by_seq(database: Database, nodes: Sequence[Node]) -> str:
+    return f"SELECT {_selected(database)} FROM messages WHERE seq IN ({', '.join(str(node.seq) for node in nodes)})"
+
+
+def _selected(database: Database) -> str:
+    """The columns, with NULL for those that a file of an older schema, open for reading only, does not have."""
+    there = database.columns("messages")
+    return SELECTED if there.issuperset(COLUMNS) else ", ".join(
+        name if name in there else f"NULL AS {name}" for name in COLUMNS
+    )
 
 
 def _readable_rows(database: Database, nodes: Sequence[Node]) -> List[Row]:
     rows: List[Row] = []
     for node in nodes:
         try:
-            rows += _fetch(database, _by_seq([node]), ())
+            rows += _fetch(database, _by_seq(database, [node]), ())
         except sqlite3.DatabaseError:
+            database.is_damaged = True
             log.info("message %s of the chat history cannot be read", node.id, exc_info=True)
     return rows
 
@@ -202,11 +250,20 @@ def _fetch(database: Database, sql: str, values: Tuple[str, ...]) -> List[Row]:
         connection.text_factory = str
 
 
-def _alive(database: Database, row: Row) -> Message:
-    message = message_from(row)
-    if message.status == "streaming" and row[5] != database.writers.own_or_none and database.writers.is_dead(row[5]):
+def _messages(database: Database, rows: Sequence[Row]) -> List[Message]:
+    blobs = load_blobs(database.connection, (row[ATTACHMENTS] for row in rows))
+    return [_alive(database, message_from(row, blobs), row[WRITER]) for row in rows]
+
+
+def _alive(database: Database, message: Message, writer: Optional[str]) -> Message:
+    if message.status == "streaming" and writer != database.writers.own_or_none and database.writers.is_dead(writer):
         return replace(message, status="interrupted")
     return message
+
+
+def _values(database: Database, message: Message) -> Tuple[Union[str, float, None], ...]:
+    attachments = keep(database.connection, message.id, message.attachments) if message.attachments else None
+    return message_values(message, _writer(database, message), attachments)
 
 
 def _unknown(message_id: str) -> StoreError:

@@ -1,20 +1,17 @@
 """The schema as append-only steps: a step that has shipped is never edited. Store thread.
 
 Each step is one transaction that also raises `user_version`; the file is copied aside before its first step. To change
-the schema, append a step. The next ones have their room: tags, pins and archive beside `conversations`, full-text
-tables beside `messages`.
+the schema, append a step; `tests/data/schemas` holds a file of every version that has shipped.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import sqlite3
 from pathlib import Path
 from typing import Optional, Sequence, Tuple
 
-from ..errors import StoreError
+from . import backups
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +101,60 @@ _SECOND: Step = (
     "ALTER TABLE messages ADD COLUMN window_tokens INTEGER",
 )
 
-STEPS: Tuple[Step, ...] = (_FIRST, _SECOND)
+# `unindexed` lists what the search index has not seen: a message by its seq, a conversation's title by its negative seq.
+# What still streams is not listed, so that a running answer's flushes cost the index nothing. The index itself is
+# another file: a session without full-text search, or a damaged index, must never stop a message from being stored.
+# `generation` changes when the file is restored or salvaged, and with it the index starts anew.
+_TOLD = "NEW.status <> 'streaming' AND NEW.role IN ('user', 'assistant')"
+# Not OR IGNORE: inside a trigger the outer statement's own ON CONFLICT would overrule it.
+_NOTE = "INSERT INTO unindexed SELECT {seq} WHERE NOT EXISTS (SELECT 1 FROM unindexed WHERE seq = {seq});"
+_THIRD: Step = (
+    "ALTER TABLE conversations ADD COLUMN run_id TEXT",
+    "ALTER TABLE conversations ADD COLUMN project TEXT",
+    "ALTER TABLE conversations ADD COLUMN script TEXT",
+    "ALTER TABLE conversations ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE conversations ADD COLUMN archived INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE conversations ADD COLUMN unread INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE conversations ADD COLUMN deleted_until REAL",
+    "ALTER TABLE conversations ADD COLUMN source_id TEXT",
+    "ALTER TABLE conversations ADD COLUMN source_message_id TEXT",
+    "UPDATE conversations SET deleted_until = deleted_at + 2592000 WHERE deleted_at IS NOT NULL",
+    "CREATE INDEX conversations_run ON conversations (run_id) WHERE run_id IS NOT NULL",
+    "CREATE INDEX conversations_pinned ON conversations (activity) WHERE pinned",
+    "CREATE TABLE tags (conversation_id TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (conversation_id, name))"
+    " WITHOUT ROWID",
+    "CREATE INDEX tags_name ON tags (name)",
+    "CREATE TABLE blobs (hash TEXT PRIMARY KEY, data BLOB NOT NULL)",
+    "CREATE TABLE blob_uses (owner TEXT NOT NULL, hash TEXT NOT NULL, PRIMARY KEY (owner, hash)) WITHOUT ROWID",
+    "CREATE INDEX blob_uses_hash ON blob_uses (hash)",
+    "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "INSERT INTO facts VALUES ('generation', lower(hex(randomblob(16))))",
+    "CREATE TABLE unindexed (seq INTEGER PRIMARY KEY)",
+    "INSERT INTO unindexed SELECT seq FROM messages WHERE text <> ''",
+    "INSERT INTO unindexed SELECT -seq FROM conversations WHERE title <> ''",
+    f"CREATE TRIGGER messages_told AFTER INSERT ON messages WHEN {_TOLD} AND NEW.text <> ''"
+    f" BEGIN {_NOTE.format(seq='NEW.seq')} END",
+    f"CREATE TRIGGER messages_retold AFTER UPDATE OF text, status ON messages"
+    f" WHEN {_TOLD} AND (NEW.text IS NOT OLD.text OR OLD.status = 'streaming')"
+    f" BEGIN {_NOTE.format(seq='NEW.seq')} END",
+    "CREATE TRIGGER conversations_named AFTER INSERT ON conversations WHEN NEW.title <> ''"
+    f" BEGIN {_NOTE.format(seq='-NEW.seq')} END",
+    "CREATE TRIGGER conversations_renamed AFTER UPDATE OF title ON conversations WHEN NEW.title IS NOT OLD.title"
+    f" BEGIN {_NOTE.format(seq='-NEW.seq')} END",
+    # An answer that ends raises its conversation too, so that other sessions hear of it.
+    """
+    CREATE TRIGGER messages_ended AFTER UPDATE OF status ON messages
+    WHEN OLD.status = 'streaming' AND NEW.status <> 'streaming'
+    BEGIN
+        UPDATE conversations SET activity = (SELECT max(activity) + 1 FROM conversations)
+        WHERE id = NEW.conversation_id;
+    END
+    """,
+    "CREATE INDEX messages_code ON messages (conversation_id) WHERE instr(text, '```') > 0",
+    "CREATE INDEX messages_errors ON messages (conversation_id) WHERE error IS NOT NULL",
+)
+
+STEPS: Tuple[Step, ...] = (_FIRST, _SECOND, _THIRD)
 
 
 def schema_version(connection: sqlite3.Connection) -> int:
@@ -119,28 +169,14 @@ def migrate(connection: sqlite3.Connection, path: Optional[Path], steps: Sequenc
     """
     found = schema_version(connection)
     if path is not None and 0 < found < len(steps):
-        back_up(connection, path.with_name(f"{path.name}.before-schema-{len(steps)}"))
+        partial = backups.partial_file(path)
+        try:
+            backups.copy_into(connection, partial)
+            backups.accept(partial, path, f"before-schema-{len(steps)}")
+        finally:
+            backups.discard(partial)
     for number in range(found + 1, len(steps) + 1):
         _run_step(connection, number, steps[number - 1])
-
-
-def back_up(connection: sqlite3.Connection, target: Path) -> None:
-    """A verified copy at `target`, put in place at once or not at all. Raises StoreError, sqlite3.Error, OSError."""
-    partial = target.with_name(f"{target.name}.partial-{os.getpid()}")
-    try:
-        with contextlib.closing(sqlite3.connect(str(partial))) as copy:
-            connection.backup(copy)
-            verdict = copy.execute("PRAGMA quick_check").fetchone()[0]
-        if verdict != "ok":
-            raise StoreError(
-                f"quick_check of the copy: {verdict}", code="corrupt",
-                user_text=f"The chat history could not be copied to {target} before its update; it is damaged.",
-                next_step="Keep a copy of the file; nothing in it was changed. The chat goes on unsaved.",
-            )
-        os.replace(partial, target)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            partial.unlink()
 
 
 def _run_step(connection: sqlite3.Connection, number: int, step: Step) -> None:

@@ -7,7 +7,6 @@ from dataclasses import fields
 from typing import Any, Iterable, Mapping, Optional, Sequence, Tuple, Type, TypeVar, Union, get_args
 
 from ..messages import (
-    Attachment,
     ErrorInfo,
     FinishReason,
     Json,
@@ -19,6 +18,7 @@ from ..messages import (
     Usage,
     clean_text,
 )
+from .blobs import Blobs, attachments_from
 
 COLUMNS: Tuple[str, ...] = (
     "id", "conversation_id", "parent_id", "role", "status", "writer", "created_at", "text", "reasoning", "attachments",
@@ -27,30 +27,36 @@ COLUMNS: Tuple[str, ...] = (
     "reported_model", "upstream", "window_tokens",
 )
 SELECTED = ", ".join(COLUMNS)
+WRITER, ATTACHMENTS = COLUMNS.index("writer"), COLUMNS.index("attachments")
 _ROLES = frozenset(get_args(Role))
 _STATUSES = frozenset(get_args(Status))
 _FINISHES = frozenset(get_args(FinishReason))
 
 Row = Sequence[Any]  # a database row: each column has its own type
-Flat = TypeVar("Flat", Attachment, ErrorInfo, ToolCall, Usage)
+Flat = TypeVar("Flat", ErrorInfo, ToolCall, Usage)
 
 
-def message_values(message: Message, writer: Optional[str]) -> Tuple[Union[str, float, None], ...]:
-    """The row of `message`, in the order of COLUMNS. Lone surrogates are replaced, NUL stays."""
+def message_values(
+    message: Message, writer: Optional[str], attachments: Optional[str]
+) -> Tuple[Union[str, float, None], ...]:
+    """The row of `message`, in the order of COLUMNS. Lone surrogates are replaced, NUL stays.
+
+    `attachments` is their column, made by `blobs.keep`.
+    """
     m = message
     return (
         m.id, m.conversation_id, m.parent_id, m.role, m.status, writer, m.created_at, clean_text(m.text),
-        clean_text(m.reasoning), encode_all(m.attachments), encode(list(m.reasoning_opaque)), encode_all(m.tool_calls),
-        _text(m.tool_call_id), _text(m.provider), _text(m.model), m.finish, _text(m.raw_finish), _encode_flat(m.usage),
-        _encode_flat(m.error), encode(list(m.warnings)), _text(m.response_id), m.keepalives, m.timings.first_token_s,
+        clean_text(m.reasoning), attachments, encode(list(m.reasoning_opaque)), encode_all(m.tool_calls),
+        _text(m.tool_call_id), _text(m.provider), _text(m.model), m.finish, _text(m.raw_finish), encode_flat(m.usage),
+        encode_flat(m.error), encode(list(m.warnings)), _text(m.response_id), m.keepalives, m.timings.first_token_s,
         m.timings.total_s, _text(m.reported_model), _text(m.upstream), m.window_tokens,
     )
 
 
-def message_from(row: Row) -> Message:
+def message_from(row: Row, blobs: Blobs) -> Message:
     """The message in a row selected by COLUMNS; unknown values are tolerated, an unreadable row is a placeholder."""
     try:
-        return _decoded(row)
+        return _decoded(row, blobs)
     except (ValueError, TypeError, KeyError, AttributeError) as exc:
         text = row[7] if isinstance(row[7], str) else ""
         role: Role = row[3] if row[3] in _ROLES else "assistant"
@@ -81,17 +87,12 @@ def encode(value: Json) -> Optional[str]:
     return clean_text(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain))
 
 
-def encode_all(values: Iterable[Union[Attachment, ToolCall]]) -> Optional[str]:
+def encode_all(values: Iterable[ToolCall]) -> Optional[str]:
     """JSON text for a column of several values."""
     return encode([_without_none(value) for value in values])
 
 
-def attachments_from(text: Optional[str]) -> Tuple[Attachment, ...]:
-    """The attachments in a column. Raises ValueError, TypeError, KeyError."""
-    return tuple(_built(Attachment, item) for item in _items(text))
-
-
-def _decoded(row: Row) -> Message:
+def _decoded(row: Row, blobs: Blobs) -> Message:
     (message_id, conversation_id, parent_id, role, status, _writer, created_at, text, reasoning, attachments, opaque,
      tool_calls, tool_call_id, provider, model, finish, raw_finish, usage, error, warnings, response_id, keepalives,
      first_token_s, total_s, reported_model, upstream, window_tokens) = row
@@ -102,7 +103,7 @@ def _decoded(row: Row) -> Message:
     return Message(
         id=message_id, conversation_id=conversation_id, parent_id=parent_id, role=role, text=text,
         status=status if status in _STATUSES else "interrupted", created_at=created_at,
-        attachments=attachments_from(attachments) if attachments is not None else (),
+        attachments=attachments_from(attachments, blobs) if attachments is not None else (),
         reasoning=reasoning, reasoning_opaque=tuple(_items(opaque)) if opaque is not None else (),
         tool_calls=tuple(_tool_call(item) for item in _items(tool_calls)) if tool_calls is not None else (),
         tool_call_id=tool_call_id, provider=provider, model=model,
@@ -117,7 +118,7 @@ def _decoded(row: Row) -> Message:
 
 
 _NO_TIMINGS = Timings()
-_NAMES = {kind: frozenset(item.name for item in fields(kind)) for kind in (Attachment, ErrorInfo, ToolCall, Usage)}
+_NAMES = {kind: frozenset(item.name for item in fields(kind)) for kind in (ErrorInfo, ToolCall, Usage)}
 
 
 def _built(kind: Type[Flat], data: Mapping[str, Json]) -> Flat:
@@ -138,7 +139,8 @@ def _items(text: Optional[str]) -> Sequence[Json]:
     return items
 
 
-def _encode_flat(value: Union[Usage, ErrorInfo, None]) -> Optional[str]:
+def encode_flat(value: Union[Usage, ErrorInfo, None]) -> Optional[str]:
+    """JSON text for a column of one value."""
     return None if value is None else clean_text(json.dumps(_without_none(value), ensure_ascii=False, default=_plain))
 
 

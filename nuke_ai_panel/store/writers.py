@@ -83,6 +83,10 @@ class Writers:
             if file.stem != self._own and _age_s(file) > _STALE_AFTER_S and not _is_held(file):
                 _remove(file)
 
+    def keep(self) -> None:
+        """Forgets who is dead, because the history is opened anew; our own lock stays held."""
+        self.dead.clear()
+
     def close(self) -> None:
         """Lets go of our own lock; rows that still stream are nobody's from here on."""
         if self._lock is not None and self._own is not None:

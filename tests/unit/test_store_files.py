@@ -11,7 +11,7 @@ from typing import Callable, List, Tuple
 import pytest
 
 from nuke_ai_panel.errors import StoreError
-from nuke_ai_panel.store import Store, database, migrations
+from nuke_ai_panel.store import Store, backups, database, migrations
 from nuke_ai_panel.store.database import is_wal_safe, open_database, set_journal
 from nuke_ai_panel.store.filesystems import is_network_type, mount_type
 
@@ -175,9 +175,7 @@ def make_history(path: Path) -> None:
     store.close(WAIT_S)
 
 
-@pytest.mark.parametrize("make", [
-    a_folder, a_text_file, another_programs_database, a_nameless_database, a_destroyed_header, a_destroyed_schema,
-])
+@pytest.mark.parametrize("make", [a_folder, a_text_file, another_programs_database, a_nameless_database])
 def test_what_is_not_our_history_is_left_alone_and_said_and_the_chat_goes_on(
     tmp_path: Path, make: Callable[[Path], None]
 ) -> None:
@@ -281,8 +279,8 @@ def test_a_file_without_write_access_can_be_read(tmp_path: Path, monkeypatch: py
 
 
 TWO_MORE: Tuple[migrations.Step, ...] = (
-    ("ALTER TABLE conversations ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",),
-    ("CREATE TABLE tags (name TEXT)", "INSERT INTO tags VALUES ('first')"),
+    ("ALTER TABLE conversations ADD COLUMN mood INTEGER NOT NULL DEFAULT 0",),
+    ("CREATE TABLE moods (name TEXT)", "INSERT INTO moods VALUES ('first')"),
 )
 
 
@@ -293,38 +291,38 @@ def test_a_history_is_copied_aside_and_raised_step_by_step(tmp_path: Path, monke
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         migrations.migrate(connection, path, steps)
         migrations.migrate(connection, path, steps)
-        assert connection.execute("SELECT count(*) FROM tags").fetchone() == (1,)
-        assert connection.execute("SELECT pinned FROM conversations").fetchall() == [(0,)]
+        assert connection.execute("SELECT count(*) FROM moods").fetchone() == (1,)
+        assert connection.execute("SELECT mood FROM conversations").fetchall() == [(0,)]
         assert migrations.schema_version(connection) == len(steps)
-    with closing(sqlite3.connect(tmp_path / f"history.db.before-schema-{len(steps)}")) as copy:
+    made = backups.listed(path)
+    assert [one.why for one in made] == [f"before-schema-{len(steps)}"]
+    with closing(sqlite3.connect(made[0].path)) as copy:
         assert migrations.schema_version(copy) == len(migrations.STEPS)
         assert copy.execute("SELECT count(*) FROM messages").fetchone() == (2,)
-    assert not list(tmp_path.glob("*.partial*"))
+    assert not list(tmp_path.rglob("*.partial*"))
 
 
 def test_a_step_that_fails_leaves_the_history_as_it_was_and_can_run_again(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     make_history(path)
-    broken = (TWO_MORE[0], ("CREATE TABLE tags (name TEXT)", "INSERT INTO nowhere VALUES (1)"))
+    broken = (TWO_MORE[0], ("CREATE TABLE moods (name TEXT)", "INSERT INTO nowhere VALUES (1)"))
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         with pytest.raises(sqlite3.OperationalError):
             migrations.migrate(connection, path, migrations.STEPS + broken)
         assert migrations.schema_version(connection) == len(migrations.STEPS) + 1
-        assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'tags'").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'moods'").fetchone() == (0,)
         migrations.migrate(connection, path, migrations.STEPS + TWO_MORE)
-        assert connection.execute("SELECT count(*) FROM tags").fetchone() == (1,)
+        assert connection.execute("SELECT count(*) FROM moods").fetchone() == (1,)
 
 
-def test_a_copy_that_is_damaged_never_replaces_a_good_one(tmp_path: Path) -> None:
+def test_a_copy_that_is_damaged_never_counts(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     make_history(path)
-    target = tmp_path / "copy.db"
-    target.write_text("the last good copy")
+    partial = backups.partial_file(path)
     data = bytearray(path.read_bytes())
     page_size = int.from_bytes(data[16:18], "big")
     data[3 * page_size : 4 * page_size] = b"\xaa" * page_size
-    path.write_bytes(bytes(data))
-    with closing(sqlite3.connect(path)) as connection, pytest.raises((StoreError, sqlite3.DatabaseError)):
-        migrations.back_up(connection, target)
-    assert target.read_text() == "the last good copy"
-    assert sorted(p.name for p in tmp_path.iterdir() if "partial" in p.name) == []
+    partial.write_bytes(bytes(data))
+    with pytest.raises((StoreError, sqlite3.DatabaseError)):
+        backups.accept(partial, path, "auto")
+    assert backups.listed(path) == [] and not list(tmp_path.rglob("*.partial*"))
