@@ -113,7 +113,7 @@ def status() -> Dict[str, Json]:
 def shared_app() -> App:
     """The App that all callers in this process share."""
     with _Shared.lock:
-        if _Shared.app is None:
+        if _Shared.app is None or _Shared.app.is_closed:
             _Shared.app = App.open()
             register(Part("script editor", _freeze, f"{__name__}:_thaw"))
             if not _Shared.is_exit_registered:

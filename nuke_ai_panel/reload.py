@@ -41,15 +41,6 @@ STOP_S = 2.0
 
 
 @dataclass(frozen=True)
-class Part:
-    """`freeze` returns plain or foreign values only; `thaw` names who takes them, as "module:function"."""
-
-    name: str
-    freeze: Callable[[], Any]  # Any: see the module's docstring
-    thaw: str
-
-
-@dataclass(frozen=True)
 class Outcome:
     """What a reload did. `sentence` is for an artist; `details` a traceback, empty when all went well.
 
@@ -64,7 +55,21 @@ class Outcome:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class Part:
+    """`freeze` returns plain or foreign values only; `thaw` names who takes them, as "module:function".
+
+    `tell` is called with the outcome of every reload, in whichever generation is in service then.
+    """
+
+    name: str
+    freeze: Callable[[], Any]  # Any: see the module's docstring
+    thaw: str
+    tell: Optional[Callable[[Outcome], None]] = None
+
+
 _parts: Dict[str, Part] = {}
+_later: List[Callable[[], None]] = []
 
 
 def register(part: Part) -> None:
@@ -75,6 +80,11 @@ def register(part: Part) -> None:
 def unregister(name: str) -> None:
     """The part is gone by itself."""
     _parts.pop(name, None)
+
+
+def set_later(ask: Callable[[], None]) -> None:
+    """Where the main thread runs an event loop of its host, a reload that has to wait is asked for by `ask`."""
+    _later[:] = [ask]
 
 
 def running_answers() -> int:
@@ -94,18 +104,26 @@ def reload(*, when: When = "finished", timeout_s: Optional[float] = None) -> Out
         return Outcome(False, "A reload is on its way already.")
     keep(BUSY, True)
     try:
-        started = time.monotonic()
-        modules = generation(third_parties())
-        broken = broken_file(modules)
-        if broken is not None:
-            path, line, what = broken
-            return _kept_old(f"{path}, line {line}", what, "")
-        refusal = _end_answers(when, timeout_s)
-        if refusal is not None:
-            return refusal
-        return _swap(modules, started)
+        outcome = _reload(when, timeout_s)
     finally:
         take(BUSY)
+    for part in list(sys.modules[__name__]._parts.values()):
+        if part.tell is not None:
+            part.tell(outcome)
+    return outcome
+
+
+def _reload(when: When, timeout_s: Optional[float]) -> Outcome:
+    started = time.monotonic()
+    modules = generation(third_parties())
+    broken = broken_file(modules)
+    if broken is not None:
+        path, line, what = broken
+        return _kept_old(f"{path}, line {line}", what, "")
+    refusal = _end_answers(when, timeout_s) or _unsaved()
+    if refusal is not None:
+        return refusal
+    return _swap(modules, started)
 
 
 def self_test(kinds: Tuple[str, ...]) -> None:
@@ -130,6 +148,16 @@ def hand_over() -> None:
     drop_fork_hooks()
 
 
+def give_up() -> None:
+    """Takes this generation out of service again after a thaw that failed half-way."""
+    for part in list(_parts.values()):
+        try:
+            part.freeze()
+        except Exception:
+            log.exception("%s could not be taken back after a failed reload", part.name)
+    hand_over()
+
+
 # ---------------------------------------------------------------- the swap
 
 
@@ -148,7 +176,7 @@ def _swap(old: Mapping[str, ModuleType], started: float) -> Outcome:
         sys.modules[__name__].thaw(frozen)
     except Exception as error:  # noqa: BLE001 - an edit can raise anything
         outcome = _kept_old(_place_of(error), f"{type(error).__name__}: {error}", traceback.format_exc())
-        sys.modules[__name__].hand_over()
+        sys.modules[__name__].give_up()
         put_back(old)
         thaw(frozen)
         return outcome
@@ -156,6 +184,7 @@ def _swap(old: Mapping[str, ModuleType], started: float) -> Outcome:
         take(STATES)
     forget(old)
     _parts.clear()
+    _later.clear()
     strangers = strangers_only()
     if strangers:
         log.warning("a reload left something of ours behind: %s", "; ".join(strangers))
@@ -181,11 +210,24 @@ def _end_answers(when: When, timeout_s: Optional[float]) -> Optional[Outcome]:
             for handle in app.turns():
                 handle.stop()
         timeout_s = STOP_S
+    elif _later and threading.current_thread() is threading.main_thread():
+        _later[0]()  # the host's own event loop must not stand still for it
+        return Outcome(False, "An answer is being written; the code is reloaded when it is finished.")
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     while running_answers():
         if deadline is not None and time.monotonic() > deadline:
             return Outcome(False, "An answer is still being written.", "Reload again when it is finished, or stop it.")
         time.sleep(IDLE_POLL_S)
+    return None
+
+
+def _unsaved() -> Optional[Outcome]:
+    """Why the histories cannot be closed now: what was said since they could last be written is only in memory."""
+    for app in open_apps():
+        trouble = app.store.trouble
+        if trouble is not None:
+            return Outcome(False, f"The chat history is not saved, so nothing is reloaded. {trouble.user_text}",
+                           trouble.next_step)
     return None
 
 

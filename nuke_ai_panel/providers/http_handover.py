@@ -7,6 +7,7 @@ in its own. See `utils.survivors`.
 
 from __future__ import annotations
 
+import logging
 import ssl
 from typing import Iterator, List, Optional, Tuple
 
@@ -15,6 +16,8 @@ from aiohttp.client_proto import ResponseHandler
 
 from ..utils.survivors import keep, look
 from .http_connector import Connector
+
+log = logging.getLogger(__name__)
 
 # The same as EventLoopManager's, which closes what nobody claims.
 SESSIONS = "sessions"
@@ -28,8 +31,13 @@ _Kept = Tuple[Owner, aiohttp.ClientSession, Optional[ssl.SSLContext]]
 async def leave(owner: Owner, session: aiohttp.ClientSession, tls: Optional[ssl.SSLContext]) -> None:
     """Puts an idle session among the survivors. `tls` belongs to its pooled connections: they are found by it."""
     connector = session.connector
-    if isinstance(connector, Connector):
-        connector.step_down()
+    try:
+        if isinstance(connector, Connector):
+            connector.step_down()
+    except (AttributeError, TypeError):  # an aiohttp whose insides are not the ones we know
+        log.warning("a session could not be handed over and connects anew", exc_info=True)
+        await session.close()
+        return
     kept: List[_Kept] = [*look(SESSIONS, ()), (owner, session, tls)]
     of_owner = [one for one in kept if one[0] == owner]
     for one in of_owner[:-MOST_UNCLAIMED]:

@@ -40,7 +40,7 @@ _Coro = Coroutine[Any, Any, T]  # Any: what a coroutine yields to its loop is no
 _ALIVE_CHECK_S = 1.0
 # Under this name the loop survives a reload: (process id, loop, thread, executor, workers).
 LOOP = "event loop"
-# Under this name sessions do: a list of (whose, session), each with a coroutine `close`.
+# Under this name sessions do: a list of (whose, session, …), each with a coroutine `close`.
 SESSIONS = "sessions"
 
 
@@ -249,7 +249,7 @@ def _end(process: _Process, running: RunningLoop) -> None:
 
 async def _close_unclaimed() -> None:
     """Closes the sessions that survived a reload and that nobody has asked for since."""
-    for _, session in take(SESSIONS, ()):
+    for _, session, *_ in take(SESSIONS, ()):
         await session.close()
 
 

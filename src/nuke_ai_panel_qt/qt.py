@@ -81,6 +81,11 @@ def is_valid(obj: Optional[QtCore.QObject]) -> bool:
     return obj is not None and bool(_shiboken.isValid(obj))
 
 
+def destroy(obj: QtCore.QObject) -> None:
+    """Deletes the C++ object now, with its children; nothing of it may be running."""
+    _shiboken.delete(obj)
+
+
 def exec_app(app: QtCore.QCoreApplication) -> int:
     """Runs the application's event loop until it quits."""
     return int(_exec(app)())

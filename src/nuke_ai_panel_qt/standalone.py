@@ -37,7 +37,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 
 def open_window(arguments: List[str]) -> int:
     """Runs the panel as an application until its window is closed."""
-    from .core.panel_widget import PanelWidget
+    from .core.pane import content
+    from .core.panel_reload import open_pane
     from .qt import QtCore, QtWidgets, exec_app
     from .ui.theme import nuke_palette
 
@@ -46,11 +47,13 @@ def open_window(arguments: List[str]) -> int:
     application.setApplicationName(APPLICATION)
     application.setStyle("Fusion")
     application.setPalette(nuke_palette())
-    window = PanelWidget()
+    window = open_pane()
     window.resize(window.sizeHint())
     window.show()
-    if window.panel is not None:
-        window.panel.focus_composer()
+    widget = content(window)
+    if widget is not None and widget.panel is not None:
+        widget.panel.focus_composer()
+    del widget  # a reload replaces it
     # Qt's loop never lets Python see Ctrl-C; this timer does.
     signal.signal(signal.SIGINT, lambda *_: application.quit())
     tick = QtCore.QTimer()

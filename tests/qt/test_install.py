@@ -34,9 +34,10 @@ def test_the_registered_text_builds_the_panel(registered: List[Tuple[str, str, s
     nuke_ai_panel_qt.install()
     (text, name, panel_id), = registered
     assert (name, panel_id) == ("AI Panel", "com.nuke_ai_panel.chat")
-    widget = eval(text, {})()  # as Nuke does
-    qtbot.addWidget(widget)
-    widget.updateValue()
+    pane = eval(text, {})()  # as Nuke does
+    qtbot.addWidget(pane)
+    pane.updateValue()
+    widget = importlib.import_module("nuke_ai_panel_qt.core.pane").content(pane)
     assert widget.panel is not None
     importlib.import_module("nuke_ai_panel_qt.core.panel_widget").shared_session().close()
 

@@ -71,7 +71,6 @@ def test_broken_settings_are_said_in_the_panel_with_file_and_line(qtbot: Any, ho
     widget = PanelWidget()
     qtbot.addWidget(widget)
     widget.show()
-    widget.updateValue()
     assert widget.panel is None
     words = " ".join(one.toPlainText() for one in widget.findChildren(QtWidgets.QPlainTextEdit))
     assert "settings.toml" in words

@@ -147,6 +147,9 @@ class ChatSession:
     def start(self, request: TurnRequest, conversation_id: str) -> Run:
         """Starts a turn. Raises NukeAIError when it cannot be started at all."""
         request = replace(request, conversation_id=conversation_id)
+        if request.choice is not None and request.parameters.reasoning_effort is None:
+            effort = self.state.effort((request.choice.provider, request.choice.model)) or None
+            request = replace(request, parameters=replace(request.parameters, reasoning_effort=effort))
         handle = self.app.start_turn(request, self.bridge.post)
         run = Run(handle, conversation_id)
         self._runs[handle.turn_id] = run

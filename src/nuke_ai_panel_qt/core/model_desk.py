@@ -15,6 +15,7 @@ from nuke_ai_panel.errors import NukeAIError
 from ..ui.chat_panel import ChatPanel
 from ..ui.panel_values import ConnectionValue
 from .chat_session import ChatSession
+from .model_menu import ModelActions
 from .provider_setup import ProviderSetup, state_sentence
 
 CHOOSE_FIRST = "Choose a model first: the button below opens the list."
@@ -34,6 +35,7 @@ class ModelDesk:
         panel.picker.starred.connect(self._starred)
         panel.picker.refresh_requested.connect(self.refresh_models)
         panel.composer.pick_model_requested.connect(self.open_picker)
+        self.model_actions = ModelActions(session, panel, self)
 
     def open(self, conversation_id: str) -> None:
         """Another conversation: its own model counts."""
@@ -55,7 +57,9 @@ class ModelDesk:
             return
         status = self._session.app.providers.status(choice.provider)
         row = self._session.app.settings.providers.get(choice.provider)
-        sentence = f"{choice.model}\n{state_sentence(status, row)}"
+        effort = self._session.state.effort((choice.provider, choice.model))
+        thinking = f"\nThinking: {'off' if effort == 'none' else effort}" if effort else ""
+        sentence = f"{choice.model}{thinking}\n{state_sentence(status, row)}"
         self._panel.composer.status.set_value(
             ConnectionValue(status.state, status.title, choice.model, sentence), tip
         )
@@ -79,6 +83,15 @@ class ModelDesk:
             return app.choice()
         except NukeAIError:
             return None
+
+    def picked(self) -> Optional[ModelChoice]:
+        """What was picked here since the conversation was opened."""
+        return self._choice
+
+    def take_back(self, choice: ModelChoice) -> None:
+        """What another panel of this conversation had picked."""
+        self._choice = choice
+        self.show_choice()
 
     def choose_model(self, choice: ModelChoice) -> None:
         """The next request of this conversation goes there."""

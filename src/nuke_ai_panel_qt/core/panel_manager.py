@@ -103,6 +103,7 @@ class PanelManager(QtCore.QObject):
     def close(self) -> None:
         """The panel goes; its turns go on."""
         self.draft.save()
+        self.settings.close()
         self.session.detach(self)
 
     # ------------------------------------------------------------ commands: conversations

@@ -1,17 +1,18 @@
-"""The widget that docks in Nuke and fills the standalone window. Main thread; its constructor cannot raise.
+"""The panel as a widget, which fills a pane (see pane.py). Main thread; its constructor cannot raise.
 
-Nuke makes it with no arguments, throws it away without a close event, and shows a blank pane for any exception: so
-everything that lives longer is in the process's one ChatSession, and what cannot be built is said in its place.
+Nuke throws a pane away without a close event, and shows a blank one for any exception: so everything that lives longer
+is in the process's one ChatSession, and what cannot be built is said in its place.
 """
 
 from __future__ import annotations
 
 import logging
 import traceback
-from typing import Optional
+from typing import Any, Dict, Mapping, Optional
 
-from nuke_ai_panel.app import App
+from nuke_ai_panel.api import shared_app
 from nuke_ai_panel.errors import NukeAIError
+from nuke_ai_panel.messages import Json
 
 from ..qt import QtCore, QtGui, QtWidgets
 from ..ui.chat_panel import ChatPanel
@@ -26,30 +27,55 @@ _shared: Optional[ChatSession] = None
 
 
 def shared_session() -> ChatSession:
-    """The process's session, opened at first use and closed when the application quits. Raises SettingsError."""
+    """The process's session, opened at first use and closed when the application quits. Raises SettingsError.
+
+    It is on the App that the Script Editor uses too.
+    """
     global _shared
     if _shared is None or _shared.is_closed:
-        _shared = ChatSession(App.open())
+        _shared = ChatSession(shared_app())
         application = QtWidgets.QApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(_shared.close)
     return _shared
 
 
-class PanelWidget(QtWidgets.QWidget):
-    """A chat panel, or the reason why there is none."""
+def release_session() -> Optional[Dict[str, Any]]:
+    """Ends the session but not its App, for a reload of our code; what the next one `take`s back."""
+    global _shared
+    session, _shared = _shared, None
+    if session is None or session.is_closed:
+        return None
+    application = QtWidgets.QApplication.instance()
+    if application is not None:
+        application.aboutToQuit.disconnect(session.close)
+    return session.release()
 
-    def __init__(self, parent: Optional[QtWidgets.QWidget] = None, *, session: Optional[ChatSession] = None) -> None:
+
+class PanelWidget(QtWidgets.QWidget):
+    """A chat panel, or the reason why there is none. `state` is another one's `view_state`."""
+
+    def __init__(
+        self, parent: Optional[QtWidgets.QWidget] = None, *, session: Optional[ChatSession] = None,
+        state: Optional[Mapping[str, Json]] = None,
+    ) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Nuke AI Panel")
         self.manager: Optional[PanelManager] = None
         self._session = session
+        self._state = dict(state or {})
+        self.bug: Optional[Exception] = None
         self._box = QtWidgets.QVBoxLayout(self)
         self._box.setContentsMargins(0, 0, 0, 0)
         self._build()
 
-    def updateValue(self) -> None:
-        """Nuke calls it on every panel widget; there is no knob behind this one."""
+    def view_state(self) -> Dict[str, Json]:
+        """What the artist sees here, as plain values; what was to be restored, while nothing could be built."""
+        return self.manager.view_state() if self.manager is not None else dict(self._state)
+
+    def release(self) -> None:
+        """The panel goes: its draft is kept, its turns go on. Idempotent."""
+        if self.manager is not None:
+            self.manager.close()
 
     @property
     def panel(self) -> Optional[ChatPanel]:
@@ -66,20 +92,20 @@ class PanelWidget(QtWidgets.QWidget):
             self.manager.draft.save()
 
     def closeEvent(self, event: QtGui.QCloseEvent) -> None:
-        if self.manager is not None:
-            self.manager.close()
+        self.release()
         super().closeEvent(event)
 
     def _build(self) -> None:
         try:
             session = self._session or shared_session()
             panel = ChatPanel(session.models, self)
-            self.manager = PanelManager(session, panel)
+            self.manager = PanelManager(session, panel, state=self._state)
             self._box.addWidget(panel)
             self.setFocusProxy(panel.composer.prompt)
         except NukeAIError as error:
             self._show_failure(f"{error.user_text} {error.next_step}".strip(), error.message)
         except Exception as error:  # Nuke would show a blank pane
+            self.bug = error
             log.exception("the panel could not be built")
             self._show_failure(f"The panel could not be built: {error}", traceback.format_exc())
 

@@ -6,13 +6,12 @@ without arguments. The id is stored in artists' workspaces: it is never renamed.
 
 from __future__ import annotations
 
-# Nuke's own modules exist only inside Nuke and have no types.
-import nuke  # type: ignore[import-not-found]
-import nukescripts  # type: ignore[import-not-found]
+import nuke
+import nukescripts  # type: ignore[import-not-found]  # exists only inside Nuke and has no stubs
 
 PANEL_ID = "com.nuke_ai_panel.chat"
 PANEL_NAME = "AI Panel"
-PANE = "__import__('nuke_ai_panel_qt.core.panel_widget', fromlist=['PanelWidget']).PanelWidget"
+PANE = "__import__('nuke_ai_panel_qt.core.panel_reload', fromlist=['open_pane']).open_pane"
 
 
 def register() -> None:

@@ -1,0 +1,151 @@
+"""A reload changes the code under an open panel: the pane, the connection and the artist's place stay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from tests.fakes.model_server import FakeModelServer
+from tests.unit.reload_kit import Copy, Worker
+
+# Opens a pane in another process, as Nuke does, and drives it.
+START = """
+import importlib
+def current(name):
+    return importlib.import_module(name)
+def pump(seconds=0.05):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        application.processEvents(); time.sleep(0.005)
+def until(condition, seconds=10):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        pump(0.02)
+def widget():
+    return current("nuke_ai_panel_qt.core.pane").content(pane)
+def panel():
+    return widget().panel
+def texts():
+    return [item.text for item in panel().transcript.items()]
+def ask(text):
+    count = len(texts())
+    panel().composer.set_text(text)
+    panel().composer.send.click()
+    until(lambda: len(texts()) >= count + 2 and not panel().composer.is_running())
+    pump(0.1)
+def reload():
+    outcome = sys.modules["nuke_ai_panel"].troubleshooter.reload()
+    pump(0.1)
+    return outcome.__dict__
+qt = current("nuke_ai_panel_qt.qt")
+application = qt.QtWidgets.QApplication([])
+pane = current("nuke_ai_panel_qt.core.panel_reload").open_pane()
+pane.resize(460, 700)
+pane.show()
+until(lambda: panel() is not None)
+panel().picker.chosen.emit("openai", "fake-model")
+"""
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Copy:
+    return Copy(tmp_path / "site")
+
+
+@pytest.fixture
+def worker(copy: Copy, home: Path, model_server: FakeModelServer) -> Iterator[Worker]:
+    """A process with a pane that has a model."""
+    made = Worker(copy, {
+        "NUKE_AI_PANEL_HOME": str(home), "OPENAI_BASE_URL": model_server.base_url, "OPENAI_API_KEY": "sk-reload",
+        "QT_QPA_PLATFORM": "offscreen", "QT_LOGGING_RULES": "*=false",
+    })
+    made.do(START)
+    yield made
+    made.do("pane.close(); application.processEvents(); application.aboutToQuit.emit(); pane = None")
+    errors = made.end()
+    assert "Unclosed" not in errors
+    assert "Event loop is closed" not in errors
+    assert errors.count("Traceback") == errors.count("the panel could not be built")
+
+
+def test_panel_comes_back_with_its_conversation_draft_and_model(worker: Worker, model_server: FakeModelServer) -> None:
+    for number in range(6):
+        worker.do(f"ask('question {number}')")
+    connections = model_server.connections
+    worker.do(
+        "panel().composer.set_text('half a question'); panel().composer.prompt.textCursor()\n"
+        "panel().transcript.scroll_to_start(); pump(0.1)\n"
+        "anchor = panel().transcript.anchor(); before = texts(); seen = id(pane)"
+    )
+    for _ in range(3):
+        assert worker.do("result = reload()")["reloaded"] is True
+        worker.do("until(lambda: texts() == before); pump(0.2)")
+    assert worker.do("result = panel().composer.text()") == "half a question"
+    assert worker.do("result = (panel().transcript.anchor() == anchor, anchor is not None)") == [True, True]
+    assert "fake-model" in worker.do("result = panel().composer.status.toolTip() + panel().composer.status.text()")
+    assert worker.do("result = current('nuke_ai_panel_qt.core.pane').panes() == [pane]") is True
+    worker.do("ask('after the reload')")
+    assert worker.do("result = texts()[-1]") == "Hello, artist."
+    assert model_server.connections == connections
+
+
+def test_changed_widget_is_seen_in_the_same_pane(worker: Worker, copy: Copy) -> None:
+    copy.edit("nuke_ai_panel_qt/core/model_desk.py", '"Ask anything …"', '"Ask away …"')
+    assert worker.do("result = reload()")["reloaded"] is True
+    worker.do("until(lambda: panel().composer.prompt.placeholderText() == 'Ask away …')")
+
+
+def test_widget_that_cannot_be_built_keeps_the_old_panel(worker: Worker, copy: Copy) -> None:
+    worker.do("ask('hello')")
+    old, broken = "        self.shortcuts = Shortcuts()\n", "        self.shortcuts = Sh()\n"
+    copy.edit("nuke_ai_panel_qt/ui/chat_panel.py", old, broken)
+    outcome = worker.do("result = reload()")
+    assert outcome["reloaded"] is False
+    assert "chat_panel.py, line" in outcome["place"]
+    worker.do("until(lambda: len(texts()) == 2)")
+    assert "old code stays in service" in worker.do("result = panel().banner.label.text()")
+    worker.do("ask('and again')")
+    assert worker.do("result = texts()[-1]") == "Hello, artist."
+
+
+def test_reload_during_an_answer_happens_when_it_is_finished(worker: Worker, model_server: FakeModelServer) -> None:
+    model_server.hold(after=1)
+    worker.do(
+        "panel().composer.set_text('hi'); panel().composer.send.click()\n"
+        "until(lambda: len(texts()) == 2 and texts()[1])\n"
+        "first = sys.modules['nuke_ai_panel.app']"
+    )
+    outcome = worker.do("result = reload()")
+    assert (outcome["reloaded"], "reloaded when it is finished" in outcome["sentence"]) == (False, True)
+    assert worker.do("result = sys.modules['nuke_ai_panel.app'] is first") is True
+    model_server.release()
+    worker.do("until(lambda: sys.modules['nuke_ai_panel.app'] is not first)")
+    worker.do("until(lambda: texts() == ['hi', 'Hello, artist.'])")
+
+
+def test_old_widgets_and_classes_are_gone_after_a_reload(worker: Worker) -> None:
+    worker.do("ask('hello')")
+    worker.do(
+        "old = {name: weakref.ref(next(value for value in vars(module).values()"
+        " if getattr(value, '__module__', '') == name))"
+        " for name, module in list(sys.modules.items()) if name.startswith('nuke_ai_panel')"
+        " and any(getattr(value, '__module__', '') == name for value in vars(module).values())}\n"
+        "del qt\n"
+        "count = len(application.allWidgets())"
+    )
+    assert worker.do("result = reload()")["reloaded"] is True
+    worker.do("until(lambda: texts() == ['hello', 'Hello, artist.'])")
+    left = worker.do(
+        "end = time.monotonic() + 10\n"
+        "while any(one() is not None for one in old.values()) and time.monotonic() < end:\n"
+        "    gc.collect(); pump(0.1)\n"
+        "result = sorted(name for name, one in old.items() if one() is not None)"
+    )
+    assert left == []
+    for _ in range(3):
+        assert worker.do("result = reload()")["reloaded"] is True
+        worker.do("until(lambda: texts() == ['hello', 'Hello, artist.']); gc.collect(); pump(0.2)")
+    assert worker.do("result = len(application.allWidgets()) - count") <= 0
