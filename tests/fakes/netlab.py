@@ -143,9 +143,9 @@ def _child(work: Callable[[], None]) -> None:
     ctypes.CDLL(None).prctl(1, 9)  # it dies with its parent
     try:
         work()
-    except BaseException:  # the process ends here whatever it was
+    finally:  # the process ends here, whatever it was
         traceback.print_exc()
-    os._exit(1)
+        os._exit(1)
 
 
 def _serve_there(questions: socket.socket, make_server: Callable[[str], Any]) -> None:
