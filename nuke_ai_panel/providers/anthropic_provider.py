@@ -143,7 +143,6 @@ class AnthropicProvider:
         except ProviderError as error:
             if error.kind == "rate_limit":
                 explain_limit(error, response.headers, datetime.now(timezone.utc))
-            self._client.redacted(error)
             raise
 
 

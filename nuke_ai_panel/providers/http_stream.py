@@ -158,6 +158,10 @@ class StreamResponse:
             return False
         return True
 
+    def redacted(self, error: ProviderError) -> ProviderError:
+        """`error` with the client's secrets masked: a server may echo the key that it rejects."""
+        return self._redact(error)
+
     def close(self) -> None:
         """Ends the stream: the socket is closed at once unless the answer had ended. Idempotent."""
         if self._ended:

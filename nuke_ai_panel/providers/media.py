@@ -12,8 +12,9 @@ from ..messages import Attachment
 
 PDF = "application/pdf"
 _STARTS: Dict[str, str] = {
-    "iVBORw0KGgo": "image/png", "/9j/": "image/jpeg", "R0lGOD": "image/gif", "UklGR": "image/webp", "JVBERi0": PDF,
+    "iVBORw0KGgo": "image/png", "/9j/": "image/jpeg", "R0lGOD": "image/gif", "JVBERi0": PDF,
 }
+_RIFF, _WEBP = "UklGR", "RUJQ"  # a RIFF file is a picture where bytes 9 to 11 are EBP
 
 
 class Media(NamedTuple):
@@ -40,4 +41,6 @@ def media_of(attachment: Attachment) -> Media:
         head, _, data = data.partition(",")
         said = head[len("data:"):].partition(";")[0].lower() or said
     found = next((kind for start, kind in _STARTS.items() if data.startswith(start)), said)
+    if data.startswith(_RIFF) and data[12:16] == _WEBP:
+        found = "image/webp"
     return Media("image/jpeg" if found == "image/jpg" else found, data)

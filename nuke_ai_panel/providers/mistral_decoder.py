@@ -46,6 +46,7 @@ class MistralDecoder(OpenAIDecoder):
             signature = part.get("signature")
             if isinstance(signature, str) and signature:
                 thinking = [{"type": "text", "text": "".join(self._unsigned)}]
-                found.append(ThinkingOpaque({CHUNK: {"type": "thinking", "thinking": thinking, "signature": signature}}))
+                whole = {"type": "thinking", "thinking": thinking, "signature": signature}
+                found.append(ThinkingOpaque({CHUNK: whole}))
                 self._unsigned = []
         return found

@@ -59,13 +59,15 @@ async def check_head(response: StreamResponse, *, provider: str, model: str) -> 
     finally:
         response.close()
     if response.status >= 300:
-        raise classify_error(response.status, body, response.headers, provider=provider, model=model)
+        raise response.redacted(
+            classify_error(response.status, body, response.headers, provider=provider, model=model)
+        )
     shown = " ".join(plain_text(body.decode("utf-8", "replace")).split())[:_SHOWN_CHARACTERS]
-    raise provider_error(
+    raise response.redacted(provider_error(
         "protocol", f"a web page came instead of an answer: {shown}", provider=provider, model=model,
         request_id=response.request_id, user_text=f"{provider} answered with a web page.",
         next_step="Check the base URL; a proxy or a sign-in page may stand in between.",
-    )
+    ))
 
 
 async def read_events(
@@ -104,7 +106,7 @@ async def read_events(
                 yield event
             broken = decoder.error
         if broken is not None:
-            raise broken
+            raise response.redacted(broken)
     finally:
         if decoder.done and decoder.error is None:
             await response.drain(DRAIN_S)
