@@ -1,4 +1,4 @@
-"""Conversations that outlive the process: one SQLite file and its threads. Names load on first use, sqlite3 with them."""
+"""Conversations that outlive the process: one SQLite file, two threads. Names load on first use, sqlite3 with them."""
 
 from __future__ import annotations
 

@@ -31,7 +31,8 @@ def create(database: Database, conversation: Conversation) -> Conversation:
     database.connection.execute(
         "INSERT INTO conversations (id, kind, title, title_is_manual, created_at, updated_at, activity, provider,"
         " model, system, run_id, project, script, source_id, source_message_id)"
-        " VALUES (?, ?, ?, ?, ?, ?, (SELECT coalesce(max(activity), 0) + 1 FROM conversations), ?, ?, ?, ?, ?, ?, ?, ?)",
+        " VALUES (?, ?, ?, ?, ?, ?, (SELECT coalesce(max(activity), 0) + 1 FROM conversations),"
+        " ?, ?, ?, ?, ?, ?, ?, ?)",
         (c.id, c.kind, c.title, c.title_is_manual, c.created_at, c.updated_at, c.provider, c.model, c.system,
          c.run_id, c.project, c.script, c.source_id, c.source_message_id),
     )
@@ -65,7 +66,8 @@ def conversation(database: Database, conversation_id: str) -> Optional[Conversat
 def by_prefix(database: Database, prefix: str, *, limit: int) -> List[Conversation]:
     """The conversations whose id begins so, in any state."""
     rows = database.connection.execute(
-        f"{_select(database)} WHERE c.id >= ? AND c.id < ? ORDER BY c.id LIMIT ?", (prefix, prefix + "\U0010ffff", limit)
+        f"{_select(database)} WHERE c.id >= ? AND c.id < ? ORDER BY c.id LIMIT ?",
+        (prefix, prefix + "\U0010ffff", limit),
     )
     return [_conversation(row) for row in rows.fetchall()]
 

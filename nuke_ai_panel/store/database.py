@@ -291,7 +291,7 @@ def _is_taken(lock: FileLock) -> bool:
         raise StoreError(
             "file locks do not work here", code="no_locks",
             user_text="The chat history lies on a network disk whose locks do not answer.",
-            next_step="Set NUKE_AI_PANEL_HOME to a folder on a local disk. Until then this session's chats stay unsaved.",
+            next_step="Set NUKE_AI_PANEL_HOME to a folder on a local disk. Until then chats are unsaved.",
         )
     try:
         lock.acquire()
@@ -304,7 +304,7 @@ def _other_session(path: Path) -> StoreError:
     return StoreError(
         f"another session holds {path}", code="other_session",
         user_text="The chat history lies on a network disk, and another session is writing it.",
-        next_step="It can be read here. Close the other session, or set NUKE_AI_PANEL_HOME to a folder on a local disk.",
+        next_step="It can be read here. Close the other one, or set NUKE_AI_PANEL_HOME to a folder on a local disk.",
     )
 
 

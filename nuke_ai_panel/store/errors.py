@@ -35,7 +35,7 @@ def locked_for_long(path: Path) -> StoreError:
     """Another session has held the history for so long that waiting for it makes no sense."""
     return StoreError(
         "database is locked", code="locked",
-        user_text=f"The chat history has been busy for half a minute; it is read-only here: another program holds {path}.",
+        user_text=f"The chat history has been busy for half a minute and is read-only here: a program holds {path}.",
         next_step="Close the other program. What is said meanwhile is written as soon as it lets go.",
     )
 

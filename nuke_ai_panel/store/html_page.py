@@ -26,7 +26,8 @@ header p, .facts { opacity: .65; font-size: .85rem; }
 article { margin: 1.5rem 0; } article.user { border-left: 3px solid; padding-left: 1rem; }
 h2.facts { font-weight: 600; margin: 0 0 .25rem; }
 pre { overflow-x: auto; padding: .75rem; border: 1px solid; border-radius: .4rem; }
-code { font: .88em ui-monospace, monospace; } table { border-collapse: collapse; } td, th { border: 1px solid; padding: .25rem .5rem; }
+code { font: .88em ui-monospace, monospace; }
+table { border-collapse: collapse; } td, th { border: 1px solid; padding: .25rem .5rem; }
 blockquote { border-left: 2px solid; margin-left: 0; padding-left: 1rem; } img { max-width: 100%; }
 .error { font-style: italic; } [dir=auto] { unicode-bidi: plaintext; overflow-wrap: anywhere; }
 """
@@ -41,7 +42,8 @@ def page(conversation: Conversation, messages: Sequence[Message], *, reasoning: 
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         f'<meta name="referrer" content="no-referrer">\n<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n'
-        f"<body>\n<header><h1 dir=\"auto\">{title}</h1><p>{facts}</p></header>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+        f"<body>\n<header><h1 dir=\"auto\">{title}</h1><p>{facts}</p></header>\n"
+        f"<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
 

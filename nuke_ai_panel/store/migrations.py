@@ -101,8 +101,8 @@ _SECOND: Step = (
     "ALTER TABLE messages ADD COLUMN window_tokens INTEGER",
 )
 
-# `unindexed` lists what the search index has not seen: a message by its seq, a conversation's title by its negative seq.
-# What still streams is not listed, so that a running answer's flushes cost the index nothing. The index itself is
+# `unindexed` lists what the search index has not seen: a message by its seq, a conversation's title by its negative
+# seq. What still streams is not listed, so that a running answer's flushes cost the index nothing. The index itself is
 # another file: a session without full-text search, or a damaged index, must never stop a message from being stored.
 # `generation` changes when the file is restored or salvaged, and with it the index starts anew.
 _TOLD = "NEW.status <> 'streaming' AND NEW.role IN ('user', 'assistant')"

@@ -64,7 +64,8 @@ def check(database: Database, *, full_text: bool) -> Check:
         problems += [f"a message without its conversation: {row}" for row in connection.execute(
             "PRAGMA foreign_key_check").fetchmany(5)]
     conversations, messages = (
-        int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]) for table in ("conversations", "messages")
+        int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+        for table in ("conversations", "messages")
     )
     made = backups.listed(path)
     trouble = database.trouble

@@ -32,14 +32,18 @@ _SIDE_FILES = ("-journal", "-wal", "-shm")
 _TABLES = ("conversations", "messages", "tags", "blobs", "drafts")
 _ROLES = frozenset({"system", "user", "assistant", "tool"})
 _KINDS = frozenset({"chat", "api", "batch"})
+Columns = Mapping[str, Sequence[Tuple[str, Value]]]
+Record = Dict[str, Value]
+
+# How many columns the first schema had: a row that was never rewritten has no more.
+_FEWEST = {"messages": 28, "conversations": 12, "blobs": 2, "drafts": 5}
+_STAND_INS: Record = {"status": "interrupted", "role": "assistant", "kind": "chat"}
 _CUT = ErrorInfo(
     kind="store", message="the end of this message was on a damaged page", code="unreadable",
     user_text="The end of this message could not be read from the chat history.",
     next_step="The damaged file is kept in the folder quarantine.",
 )
 
-Columns = Mapping[str, Sequence[Tuple[str, Value]]]
-Record = Dict[str, Value]
 
 
 def is_ours(path: Path) -> bool:
@@ -153,7 +157,9 @@ def _fill(connection: sqlite3.Connection, path: Path, quarantine: Path) -> Salva
     for _, sql in triggers:
         connection.execute(sql)
     connection.execute("COMMIT")
-    known |= {one for (one,) in connection.execute("SELECT DISTINCT parent_id FROM messages WHERE parent_id NOT NULL")}
+    known |= {
+        one for (one,) in connection.execute("SELECT DISTINCT parent_id FROM messages WHERE parent_id IS NOT NULL")
+    }
     there = {one for (one,) in connection.execute("SELECT id FROM messages")}
     conversations = int(connection.execute("SELECT count(*) FROM conversations").fetchone()[0])
     return Salvage(
@@ -204,8 +210,7 @@ def _columns(connection: sqlite3.Connection) -> Columns:
             default: Value = None
             if must:
                 default = "" if kind == "TEXT" else (b"" if kind == "BLOB" else 0)
-            found[table].append((name, {"status": "interrupted", "role": "assistant", "kind": "chat"}.get(name, default)
-                                 if must else default))
+            found[table].append((name, _STAND_INS.get(name, default) if must else default))
     return found
 
 
@@ -276,7 +281,7 @@ def _record_of(table: str, row: RawRow, columns: Columns) -> Optional[Record]:
     values = row.values
     if row.is_cut and table != "messages":
         return None
-    if len(values) > len(names) or len(values) < {"messages": 28, "conversations": 12, "blobs": 2, "drafts": 5}[table]:
+    if not _FEWEST[table] <= len(values) <= len(names):
         return None
     record: Record = dict(zip(names, values))
     if table in ("messages", "conversations"):

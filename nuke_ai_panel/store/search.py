@@ -1,8 +1,8 @@
-"""Finds messages: by the index where there is one, else by reading them all. Reader thread; never holds the history long.
+"""Finds messages: by the index where there is one, else by reading them all. Reader thread.
 
 Which conversations may be looked at is asked of the history first, in one short query; then the index says which
-messages match, and only those of the page are read. A search ends by itself when its time is up and says how far it
-came.
+messages match, and only those of the page are read: the history is never held for long. A search ends by itself when
+its time is up and says how far it came.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def statistics(
             "SELECT seq, conversation_id, role, created_at, provider, model, usage FROM messages WHERE seq > ?"
             " AND role IN ('user', 'assistant') ORDER BY seq LIMIT ?", (seq, _SLICE)
         ).fetchall()
-        for seq, conversation_id, role, at, provider, model, usage in rows:
+        for _, conversation_id, role, at, provider, model, usage in rows:
             place = scripts.get(conversation_id)
             if place is None or not _is_wanted(wanted, role, at, provider, model):
                 continue
@@ -81,6 +81,7 @@ def statistics(
                     table.setdefault(name, _Tally()).add(place[0], facts)
         if len(rows) < _SLICE:
             break
+        seq = rows[-1][0]
     by_day, by_model, by_provider, by_script = tables
     return Statistics(
         total.count("total"), tuple(by_day[name].count(name) for name in sorted(by_day)), _ranked(by_model),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Optional, Tuple
 
-from ..messages import ConversationKind, ErrorInfo, Message
+from ..messages import ConversationKind, ErrorInfo
 
 BIN_DAYS = 30
 
@@ -102,7 +102,6 @@ class Statistics:
     by_model: Tuple[Count, ...]
     by_provider: Tuple[Count, ...]
     by_script: Tuple[Count, ...]
-    recent: Tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True)

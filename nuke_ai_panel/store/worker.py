@@ -11,7 +11,6 @@ How a group of jobs is written, and what happens when it cannot be, is `open_his
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import weakref
 from concurrent.futures import Future
