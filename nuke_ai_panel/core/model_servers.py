@@ -72,7 +72,7 @@ class ModelServers:
                     progress(step)
             finally:
                 await steps.aclose()
-        await asyncio.wrap_future(self._providers.check(choice.provider))
+        await self._look_again(choice.provider)
 
     async def _loaded(self, name: str) -> Tuple[LoadedModel, ...]:
         async with self._providers.borrowed(name) as provider:
@@ -81,19 +81,24 @@ class ModelServers:
     async def _load(self, choice: ModelChoice, keep_alive: Union[int, str, None]) -> None:
         async with self._providers.borrowed(choice.provider) as provider:
             await _model_server(provider).load(choice.model, keep_alive=keep_alive)
-        await asyncio.wrap_future(self._providers.check(choice.provider))
+        await self._look_again(choice.provider)
 
     async def _unload(self, choice: ModelChoice) -> None:
         async with self._providers.borrowed(choice.provider) as provider:
             await _model_server(provider).unload(choice.model)
-        await asyncio.wrap_future(self._providers.check(choice.provider))
+        await self._look_again(choice.provider)
 
     async def _start(self, name: str) -> None:
         async with self._providers.borrowed(name) as provider:
             if not isinstance(provider, Startable):
                 raise _cannot(provider, "cannot be started from here")
             await provider.start()
-        await asyncio.wrap_future(self._providers.check(name))
+        await self._look_again(name)
+
+    async def _look_again(self, name: str) -> None:
+        """Asks for the models as they are now: a list that was being fetched already may be older than the work."""
+        for _ in range(2):
+            await asyncio.wrap_future(self._providers.check(name))
 
     async def _can_start(self, name: str) -> bool:
         try:

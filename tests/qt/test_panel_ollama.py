@@ -13,6 +13,8 @@ import pytest
 
 from nuke_ai_panel.core.request import ModelChoice
 from nuke_ai_panel.settings import load_settings, save_setting
+from nuke_ai_panel_qt.qt import QtCore
+from nuke_ai_panel_qt.ui.panel_values import ModelEntry
 from tests.fakes.fault_server import closed_port
 from tests.fakes.ollama_server import FakeOllama
 
@@ -21,6 +23,7 @@ from .panel_kit import Desk, close_desk
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "qwen3:4b"
 MakeDesk = Callable[..., Desk]
+Qt = QtCore.Qt
 
 
 @pytest.fixture
@@ -266,3 +269,66 @@ def test_a_killed_server_is_an_error_and_the_next_turn_works_once_it_is_back(
     desk.session.servers.start("ollama", lambda: None)
     desk.until(lambda: desk.session.app.providers.status("ollama").state == "connected", timeout_ms=30_000)
     assert desk.ask_and_wait("third").text == "Hello, artist."
+
+
+# ---------------------------------------------------------------- the picker's menu
+
+
+def open_menu(desk: Desk, model: str) -> None:
+    """Right-clicks a model in the picker, by way of its menu key."""
+    desk.session.refresh_models(force=True)
+    desk.until(lambda: any(one.id == model for section in desk.session.models.sections for one in section.models))
+    desk.manager.models.open_picker()
+    desk.panel.picker.query.setText(model)
+    desk.press(Qt.Key.Key_Menu, on=desk.panel.picker.query)
+
+
+def test_a_model_is_loaded_and_unloaded_from_its_menu(make_desk: MakeDesk, ollama: FakeOllama) -> None:
+    desk = make_desk()
+    open_menu(desk, "llama3.2:1b")
+    menu = desk.panel.picker.menu
+    assert "load" in menu.commands() and "unload" not in menu.commands()
+    menu.choose("load")
+    desk.until(lambda: "llama3.2:1b" in ollama.memory)
+    desk.until(lambda: "is in memory" in desk.panel.toast.label.text())
+
+    open_menu(desk, "llama3.2:1b")
+    desk.until(lambda: "loaded" in known(desk, "llama3.2:1b").badges)
+    assert "unload" in menu.commands()
+    menu.choose("unload")
+    desk.until(lambda: not ollama.memory)
+    desk.until(lambda: "loaded" not in known(desk, "llama3.2:1b").badges)
+
+
+def test_thinking_is_set_per_model_and_sent(make_desk: MakeDesk, ollama: FakeOllama) -> None:
+    desk = make_desk()
+    desk.ask_and_wait("one")
+    assert "think" not in ollama.chats[-1].json()
+    open_menu(desk, MODEL)
+    desk.panel.picker.menu.choose("effort:none")
+    desk.ask_and_wait("two")
+    assert ollama.chats[-1].json()["think"] is False
+    assert "Thinking: off" in desk.panel.composer.status.value().sentence
+    open_menu(desk, MODEL)
+    desk.panel.picker.menu.choose("effort:high")
+    desk.ask_and_wait("three")
+    assert ollama.chats[-1].json()["think"] == "high"
+    open_menu(desk, MODEL)
+    desk.panel.picker.menu.choose("effort:")
+    desk.ask_and_wait("four")
+    assert "think" not in ollama.chats[-1].json()
+
+
+def test_badges_are_what_the_server_says(make_desk: MakeDesk, ollama: FakeOllama) -> None:
+    ollama.capabilities = ("completion", "vision")
+    desk = make_desk()
+    open_menu(desk, MODEL)
+    entry = known(desk, MODEL)
+    assert entry.badges == ("4B", "32.8k window", "vision", "local") and entry.price == "free"
+    assert not any(one.startswith("effort:") for one in desk.panel.picker.menu.commands())
+    desk.panel.picker.menu.choose("facts")
+    assert desk.panel.overlay.content() is desk.panel.text_sheet
+
+
+def known(desk: Desk, model: str) -> ModelEntry:
+    return next(one for section in desk.session.models.sections for one in section.models if one.id == model)

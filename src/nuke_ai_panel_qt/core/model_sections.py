@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
+from nuke_ai_panel.core.model_facts import price_words
 from nuke_ai_panel.core.provider_status import ModelCatalogue, ProviderStatus
 from nuke_ai_panel.providers.base import ModelInfo
 
 from ..ui.chip_row import short_count
 from ..ui.panel_values import ModelEntry, ModelKey, ModelSection
 
-_BADGES = ("vision", "tools", "reasoning")
+_BADGES = ("vision", "pdf", "tools", "reasoning")
 OLD_AFTER_S = 60.0
 
 
@@ -49,13 +50,22 @@ def entry_of(model: ModelInfo, *, provider_title: str, reason: str = "", is_favo
     badges += [name for name in _BADGES if model.capabilities is not None and name in model.capabilities]
     if model.parameter_size:
         badges.insert(0, model.parameter_size)
+    badges += [word for word, is_so in (("local", model.local), ("loaded", model.loaded)) if is_so]
     details = []
     if model.size_bytes:
         details.append(f"{model.size_bytes / 1e9:.1f} GB on disk")
-    if model.loaded:
-        details.append("loaded")
+    if model.max_output_tokens:
+        details.append(f"answers of up to {short_count(model.max_output_tokens)} tokens")
+    if model.input_modalities:
+        details.append(f"takes {', '.join(sorted(model.input_modalities))}")
+    if model.output_modalities and model.output_modalities != {"text"}:
+        details.append(f"gives {', '.join(sorted(model.output_modalities))}")
+    if model.expires:
+        details.append(f"gone after {model.expires}")
     if model.capabilities is None:
         details.append("The server does not say what this model can do.")
+    if price_of(model).startswith("$"):
+        details.append("prices in and out, a million tokens")
     return ModelEntry(
         model.provider, model.id, model.name, provider_title, tuple(badges), price_of(model), " · ".join(details),
         model.unavailable_reason or reason, is_favourite,
@@ -64,22 +74,17 @@ def entry_of(model: ModelInfo, *, provider_title: str, reason: str = "", is_favo
 
 def price_of(model: Optional[ModelInfo]) -> str:
     """Dollars per million tokens in and out; "free" only where it is known, a dash where nobody says."""
-    if model is None:
-        return "–"
-    if model.local or (model.price_input == 0.0 and model.price_output == 0.0):
-        return "free"
-    if model.price_input is None or model.price_output is None:
-        return "–"
-    return f"${_money(model.price_input)} / ${_money(model.price_output)}"
+    return price_words(model)
 
 
 def request_price(model: Optional[ModelInfo], tokens: int) -> str:
     """What sending `tokens` costs; the answer comes on top."""
     if model is None or (model.price_input is None and not model.local):
         return "–"
-    if model.local or not model.price_input:
+    fee = model.price_request or 0.0
+    if model.local or not (model.price_input or fee):
         return "free"
-    return f"${tokens * model.price_input / 1_000_000:.4f} to send"
+    return f"${tokens * (model.price_input or 0.0) / 1_000_000 + fee:.4f} to send"
 
 
 def age_text(seconds: float) -> str:
@@ -126,8 +131,3 @@ def _note(status: ProviderStatus, catalogue: ModelCatalogue, *, now: float) -> s
         )
         return f"{why} · {age}" if age else why
     return age or "not asked yet"
-
-
-def _money(dollars: float) -> str:
-    text = f"{dollars:.2f}" if dollars >= 0.1 else f"{dollars:.3f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -26,7 +26,7 @@ ModelKey = Tuple[str, str]  # provider, model
 
 @dataclass(frozen=True)
 class PanelMemory:
-    """The remembered values. A model is (provider, id)."""
+    """The remembered values. A model is (provider, id); `efforts` says how much a model is asked to think."""
 
     favourites: Tuple[ModelKey, ...] = ()
     recent: Tuple[ModelKey, ...] = ()
@@ -34,6 +34,7 @@ class PanelMemory:
     open_conversation: Optional[str] = None
     font_scale: float = 1.0
     list_open: bool = True
+    efforts: Tuple[Tuple[str, str, str], ...] = ()
 
 
 class PanelState:
@@ -64,6 +65,15 @@ class PanelState:
         others = tuple(item for item in self.memory.recent if item != model)
         self.remember(recent=(model, *others)[:RECENT_MODELS], last_model=model)
 
+    def effort(self, model: ModelKey) -> str:
+        """How much a model is asked to think; empty for as it likes."""
+        return next((effort for *key, effort in self.memory.efforts if tuple(key) == model), "")
+
+    def set_effort(self, model: ModelKey, effort: str) -> None:
+        """From now on the model is asked to think so much; empty leaves it to the model."""
+        others = tuple(one for one in self.memory.efforts if one[:2] != model)
+        self.remember(efforts=(*others, (*model, effort)) if effort else others)
+
 
 def _read(path: Path) -> PanelMemory:
     try:
@@ -87,6 +97,7 @@ def _memory_of(data: Json) -> PanelMemory:
         open_conversation=conversation if isinstance(conversation, str) else None,
         font_scale=scale,
         list_open=bool(data.get("list_open", True)),
+        efforts=tuple((str(one[0]), str(one[1]), str(one[2])) for one in data.get("efforts", ()) if len(one) == 3),
     )
 
 

@@ -11,6 +11,7 @@ from ..qt import QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
 from .controls import Button, Ground, Text, draw_icon
 from .line_edit import LineEdit
 from .model_list import ROW_ROLE, Index, ModelFilter, ModelList
+from .model_menu import ModelMenu
 from .panel_values import ModelEntry, ModelKey, ModelSection
 from .scroll_bar import quiet_scrolling
 from .shortcuts import Shortcuts
@@ -21,11 +22,15 @@ HEIGHT_STEPS = 110
 
 
 class ModelPicker(Ground):
-    """`chosen(provider, id)`, `starred(provider, id)`, `refresh_requested`. The list itself is shared."""
+    """`chosen(provider, id)`, `starred(provider, id)`, `refresh_requested`, `menu_requested(provider, id, place)`.
+
+    The list itself is shared; `menu` shows what the presenter says can be done with one model.
+    """
 
     chosen = Signal(str, str)
     starred = Signal(str, str)
     refresh_requested = Signal()
+    menu_requested = Signal(str, str, object)
 
     def __init__(self, models: ModelList, shortcuts: Shortcuts, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__(parent, raised=True)
@@ -38,11 +43,14 @@ class ModelPicker(Ground):
         self.list = _ModelView(self.filter, self)
         self.empty = Text("", role="dim", size="small")
         self.free_text = Button("", icon="plus")
+        self.menu = ModelMenu(self)
         self._build()
         self.query.textChanged.connect(self._filter_changed)
         self.query.returnPressed.connect(self._choose_current)
         self.query.arrow_pressed.connect(self._move)
         self.query.star_pressed.connect(self._star_current)
+        self.query.menu_pressed.connect(self._open_menu_of_current)
+        self.list.menu_wanted.connect(self._open_menu)
         self.list.picked.connect(self._pick)
         self.list.starred.connect(self.starred)
         self.refresh.clicked.connect(self.refresh_requested)
@@ -152,6 +160,15 @@ class ModelPicker(Ground):
         if entry is not None:
             self.starred.emit(entry.provider, entry.id)
 
+    def _open_menu_of_current(self) -> None:
+        index = self.list.currentIndex()
+        entry = self.filter.entry(index.row()) if index.isValid() else None
+        if entry is not None:
+            self._open_menu(entry, self.list.viewport().mapToGlobal(self.list.visualRect(index).bottomLeft()))
+
+    def _open_menu(self, entry: ModelEntry, place: QtCore.QPoint) -> None:
+        self.menu_requested.emit(entry.provider, entry.id, place)
+
     def _move(self, step: int) -> None:
         row = self.list.currentIndex().row()
         direction = 1 if step > 0 else -1
@@ -185,9 +202,10 @@ class ModelPicker(Ground):
 
 
 class _Query(LineEdit):
-    """The filter; Ctrl+D stars the selected model, the panel's own keys pass on."""
+    """The filter; Ctrl+D stars the selected model, Ctrl+M or the menu key opens its menu, the panel's own pass on."""
 
     star_pressed = Signal()
+    menu_pressed = Signal()
 
     def __init__(self, shortcuts: Shortcuts, parent: QtWidgets.QWidget) -> None:
         super().__init__("Filter models, or type an id", parent, icon="search")
@@ -198,12 +216,16 @@ class _Query(LineEdit):
         if event.key() == Qt.Key.Key_D and control:
             self.star_pressed.emit()
             return
+        if event.key() == Qt.Key.Key_Menu or (event.key() == Qt.Key.Key_M and control):
+            self.menu_pressed.emit()
+            return
         super().keyPressEvent(event)
 
 
 class _ModelView(QtWidgets.QListView):
     picked = Signal(object)
     starred = Signal(str, str)
+    menu_wanted = Signal(object, object)
 
     def __init__(self, models: ModelFilter, parent: QtWidgets.QWidget) -> None:
         super().__init__(parent)
@@ -226,12 +248,21 @@ class _ModelView(QtWidgets.QListView):
         position = event_position(event)
         index = self.indexAt(position)
         entry = self._filter.entry(index.row()) if index.isValid() else None
-        if entry is None:
+        if entry is None or event.button() != Qt.MouseButton.LeftButton:
             return
         if position.x() >= self.viewport().width() - star_width(theme_of(self)):
             self.starred.emit(entry.provider, entry.id)
         else:
             self.picked.emit(entry)
+
+
+    def contextMenuEvent(self, event: QtGui.QContextMenuEvent) -> None:
+        index = self.indexAt(event.pos())
+        entry = self._filter.entry(index.row()) if index.isValid() else None
+        if entry is not None:
+            self.setCurrentIndex(index)
+            self.menu_wanted.emit(entry, event.globalPos())
+        event.accept()
 
 
 class _ModelDelegate(QtWidgets.QStyledItemDelegate):

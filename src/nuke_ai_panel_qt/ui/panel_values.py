@@ -43,6 +43,18 @@ class ModelEntry:
 
 
 @dataclass(frozen=True)
+class MenuEntry:
+    """One entry of a menu; without words it is a line, with `inner` a menu of its own. None: it cannot be checked."""
+
+    text: str = ""
+    command: str = ""
+    icon: str = ""
+    is_enabled: bool = True
+    is_checked: Optional[bool] = None
+    inner: Tuple[MenuEntry, ...] = ()
+
+
+@dataclass(frozen=True)
 class ModelSection:
     """A titled run of models; `note` is the list's age or the reason why it is old or empty."""
 
