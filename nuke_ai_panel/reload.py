@@ -20,6 +20,7 @@ import threading
 import time
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable, Dict, List, Literal, Mapping, Optional, Tuple
 
@@ -28,7 +29,7 @@ from .core.provider_manager import STATES
 from .providers.registry import provider_class, third_parties
 from .utils.event_loop_manager import get_event_loop_manager
 from .utils.generations import broken_file, forget, generation, put_back, replace_generation
-from .utils.survivors import drop_fork_hooks, keep, look, names, strangers_only, take
+from .utils.survivors import OUR_PACKAGES, drop_fork_hooks, keep, look, names, strangers_only, take
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +86,30 @@ def unregister(name: str) -> None:
 def set_later(ask: Callable[[], None]) -> None:
     """Where the main thread runs an event loop of its host, a reload that has to wait is asked for by `ask`."""
     _later[:] = [ask]
+
+
+def request_reload() -> None:
+    """Asks for a reload from a thread that must not do it itself, such as a watcher's; logs how it went.
+
+    With a host's event loop it happens there. Without one it happens here, between two answers.
+    """
+    if _later:
+        _later[0]()
+        return
+    outcome = reload(when="finished")
+    log.log(logging.INFO if outcome.reloaded else logging.WARNING, "%s", outcome.sentence)
+
+
+def source_folders() -> Tuple[Path, ...]:
+    """Where the code lies that a reload takes into service: our packages' folders and the third parties'."""
+    found = []
+    for name in (*OUR_PACKAGES, *third_parties()):
+        module = sys.modules.get(name)
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str):
+            path = Path(file)
+            found.append(path.parent if path.name == "__init__.py" else path)
+    return tuple(found)
 
 
 def running_answers() -> int:

@@ -25,7 +25,8 @@ MAY: Dict[str, FrozenSet[str]] = {
     "app": BELOW_CORE | {"core"},
     "reload": BELOW_CORE | {"core", "app"},
     **{name: BELOW_CORE | {"core", "app", "reload"} for name in FRONTS},
-    "troubleshooter": BELOW_CORE | {"core", "app", "reload", "api"},
+    "code_watch": BELOW_CORE | {"core", "app", "reload"},
+    "troubleshooter": BELOW_CORE | {"core", "app", "reload", "api", "code_watch"},
     "__main__": VALUES | {"cli"},
 }
 QT_MAY = {

@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Tuple
 from nuke_ai_panel.messages import Json
 from nuke_ai_panel.reload import Outcome, Part, When, register, reload, running_answers, set_later
 
-from ..qt import QtCore, QtWidgets, destroy, is_valid
+from ..qt import QtCore, QtWidgets, Signal, destroy, is_valid
 from . import panel_widget
 from .pane import content, fill, make_pane, panes
 
@@ -20,6 +20,22 @@ PART = "panel"
 LOOK_EVERY_MS = 200
 
 _waiting: List[When] = []
+
+
+class _Asker(QtCore.QObject):
+    """Carries the wish for a reload from any thread to the main one."""
+
+    asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked.connect(self._ask, QtCore.Qt.ConnectionType.QueuedConnection)
+
+    def _ask(self) -> None:
+        ask_soon("finished")
+
+
+_askers: List[_Asker] = []
 
 
 def open_pane() -> QtWidgets.QWidget:
@@ -31,7 +47,9 @@ def open_pane() -> QtWidgets.QWidget:
 def take_part() -> None:
     """From now on a reload brings the panels back."""
     register(Part(PART, freeze, f"{__name__}:thaw", tell))
-    set_later(lambda: ask_soon("finished"))
+    if not _askers:
+        _askers.append(_Asker())
+    set_later(_askers[0].asked.emit)
 
 
 def ask_soon(when: When = "finished") -> None:
@@ -53,6 +71,8 @@ def freeze() -> Dict[str, Any]:  # Any: plain values and Qt's widgets
         pane.setFocusProxy(None)  # type: ignore[arg-type]  # None takes it away
         destroy(widget)
     session = panel_widget.release_session()
+    while _askers:
+        destroy(_askers.pop())
     # What our code has asked Qt to delete later must not outlive it.
     QtCore.QCoreApplication.sendPostedEvents(None, _DEFERRED_DELETE)
     return {"panes": frozen, "session": session}
