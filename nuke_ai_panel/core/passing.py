@@ -22,8 +22,9 @@ from .studio_gate import AnswerErrand, StudioGate
 
 # Only asked about: a place for providers that do not say where they send what they are given.
 _UNNAMED = "https://an.unnamed.place"
-# Longer prompts are searched off the loop.
+# Longer prompts, and prompts for more words, are searched off the loop.
 _LONG = 20_000
+_MANY = 200
 
 
 class Passing:
@@ -72,7 +73,7 @@ async def pass_gate(
     redaction = gate.redaction(level, question.conversation_id if question is not None else "")
     if redaction.wanted is not None:
         whole = request
-        is_long = sum(len(one.text) for one in whole.messages) > _LONG
+        is_long = len(redaction.wanted.words) > _MANY or sum(len(one.text) for one in whole.messages) > _LONG
         request = await in_daemon_thread(lambda: redaction.request(whole)) if is_long else redaction.request(whole)
     return Passing(gate, replace(errand, hidden=redaction.hidden), request, redaction)
 

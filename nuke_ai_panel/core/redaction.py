@@ -23,7 +23,8 @@ T = TypeVar("T")
 
 _UNFINISHED = re.compile(r"<(?:<(?:[A-Z]{1,8}(?:_(?:\d{0,5}|\d{6}>?))?)?)?$")
 _OTHER_LABELS = ("HIDDEN", "ITEM", "Q", "Z")
-_MOST_TRIES = 40
+_MOST_TRIES = 200
+_STRIDE = 381_966
 
 
 class Redaction:
@@ -112,7 +113,7 @@ class Redaction:
         number, found = int.from_bytes(digest[:8], "big"), ""
         for turn in range(_MOST_TRIES):
             name = (label, *_OTHER_LABELS)[turn * (len(_OTHER_LABELS) + 1) // _MOST_TRIES]
-            found = f"<<{name}_{(number + turn) % 1_000_000:06d}>>"
+            found = f"<<{name}_{(number + turn * _STRIDE) % 1_000_000:06d}>>"
             if found not in self._words and not holds_word(found, self.wanted):
                 break
         while found in self._words:

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Dict, FrozenSet, Iterable, List, NamedTuple, Optional, Pattern, Tuple
+from typing import Dict, FrozenSet, Iterable, List, NamedTuple, Optional, Pattern, Sequence, Tuple
 
 from ..settings.user import GENERIC
 
@@ -31,8 +31,9 @@ _PATH = re.compile(
     rf"|\.{{1,2}}{_SEPARATOR}{_PART}[^{_STOPS}]*"
     rf"|~{_PART}*{_SEPARATOR}[^{_STOPS}]*"
     rf"|(?:\$\w+|\$\{{\w+\}}|%\w+%){_SEPARATOR}[^{_STOPS}]*"
-    rf"|/{_PART}+/+{_PART}[^{_STOPS}]*"
-    rf"|[\w.-]+(?:{_SEPARATOR}[\w.%#@+=-]+)*{_SEPARATOR}[\w.%#@+=-]*\w\.[A-Za-z][A-Za-z0-9]{{1,4}}\b"
+    rf"|/{_PART}+(?: {_PART}+)?/+{_PART}[^{_STOPS}]*"
+    rf"|(?<=[{_QUOTES}])/[^{_QUOTES}\n]+/[^{_QUOTES}\n]*"
+    rf"|(?<!\.)[\w.-]+(?:{_SEPARATOR}[\w.%#@+=-]+)*{_SEPARATOR}[\w.%#@+=-]*\w\.[A-Za-z][A-Za-z0-9]{{1,4}}\b"
     r")"
 )
 # A folder's name may hold a blank: the next word belongs to the path when it goes on with a separator.
@@ -74,7 +75,9 @@ def finds_in(text: str, wanted: Wanted, learnt: FrozenSet[str] = frozenset()) ->
         found += _paths(text)
     words = word_pattern(wanted.words)
     if words is not None:
-        found += (Find(one.start(1), one.end(1), "WORD") for one in words.finditer(text))
+        folded, places = _folded(text)
+        found += (Find(places[one.start(1)], _after(places, one.end(1), text), "WORD")
+                  for one in words.finditer(folded))
     users = _name_pattern((*wanted.users, *sorted(learnt)))
     if users is not None:
         found += (Find(one.start(), one.end(), "USER") for one in users.finditer(text))
@@ -95,16 +98,15 @@ def names_in_paths(text: str) -> FrozenSet[str]:
 def holds_word(text: str, wanted: Wanted) -> bool:
     """Whether a word or a name stands in a short text, as in a placeholder that is to be made."""
     words = word_pattern(wanted.words)
-    lower = text.lower()
-    return (words is not None and words.search(text) is not None) or any(
+    lower = _folded(text)[0]
+    return (words is not None and words.search(lower) is not None) or any(
         name.lower() in lower for name in (*wanted.users, *wanted.hosts))
 
 
 @lru_cache(maxsize=16)
 def word_pattern(words: Tuple[str, ...]) -> Optional[Pattern[str]]:
-    """Finds the longest word at every place, in any case and both forms of accented letters; group 1 is the word."""
-    spellings = {form for word in words for form in (
-        word, unicodedata.normalize("NFC", word), unicodedata.normalize("NFD", word)) if form.strip()}
+    """Finds the longest word at every place of a folded text; group 1 is the word."""
+    spellings = {_folded(word)[0] for word in words if word.strip()}
     if not spellings:
         return None
     tree: Dict[str, Dict] = {}  # type: ignore[type-arg]  # a tree of itself
@@ -113,7 +115,28 @@ def word_pattern(words: Tuple[str, ...]) -> Optional[Pattern[str]]:
         for char in word:
             branch = branch.setdefault(char, {})
         branch[""] = {}
-    return re.compile(f"(?=({_alternatives(tree)}))", re.I)
+    return re.compile(f"(?=({_alternatives(tree)}))")
+
+
+def _folded(text: str) -> Tuple[str, Sequence[int]]:
+    """The text without differences of case and of how accents are written, and where each of its letters was."""
+    if text.isascii():
+        return text.lower(), range(len(text) + 1)
+    letters: List[str] = []
+    places: List[int] = []
+    for place, char in enumerate(text):
+        folded = char.lower() if char.isascii() else unicodedata.normalize("NFKD", char).casefold()
+        letters.append(folded)
+        places += [place] * len(folded)
+    return "".join(letters), [*places, len(text)]
+
+
+def _after(places: Sequence[int], end: int, text: str) -> int:
+    """Where a find that ends before the folded letter `end` ends in the text: after its last letter's accents."""
+    place = places[end - 1] + 1
+    while place < len(text) and unicodedata.combining(text[place]):
+        place += 1
+    return place
 
 
 def _alternatives(root: Dict[str, Dict]) -> str:  # type: ignore[type-arg]  # a tree of itself

@@ -24,7 +24,6 @@ POLICY_FILES = "NUKE_AI_PANEL_POLICY"
 FILE_NAME = "policy.toml"
 _LIMIT_BYTES = 1 << 20
 _COMMON_APPDATA = 0x23
-_FACTS = 4
 
 Seen = Tuple[int, ...]
 
@@ -53,7 +52,7 @@ class PolicySource:
     def __init__(self, env: Optional[Mapping[str, str]] = None) -> None:
         self._env = env
         self._lock = threading.Lock()
-        self._known: Dict[Path, Tuple[Seen, Optional[PolicyFile]]] = {}
+        self._known: Dict[Path, Tuple[Seen, Seen, Optional[PolicyFile]]] = {}
         self._current: Optional[Policy] = None
 
     def current(self) -> Policy:
@@ -84,25 +83,28 @@ class PolicySource:
 
     def _file(self, path: Path, *, must_exist: bool) -> Optional[PolicyFile]:
         known = self._known.get(path)
-        seen = _look(path, known[1] if known is not None else None, must_exist=must_exist)
-        if known is not None and known[0] == seen:
-            return known[1]
+        seen = _facts(path) if must_exist or os.path.lexists(path) else ()
+        if known is not None and known[:2] == (seen, _facts_of_words(known[2])):
+            return known[2]
         file = read_policy(path, _text_of(path)) if seen else None
-        self._known[path] = (_look(path, file, must_exist=must_exist) if file is not None else seen, file)
-        if seen[:_FACTS] != self._known[path][0][:_FACTS]:  # it changed while it was read: look again next time
-            self._known.pop(path)
+        if seen and _facts(path) != seen:  # it changed while it was read: look again next time
+            self._known.pop(path, None)
+        else:
+            self._known[path] = (seen, _facts_of_words(file), file)
         return file
 
 
-def _look(path: Path, file: Optional[PolicyFile], *, must_exist: bool) -> Seen:
-    """What tells one state of the file and its list of words from another; empty when there is none and need not be."""
-    if not must_exist and not os.path.lexists(path):
-        return ()
+def _facts_of_words(file: Optional[PolicyFile]) -> Seen:
+    """What tells one state of the list of words from another; a missing one is told by reading the policy again."""
     words_file = file.redaction.words_file if file is not None else None
-    return (*_facts(path), *(_facts(Path(os.path.expanduser(words_file))) if words_file is not None else ()))
+    try:
+        return _facts(Path(os.path.expanduser(words_file))) if words_file is not None else ()
+    except PolicyError:
+        return (-1,)
 
 
 def _facts(path: Path) -> Seen:
+    """What tells one state of a file from another. Raises PolicyError."""
     try:
         found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError) as exc:

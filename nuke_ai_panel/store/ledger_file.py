@@ -72,7 +72,7 @@ class LedgerFile:
         """Adds a line; it is with the system when this returns. Inside `turn`. Raises StoreError."""
         try:
             # Never into an older file than there is: a clock that was set back must not break the chain.
-            path = max([self.folder / f"{time.strftime('%Y-%m-%d', time.gmtime())}.jsonl", *self._files(0.0)[-1:]])
+            path = max([self.folder / f"{utc_day(time.time())}.jsonl", *self._files(0.0)[-1:]])
             handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
             try:
                 size = os.fstat(handle).st_size
@@ -151,7 +151,7 @@ class LedgerFile:
         """The files that can hold entries from `since` on, or their ends; the oldest first."""
         if not self.folder.is_dir():
             return []
-        first = time.strftime("%Y-%m-%d", time.gmtime(max(0.0, since - _DAY_S)))
+        first = utc_day(max(0.0, since - _DAY_S))
         names = sorted(name for name in os.listdir(self.folder) if _NAME.match(name))
         return [self.folder / name for name in names if name[:10] >= first]
 
@@ -167,6 +167,11 @@ class LedgerFile:
             if link:
                 return link, is_torn
         return START, is_torn
+
+
+def utc_day(at: float) -> str:
+    """The day that names a file."""
+    return time.strftime("%Y-%m-%d", time.gmtime(at))
 
 
 def local_day(at: float) -> str:
