@@ -86,6 +86,8 @@ class OwnResolver(AbstractResolver):
                 getattr(socket, "EAI_AGAIN", -3), f"the name server did not answer within {LOOKUP_S:g} s"
             )
         found: List[Any] = lookup.result()
+        if not found:
+            raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
         return found
 
     def _ended(self, name: _Name, lookup: asyncio.Task[Any]) -> None:
