@@ -108,7 +108,8 @@ def test_an_address_that_something_else_decides_says_what_does(fresh: Desk, mode
     form = fresh.panel.provider_card
     form.base_url.setText("http://127.0.0.1:1")
     fresh.click(form.test)
-    assert form.result.text() == f"Saved, but arguments decides this address: {model_server.url}"
+    said = f"Saved, but arguments decides this address: {model_server.url}"
+    fresh.until(lambda: form.result.text() == said)
 
 
 def test_a_tiny_model_that_is_here_already_is_one_click(fresh: Desk, home: Path) -> None:
@@ -147,3 +148,14 @@ def test_an_empty_conversation_suggests_questions(fresh: Desk) -> None:
     assert len(suggestions) == 4
     fresh.click(suggestions[1])
     assert fresh.panel.composer.text() == suggestions[1].text()
+
+
+def test_a_provider_that_was_off_is_turned_on_by_its_key(fresh: Desk, model_server: FakeModelServer) -> None:
+    fresh.manager.models.open_provider("groq")
+    form = fresh.panel.provider_card
+    form.base_url.setText(model_server.base_url)
+    form.key.setText("sk-groq-secret")
+    form.place.choose("memory")
+    fresh.click(form.save)
+    fresh.until(lambda: fresh.panel.overlay.content() is fresh.panel.picker)
+    assert load_settings().providers["groq"].enabled and "groq" in fresh.session.app.providers.names()

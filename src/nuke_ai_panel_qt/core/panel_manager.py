@@ -338,9 +338,10 @@ class PanelManager(QtCore.QObject):
             row = self.session.app.settings.providers.get(choice.provider)
             configured = row.options.get("num_ctx") if row is not None else None
             fixed = configured if isinstance(configured, int) else None
-        self.panel.composer.meter.set_value(
-            meter_value(self.shown.path, self.draft.current(), model, system=system, window_tokens=fixed)
-        )
+        self.panel.composer.meter.set_value(meter_value(
+            self.shown.path, self.draft.current(), model, system=system, window_tokens=fixed,
+            asked_tokens=self.session.app.window_of(choice) if choice is not None else None,
+        ))
 
     def show_trouble(self) -> None:
         """Says why history is not being saved, as long as it is not."""

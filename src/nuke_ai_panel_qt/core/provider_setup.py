@@ -12,10 +12,12 @@ from typing import Callable, Dict, Optional, TypeVar
 from nuke_ai_panel.core.provider_manager import ProviderStatus
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.keys import KEYLESS_KINDS, Key, KeyPlace
+from nuke_ai_panel.messages import Json
 from nuke_ai_panel.providers.threads import in_daemon_thread
-from nuke_ai_panel.settings import ProviderSettings, is_loopback_url, save_setting
+from nuke_ai_panel.settings import ProviderSettings, is_loopback_url
 from nuke_ai_panel.utils.event_loop_manager import create_task
 
+from ..qt import is_valid
 from ..ui.panel_values import ProviderForm
 from ..ui.provider_card import ProviderCard
 from .chat_session import ChatSession
@@ -46,7 +48,9 @@ class ProviderSetup:
 
     def open(self, name: str) -> None:
         """Shows the card at one provider."""
-        names = self._session.app.providers.names()
+        rows = [row for row in self._session.app.settings.providers.values() if " " not in row.name]
+        rows.sort(key=lambda row: not row.enabled)
+        names = [row.name for row in rows]
         self._card.open(tuple(self._form(one) for one in names), name if name in names else names[0])
         self._ask_source(name)
 
@@ -60,7 +64,7 @@ class ProviderSetup:
     # ------------------------------------------------------------ inside
 
     def _form(self, name: str) -> ProviderForm:
-        row = self._session.app.providers.settings(name)
+        row = self._session.app.settings.provider(name)
         return ProviderForm(
             name, row.label, row.base_url or "", needs_key=row.kind not in KEYLESS_KINDS,
             key_source=self._sources.get(name, ""), hint=_HINTS.get(row.kind, ""),
@@ -99,17 +103,21 @@ class ProviderSetup:
         row = self._row(name)
         if row is None:
             return
-        try:
-            if row.kind not in KEYLESS_KINDS and base_url and base_url != (row.base_url or ""):
-                save_setting(f"providers.{name}.base_url", base_url, home=self._session.app.settings.home)
-                self._session.app.reload_settings()
-                row = self._row(name) or row
-                if row.base_url != base_url:
-                    source = self._session.app.settings.sources.get(f"providers.{name}.base_url", "another setting")
-                    self._card.set_result("unreachable", f"Saved, but {source} decides this address: {row.base_url}")
-                    return
-        except (NukeAIError, OSError) as error:
+        changes: Dict[str, Json] = {} if row.enabled else {f"providers.{name}.enabled": True}
+        if row.kind not in KEYLESS_KINDS and base_url and base_url != (row.base_url or ""):
+            changes[f"providers.{name}.base_url"] = base_url
+        self._session.writer.save(changes, lambda error: self._written(name, base_url, key, place, error))
+
+    def _written(self, name: str, base_url: str, key: str, place: str, error: Optional[BaseException]) -> None:
+        row = self._row(name)
+        if row is None or not is_valid(self._card):
+            return
+        if error is not None:
             self._card.set_result("unreachable", getattr(error, "user_text", str(error)))
+            return
+        if row.kind not in KEYLESS_KINDS and base_url and row.base_url != base_url:
+            source = self._session.app.settings.sources.get(f"providers.{name}.base_url", "another setting")
+            self._card.set_result("unreachable", f"Saved, but {source} decides this address: {row.base_url}")
             return
         if not key:
             self._check(name)
@@ -177,7 +185,8 @@ def status_sentence(session: ChatSession, status: ProviderStatus) -> str:
     if status.state == "connected":
         count = len(session.app.providers.models(status.name).models)
         speed = f" in {status.latency_s * 1000:.0f} ms" if status.latency_s is not None else ""
-        return f"Connected{speed}: {count} model{'' if count == 1 else 's'}."
+        found = f"Connected{speed}: {count} model{'' if count == 1 else 's'}."
+        return "\n".join((found, *session.servers.account(status.name)))
     if status.state == "connecting":
         return "Connecting …"
     if status.error is not None:

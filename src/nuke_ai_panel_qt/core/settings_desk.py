@@ -19,6 +19,7 @@ from nuke_ai_panel.settings import ProviderSettings
 from nuke_ai_panel.settings.layers import checked_value, dotted_name, setting_row
 from nuke_ai_panel.settings.words import value_of
 
+from ..qt import is_valid
 from ..ui.chat_panel import ChatPanel
 from ..ui.settings_dialog import SettingsDialog
 from ..ui.settings_values import ListRow, NewProvider
@@ -57,6 +58,20 @@ class SettingsDesk:
         self._said: Dict[str, str] = {}
         self._add_problem = ""
         self.dialog: Optional[SettingsDialog] = None
+        session.writer.committers.append(self.commit)
+
+    def commit(self) -> None:
+        """Saves what was typed and not left yet: the panel or the session goes."""
+        if self.dialog is not None and is_valid(self.dialog):
+            self.dialog.commit()
+
+    def close(self) -> None:
+        """The panel goes, and the window with it."""
+        self.commit()
+        if self.commit in self._session.writer.committers:
+            self._session.writer.committers.remove(self.commit)
+        if self.dialog is not None and is_valid(self.dialog):
+            self.dialog.close()
 
     def open(self, provider: str = "") -> None:
         """The window, at a provider's page if one is named."""

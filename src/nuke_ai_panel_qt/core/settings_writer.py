@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from concurrent.futures import Future
-from typing import Callable, Deque, Mapping, Optional, Tuple
+from typing import Callable, Deque, List, Mapping, Optional, Tuple
 
 from nuke_ai_panel.app import App
 from nuke_ai_panel.messages import Json
@@ -32,6 +32,7 @@ class SettingsWriter:
         self._lock = threading.Lock()
         self._idle = threading.Event()
         self._idle.set()
+        self.committers: List[Callable[[], None]] = []  # each tells what is typed and not saved yet
 
     def save(self, changes: Mapping[str, Json], done: Done) -> None:
         """Writes and reads anew; `done` gets the error, if there was one. No change waits for those before it."""
@@ -45,7 +46,9 @@ class SettingsWriter:
         threading.Thread(target=self._run, name="nuke-ai-settings", daemon=True).start()
 
     def flush(self, timeout_s: float = FLUSH_S) -> bool:
-        """Waits until everything is written; False when it was not in time."""
+        """Waits until everything that was typed is written; False when it was not in time."""
+        for commit in self.committers:
+            commit()
         return self._idle.wait(timeout_s)
 
     def _run(self) -> None:

@@ -155,7 +155,7 @@ class SettingsDialog(QtWidgets.QDialog):
         row.addLayout(side)
         row.addWidget(Hairline(vertical=True))
         row.addLayout(column, 1)
-        self.setTabOrder(self.list, self.stack)
+        self.form.column.after = self.list
 
     def _turn_to(self, page: Page) -> None:
         if self.stack.currentWidget() is not page:

@@ -63,6 +63,7 @@ class FieldColumn(QtWidgets.QWidget):
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__(parent)
         self.fields: Dict[str, SettingField] = {}
+        self.after: Optional[QtWidgets.QWidget] = None  # what Tab comes from
         self._box = QtWidgets.QVBoxLayout(self)
         self._box.setContentsMargins(0, 0, 0, 0)
         self._box.setSpacing(theme_of(self).space(3))
@@ -95,6 +96,11 @@ class FieldColumn(QtWidgets.QWidget):
                 field.edited.connect(self.edited)
                 self.fields[value.name] = field
                 self._box.addWidget(field)
+        before = self.after
+        for field in self.fields.values():
+            if before is not None:
+                QtWidgets.QWidget.setTabOrder(before, field.editor)
+            before = field.editor
 
 
 class SettingsPage(Page):
@@ -153,6 +159,7 @@ class ProviderSettingsPage(SettingsPage):
         self.body.insertLayout(3, found)
         self.body.insertWidget(4, self.key)
         self.body.insertWidget(self.body.count() - 1, self.remove)
+        self.column.after = self.key.forget
         self.power.clicked.connect(self._switched)
         self.test.clicked.connect(self._tested)
         self.remove.clicked.connect(self._removed)
