@@ -59,6 +59,11 @@ LEGS = (
     Leg("3.11", "PySide6", "py311-pyside6.txt", ("standalone", "local"),
         ("aiohttp==3.14.5", "PySide6-Essentials==6.5.3", "pytest-qt")),
 )
+# The vendors' own SDKs, against which `proof` holds our requests and our fake servers.
+PROOF = Leg(
+    "3.11", None, "proof.txt", (), ("aiohttp==3.14.5",), sources=("requirements/proof.in",), label="proof",
+    tests=("tests/proof/sdks_read_our_requests.py", "tests/proof/sdks_talk_to_our_servers.py"),
+)
 
 
 def say(text: str) -> None:
@@ -237,11 +242,21 @@ def test(which: str, extra: Sequence[str]) -> int:
     return 1 if failed else 0
 
 
+def proof(extra: Sequence[str]) -> int:
+    """Has the vendors' SDKs read our requests and talk to our fake servers; one that is missing is a failure."""
+    python = find_python(PROOF.python)
+    if python is None:
+        raise SystemExit(f"`proof` runs on Python {PROOF.python}, which is not on this machine.")
+    inside = leg_venv(PROOF, python)
+    say("the vendors' SDKs, and what they make of our requests and of our fake servers")
+    return run([inside, "-m", "pytest", "-q", *PROOF.tests, *extra])
+
+
 def pins() -> int:
     """Compiles the hashed requirements of every leg with uv."""
     inside = make_venv(VENVS / "pins", sys.executable, "uv", [["uv"]])
     bench = replace(LEGS[-1], pins="bench.txt", sources=("requirements/bench.in",))
-    for leg in (*LEGS, bench):
+    for leg in (*LEGS, bench, PROOF):
         limits = VENVS / f"{leg.name}.constraints"
         limits.write_text("\n".join(c for c in leg.constraints if any(mark in c for mark in "=<>")) + "\n")
         more = VENVS / f"{leg.name}.in"
@@ -256,7 +271,7 @@ def pins() -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("verb", choices=("run", "test", "check", "bench", "pins"))
+    parser.add_argument("verb", choices=("run", "test", "check", "bench", "pins", "proof"))
     parser.add_argument("--legs", default="here", help="here, all, or versions with commas (3.9,3.11)")
     options, extra = parser.parse_known_args()
     if options.verb == "run":
@@ -265,6 +280,8 @@ def main() -> int:
         return test(options.legs, extra)
     if options.verb == "pins":
         return pins()
+    if options.verb == "proof":
+        return proof(extra)
     leg = LEGS[-1]
     python = find_python(leg.python)
     if python is None:

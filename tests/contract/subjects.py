@@ -37,7 +37,7 @@ class Subject:
     @property
     def name(self) -> str:
         """What tests call it."""
-        return self.vendor or self.kind
+        return f"{self.kind}-{self.vendor}" if self.vendor else self.kind
 
     @property
     def row_name(self) -> str:
