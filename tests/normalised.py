@@ -19,10 +19,27 @@ from nuke_ai_panel.events import (
     UsageReport,
 )
 from nuke_ai_panel.messages import Json, ToolCall
+from nuke_ai_panel.providers.reading import Decoder
+from nuke_ai_panel.providers.wire import Parser
 
 from .streams import Case, text_matches
 
 USAGE_FIELDS = ("input", "output", "total", "reasoning", "cache_read", "cache_write")
+
+
+def drained(
+    parser: Parser, decoder: Decoder, chunks: Iterable[bytes]
+) -> Tuple[List[StreamEvent], Optional[ProviderError]]:
+    """What `decoder` makes of a body that arrives in `chunks` and ends cleanly."""
+    events: List[StreamEvent] = []
+    for chunk in chunks:
+        events += decoder.feed(parser.feed(chunk))
+        if decoder.done:
+            break
+    if not decoder.done:
+        events += decoder.feed(parser.finish())
+    events += decoder.finish()
+    return events, decoder.error
 
 
 def normalised(events: Iterable[StreamEvent], error: Optional[ProviderError]) -> Dict[str, Json]:

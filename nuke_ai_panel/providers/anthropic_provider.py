@@ -13,7 +13,7 @@ from typing import AsyncIterator, Dict, List, Optional, Tuple
 from urllib.parse import quote
 
 from ..errors import ProviderError
-from ..events import StreamEvent, StreamWarning
+from ..events import StreamEvent
 from ..settings import ProviderSettings
 from .anthropic_decoder import AnthropicDecoder
 from .anthropic_dialect import Traits, encode, lost, read_options
@@ -21,7 +21,7 @@ from .anthropic_models import next_page, read_models, traits_of, unlisted
 from .anthropic_repair import explain_limit, learnt, room_left
 from .base import ChatRequest, ModelInfo
 from .classify import classify_error
-from .connection import bearer, has_own_key, open_client
+from .connection import ask_list, bearer, has_own_key, open_client
 from .error_facts import read_error
 from .http_stream import StreamResponse
 from .reading import check_head, read_events, sse_parser
@@ -56,15 +56,12 @@ class AnthropicProvider:
         decoder = AnthropicDecoder(
             self._label, model=request.model, think_tags=request.think_tags, request_id=response.request_id
         )
-        events = read_events(response, sse_parser(response), decoder, provider=self._label)
+        events = read_events(response, sse_parser(response), decoder, provider=self._label, losses=losses)
         try:
-            for name in losses:
-                yield StreamWarning(f"parameter_dropped:{name}")
             async for event in events:
                 yield event
         finally:
             await events.aclose()
-            response.close()
 
     async def models(self) -> Tuple[ModelInfo, ...]:
         """The vendor's list, all pages of it; empty where a server has none. Raises ProviderError."""
@@ -72,14 +69,8 @@ class AnthropicProvider:
         url = join_url(self._base, "v1/models?limit=1000")
         after: Optional[str] = None
         for _ in range(MAX_PAGES):
-            try:
-                page = await self._client.get_json(
-                    f"{url}&after_id={quote(after, safe='')}" if after else url, headers=self._headers
-                )
-            except ProviderError as error:
-                if error.status not in (404, 405):
-                    raise
-                break  # a server without a list: the model is named by hand
+            page_url = f"{url}&after_id={quote(after, safe='')}" if after else url
+            page = await ask_list(self._client, page_url, self._headers)
             found.update(read_models(page, self.name, is_local=self.is_local))
             last, after = after, next_page(page)
             if after is None or after == last:

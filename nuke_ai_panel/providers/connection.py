@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Dict, Mapping, Optional
 
+from ..errors import ProviderError
+from ..messages import Json
 from ..settings import ProviderSettings
 from .http import HttpClient, HttpOptions
 
@@ -35,3 +37,13 @@ def bearer(key: Optional[str], headers: Mapping[str, str] = {}) -> Dict[str, str
 def has_own_key(settings: ProviderSettings) -> bool:
     """True when the row's own headers identify the user, so that no key is needed."""
     return any(name.lower() in ("authorization", "api-key", "x-api-key") for name in settings.headers)
+
+
+async def ask_list(client: HttpClient, url: str, headers: Mapping[str, str]) -> Json:
+    """What `url` lists; an empty list where a server has none, so that models are named by hand. On the loop."""
+    try:
+        return await client.get_json(url, headers=headers)
+    except ProviderError as error:
+        if error.status not in (404, 405):
+            raise
+        return []

@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import AsyncIterator, Dict, FrozenSet, List, Optional, Tuple
 
-from ..errors import ProviderError
-from ..events import StreamEvent, StreamWarning
+from ..events import StreamEvent
 from ..settings import ProviderSettings
 from .base import ChatRequest, ModelInfo
 from .classify import classify_error
-from .connection import bearer, has_own_key, open_client
+from .connection import ask_list, bearer, has_own_key, open_client
 from .error_facts import read_error
 from .http_stream import StreamResponse
 from .mistral_decoder import MistralDecoder
@@ -49,24 +48,17 @@ class MistralProvider:
         decoder = MistralDecoder(
             self._label, model=request.model, think_tags=request.think_tags, request_id=response.request_id
         )
-        events = read_events(response, sse_parser(response), decoder, provider=self._label)
+        losses = self._losses(request)
+        events = read_events(response, sse_parser(response), decoder, provider=self._label, losses=losses)
         try:
-            for name in self._losses(request):
-                yield StreamWarning(f"parameter_dropped:{name}")
             async for event in events:
                 yield event
         finally:
             await events.aclose()
-            response.close()
 
     async def models(self) -> Tuple[ModelInfo, ...]:
         """The models that chat; empty where a server has no list. Raises ProviderError."""
-        try:
-            listed = await self._client.get_json(join_url(self._base, "models"), headers=self._headers)
-        except ProviderError as error:
-            if error.status not in (404, 405):
-                raise
-            listed = []  # a server without a list: the model is named by hand
+        listed = await ask_list(self._client, join_url(self._base, "models"), self._headers)
         models = read_models(listed, self.name, is_local=self.is_local)
         self._known = {name: replace(one, id=name) for one in models for name in (*one.aliases, one.id)}
         return tuple(models)

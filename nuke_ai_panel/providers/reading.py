@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import AsyncGenerator, List, Optional, Protocol, Sequence
 
 from ..errors import ProviderError, provider_error
-from ..events import Keepalive, StreamEvent, TextDelta, ThinkingDelta
+from ..events import Keepalive, StreamEvent, StreamWarning, TextDelta, ThinkingDelta
 from ..messages import ToolCall
 from .classify import classify_error
 from .error_facts import plain_text
@@ -71,12 +71,17 @@ async def check_head(response: StreamResponse, *, provider: str, model: str) -> 
 
 
 async def read_events(
-    response: StreamResponse, parser: Parser, decoder: Decoder, *, provider: str
+    response: StreamResponse, parser: Parser, decoder: Decoder, *, provider: str, losses: Sequence[str] = ()
 ) -> AsyncGenerator[StreamEvent, None]:
-    """The events of an answer whose head is fine. Raises ProviderError; the response is closed in every case."""
+    """The events of an answer whose head is fine. Raises ProviderError; the response is closed in every case.
+
+    `losses` are the user's parameters that the request left out.
+    """
     broken: Optional[ProviderError] = None
     has_begun = False
     try:
+        for name in losses:
+            yield StreamWarning(f"parameter_dropped:{name}")
         try:
             async for chunk in response.chunks():
                 frames = parser.feed(chunk)

@@ -16,7 +16,7 @@ from nuke_ai_panel.providers.base import ChatRequest
 from nuke_ai_panel.providers.classify import classify_error
 from nuke_ai_panel.providers.wire import SniffingParser
 
-from ..normalised import cuttings, differences, normalised
+from ..normalised import cuttings, differences, drained, normalised
 from ..streams import Case, load_cases
 
 CASES = load_cases(frozenset({"anthropic"}))
@@ -53,16 +53,8 @@ def sse(events: Sequence[Dict[str, Any]], *, names: bool = True) -> bytes:
 
 
 def decode(body: bytes, chunks: Optional[List[bytes]] = None) -> Tuple[List[StreamEvent], Optional[ProviderError]]:
-    parser, decoder = SniffingParser(), AnthropicDecoder("Anthropic", model="claude-x", request_id="req_head")
-    events: List[StreamEvent] = []
-    for chunk in [body] if chunks is None else chunks:
-        events += decoder.feed(parser.feed(chunk))
-        if decoder.done:
-            break
-    if not decoder.done:
-        events += decoder.feed(parser.finish())
-    events += decoder.finish()
-    return events, decoder.error
+    decoder = AnthropicDecoder("Anthropic", model="claude-x", request_id="req_head")
+    return drained(SniffingParser(), decoder, [body] if chunks is None else chunks)
 
 
 def result(*events: Dict[str, Any], names: bool = True) -> Dict[str, Json]:

@@ -21,7 +21,7 @@ from nuke_ai_panel.providers.wire import SseParser
 from nuke_ai_panel.settings import ProviderSettings
 
 from ..fakes.fault_server import FaultServer, json_answer, sse
-from ..normalised import cuttings, differences, normalised
+from ..normalised import cuttings, differences, drained, normalised
 from ..streams import Case, load_cases
 
 StartFaultServer = Callable[..., FaultServer]
@@ -38,16 +38,7 @@ def body_of(*messages: Message, options: MistralOptions = PLAIN, **more: Any) ->
 
 
 def decode(chunks: List[bytes]) -> Tuple[List[StreamEvent], Optional[ProviderError]]:
-    parser, decoder = SseParser(), MistralDecoder("Mistral", model=MODEL)
-    events: List[StreamEvent] = []
-    for chunk in chunks:
-        events += decoder.feed(parser.feed(chunk))
-        if decoder.done:
-            break
-    if not decoder.done:
-        events += decoder.feed(parser.finish())
-    events += decoder.finish()
-    return events, decoder.error
+    return drained(SseParser(), MistralDecoder("Mistral", model=MODEL), chunks)
 
 
 def chunk(delta: Mapping[str, Json], reason: Optional[str] = None, **more: Json) -> Dict[str, Json]:

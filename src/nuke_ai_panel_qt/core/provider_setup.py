@@ -27,6 +27,8 @@ T = TypeVar("T")
 _HINTS = {
     "ollama": "Your own models. A server elsewhere works too; a key only where it stands behind one.",
     "openrouter": "One key for hundreds of models. Get one at openrouter.ai/keys.",
+    "anthropic": "The Claude models, from Anthropic itself. Get a key at console.anthropic.com.",
+    "mistral": "Mistral's own models. Get a key at console.mistral.ai.",
     "openai": "OpenAI, or any server like it: llama.cpp, LM Studio, vLLM. On this machine no key is needed.",
     "local": "The built-in model runs on this machine and needs neither address nor key.",
 }

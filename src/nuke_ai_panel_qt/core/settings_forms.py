@@ -232,6 +232,8 @@ _LEADS: Dict[str, str] = {
     "local": "A tiny model that comes along and runs on this machine; nothing leaves it.",
     "ollama": "Models of your own, here or on a server.",
     "openrouter": "One key for hundreds of models. Get one at openrouter.ai/keys.",
+    "anthropic": "The Claude models, from Anthropic itself. Get a key at console.anthropic.com.",
+    "mistral": "Mistral's own models. Get a key at console.mistral.ai.",
 }
 
 
