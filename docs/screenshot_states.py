@@ -123,6 +123,11 @@ class Stage:
     def manager(self) -> Any:  # a PanelManager
         return self.widget.manager
 
+    def shown(self) -> QtWidgets.QWidget:
+        """What the picture is of: the window over the panel, if one is open."""
+        dialog = self.manager.settings.dialog
+        return dialog if dialog is not None and dialog.isVisible() else self.widget
+
     def turn(self, seconds: float) -> None:
         """Lets Qt run."""
         end = time.monotonic() + seconds
@@ -382,6 +387,62 @@ def provider_tested(stage: Stage) -> None:
     stage.until(lambda: "Connected" in stage.panel.provider_card.result.text())
 
 
+def settings(stage: Stage, page: str = "general") -> Any:
+    """The settings window at a page, as wide as the state asks for."""
+    stage.choose(CODER)
+    stage.manager.settings.open()
+    dialog = stage.manager.settings.dialog
+    dialog.resize(max(dialog.minimumWidth(), min(dialog.width(), 2 * stage.widget.width())), dialog.height())
+    dialog.list.choose(page)
+    stage.turn(0.3)
+    return dialog
+
+
+def settings_answers(stage: Stage) -> None:
+    settings(stage, "answers")
+
+
+def settings_keyboard(stage: Stage) -> None:
+    dialog = settings(stage, "keyboard")
+    stage.manager.settings.rebind("list", ("Ctrl+F",))
+    stage.until(lambda: dialog.keyboard.rows["find"].words.text())
+    dialog.keyboard.rows["new"].keys.click()
+
+
+def settings_add(stage: Stage) -> None:
+    dialog = settings(stage, "add")
+    dialog.add.name.setText("Studio LLM")
+    dialog.add.address.setText("http://llm.studio.lan:8000/v1")
+    dialog.add.add.click()
+    stage.until(lambda: dialog.add.problem.text())
+
+
+def settings_provider(stage: Stage) -> None:
+    dialog = settings(stage, "provider:openrouter")
+    dialog.provider.key.key.setText("sk-or-v1-not-a-real-key")
+    dialog.provider.key.place.choose("file")
+
+
+def settings_tested(stage: Stage) -> None:
+    dialog = settings(stage, "provider:ollama")
+    dialog.provider.test.click()
+    stage.until(lambda: "Connected" in dialog.provider.result.text())
+    field = dialog.provider.column.fields["providers.ollama.base_url"]
+    field.editor.setText("gpu box:11434")
+    field.commit()
+    stage.until(lambda: field.problem.text())
+
+
+def settings_off(stage: Stage) -> None:
+    settings(stage, "provider:anthropic")
+
+
+def settings_network(stage: Stage) -> None:
+    dialog = settings(stage, "provider:openai")
+    bar = dialog.provider.verticalScrollBar()
+    bar.setValue(bar.maximum())
+
+
 def keys(stage: Stage) -> None:
     stage.choose(CODER)
     stage.panel.open_keys()
@@ -412,5 +473,7 @@ STATES: Dict[str, Callable[[Stage], None]] = {
     "attachment": attachment, "picker": picker, "picker-filter": picker_filter, "picker-nothing": picker_nothing,
     "find": find, "find-nothing": find_nothing, "conversations": conversations, "wide": wide, "deleted": deleted,
     "provider": provider, "provider-tested": provider_tested, "keys": keys, "banner": banner, "focus": focus,
-    "zoomed": zoomed,
+    "zoomed": zoomed, "settings": settings, "settings-answers": settings_answers,
+    "settings-keyboard": settings_keyboard, "settings-add": settings_add, "settings-provider": settings_provider,
+    "settings-tested": settings_tested, "settings-off": settings_off, "settings-network": settings_network,
 }

@@ -59,7 +59,8 @@ def open_app(home: Path, state: str) -> App:
     env = {"NUKE_AI_PANEL_HOME": str(home)}
     settings = load_settings(env=env, overrides=rows)
     return App(
-        settings, keys=Keys(env, home), store=Store(home / "history.db"), reload=lambda: settings,
+        settings, keys=Keys(env, home), store=Store(home / "history.db"),
+        reload=lambda: load_settings(env=env, overrides=rows),
         classes=lambda kind: DemoProvider if kind in scripted else provider_class(kind),
     )
 
@@ -85,7 +86,7 @@ def render(
                 stage.turn(0.4)
                 target = save(width)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                widget.grab().save(str(target))
+                stage.shown().grab().save(str(target))
                 saved.append(target)
                 widget.close()
                 session.close()

@@ -173,7 +173,8 @@ class SettingsDesk:
     def _added(self, name: str, error: Optional[BaseException]) -> None:
         dialog = self._made()
         if error is not None:
-            self._add_problem = _sentence(error)
+            step = error.next_step if isinstance(error, NukeAIError) else ""
+            self._add_problem = f"{name} {_problem(error, f'providers.{name}')}. {step}".strip()
             self._show(ADD)
             return
         dialog.add.clear()

@@ -11,7 +11,7 @@ from typing import Dict, FrozenSet, Mapping, Optional, Tuple
 
 from nuke_ai_panel.core.provider_status import ProviderStatus
 from nuke_ai_panel.keys import KEYLESS_KINDS, NO_STORE, uses_keyring
-from nuke_ai_panel.settings import ProviderSettings, Settings
+from nuke_ai_panel.settings import ProviderSettings, Settings, is_loopback_url
 from nuke_ai_panel.settings.lookup import DEFAULT, is_the_users, look_up, source_of, stronger_source
 from nuke_ai_panel.settings.options import OPTIONS
 from nuke_ai_panel.settings.presets import BUILT_IN
@@ -59,6 +59,7 @@ _CHOICES: Mapping[str, Choices] = {
     "parameters.reasoning_effort": (("default: not sent", ""), *((word, word) for word in (
         "none", "minimal", "low", "medium", "high", "xhigh"))),
 }
+_EXAMPLES = {"a table of texts": "X-Show: duck", "a list of texts": "one a line", "a table": '{"top_k": 40}'}
 _PLACES: Choices = (
     ("Keep it in the system's key store", "keyring"), ("Only for this session", "memory"),
     ("In a private file, not encrypted", "file"),
@@ -215,6 +216,8 @@ def _sentence(row: Row) -> str:
 
 
 def _placeholder(row: Row) -> str:
+    if row.kind in _EXAMPLES:
+        return _EXAMPLES[row.kind]
     if row.default in (None, "", (), {}):
         return "default"
     return f"default: {text_of(row, row.default)}"
@@ -252,6 +255,8 @@ def _key(row: ProviderSettings, facts: KeyFacts) -> KeyValue:
         note = f"A key is known, from {words.get(source, source)}. A new one replaces it."
     elif facts.source is None:
         note = "Looking for a key …"
+    elif row.base_url and is_loopback_url(row.base_url):
+        note = "No key is known, and a server on this machine needs none."
     else:
         note = "No key is known. It never goes into a script, a log or an export."
     said = " ".join(part for part in (note, facts.trouble) if part)

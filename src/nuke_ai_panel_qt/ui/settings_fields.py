@@ -17,7 +17,7 @@ from .settings_values import FieldValue
 from .theme import mix, theme_of
 
 Qt = QtCore.Qt
-LABEL_STEPS, LINES_STEPS = 34, 22
+LABEL_STEPS, LINES_STEPS, NARROW_STEPS = 34, 22, 100
 
 
 class Switch(Button):
@@ -125,6 +125,33 @@ class TextArea(QtWidgets.QPlainTextEdit):
     placeholder = ""
 
 
+class LabelledRow(QtWidgets.QBoxLayout):
+    """A label at the left of a column, above it where there is little room."""
+
+    def __init__(self, label: Text, column: QtWidgets.QBoxLayout) -> None:
+        super().__init__(QtWidgets.QBoxLayout.Direction.LeftToRight)
+        self._label = label
+        self._is_narrow: Optional[bool] = None
+        self.setContentsMargins(0, 0, 0, 0)
+        self.addWidget(label, 0, Qt.AlignmentFlag.AlignTop)
+        self.addLayout(column, 1)
+        self.fit(1 << 14)
+
+    def fit(self, width: int) -> None:
+        """Lays both out for that much room."""
+        theme = theme_of(self._label)
+        is_narrow = width < theme.space(NARROW_STEPS)
+        if is_narrow == self._is_narrow:
+            return
+        self._is_narrow = is_narrow
+        direction = QtWidgets.QBoxLayout.Direction
+        self.setDirection(direction.TopToBottom if is_narrow else direction.LeftToRight)
+        self.setSpacing(theme.space(1 if is_narrow else 3))
+        self._label.setMinimumHeight(0 if is_narrow else max(theme.space(7), theme.icon_px + theme.space(3)))
+        self._label.setMinimumWidth(0 if is_narrow else theme.space(LABEL_STEPS))
+        self._label.setMaximumWidth(1 << 14 if is_narrow else theme.space(LABEL_STEPS))
+
+
 class SettingField(QtWidgets.QWidget):
     """A label at the left, the field and its words at the right. `edited(name, text)`."""
 
@@ -136,22 +163,21 @@ class SettingField(QtWidgets.QWidget):
         self._told = value.text
         theme = theme_of(self)
         self.label = Text(value.label, middle=True)
-        self.label.setFixedWidth(theme.space(LABEL_STEPS))
-        self.label.setMinimumHeight(max(theme.space(7), theme.icon_px + theme.space(3)))
         self.sentence = Text("", role="dim", size="small")
         self.problem = Text("", role="error", size="small")
         self.editor = self._made(value)
-        row = QtWidgets.QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(theme.space(3))
-        row.addWidget(self.label, 0, Qt.AlignmentFlag.AlignTop)
         column = QtWidgets.QVBoxLayout()
         column.setSpacing(theme.space(1))
         column.addWidget(self.editor)
         column.addWidget(self.problem)
         column.addWidget(self.sentence)
-        row.addLayout(column, 1)
+        self._row = LabelledRow(self.label, column)
+        self.setLayout(self._row)
         self._show_all(value)
+
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._row.fit(self.width())
 
     def text(self) -> str:
         """What stands in the field."""

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from typing import Optional
 
-from ..qt import QtCore, QtWidgets, Signal
+from ..qt import QtGui, QtWidgets, Signal
 from .controls import Button, Hairline, Text
 from .line_edit import LineEdit
 from .menus import Select
-from .settings_fields import LABEL_STEPS, Switch
+from .settings_fields import LabelledRow, Switch
 from .settings_values import Choices, KeyValue
 from .theme import theme_of
-
-Qt = QtCore.Qt
 
 
 class KeySection(QtWidgets.QWidget):
@@ -43,9 +41,6 @@ class KeySection(QtWidgets.QWidget):
         self.forget.set_look(dim=True)
         self.note = Text("", role="dim", size="small")
         self.problem = Text("", role="error", size="small")
-        label = Text("Key", middle=True)
-        label.setFixedWidth(theme.space(LABEL_STEPS))
-        label.setMinimumHeight(self.key.sizeHint().height())
         column = QtWidgets.QVBoxLayout()
         column.setSpacing(theme.space(1.5))
         self._consent_row = QtWidgets.QWidget()
@@ -63,15 +58,12 @@ class KeySection(QtWidgets.QWidget):
         column.addLayout(buttons)
         column.addWidget(self.problem)
         column.addWidget(self.note)
-        row = QtWidgets.QHBoxLayout()
-        row.setSpacing(theme.space(3))
-        row.addWidget(label, 0, Qt.AlignmentFlag.AlignTop)
-        row.addLayout(column, 1)
+        self._row = LabelledRow(Text("Key", middle=True), column)
         box = QtWidgets.QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(theme.space(3))
         box.addWidget(Hairline())
-        box.addLayout(row)
+        box.addLayout(self._row)
         self.key.textChanged.connect(self._enable)
         self.key.returnPressed.connect(self._store)
         self.place.chosen.connect(self._enable)
@@ -96,6 +88,10 @@ class KeySection(QtWidgets.QWidget):
         self.key.setReadOnly(self._locked)
         self.place.setEnabled(not self._locked)
         self._enable()
+
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._row.fit(self.width())
 
     def typed(self) -> str:
         """A key that was typed and may be kept now; empty when there is none."""
