@@ -51,7 +51,7 @@ from .secret_words import Wanted
 
 if TYPE_CHECKING:
     from ..store.ledger import Ledger
-    from ..store.ledger_file import LedgerFile
+    from ..store.ledger_file import Fault, LedgerFile
 log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
@@ -114,6 +114,15 @@ class StudioGate:
     def entries(self, since: float = 0.0) -> Future[List[LedgerEntry]]:
         """What the ledger holds."""
         return self._ledger.submit(lambda file: self._placed(file, self._source.read()).entries(since))
+
+    def verify(self) -> Future[List[Fault]]:
+        """Every place where the ledger is not what was written."""
+        return self._ledger.submit(lambda file: self._placed(file, self._source.read()).verify())
+
+    @property
+    def folder(self) -> Path:
+        """Where the ledger's files are, as far as is known."""
+        return self._ledger.folder
 
     def spending(self) -> Future[Tuple[Spending, ...]]:
         """Every limit of this user and how far it is used up."""

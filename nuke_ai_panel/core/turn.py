@@ -184,6 +184,9 @@ class Turn:
             if not more:
                 break
             path = (*path, *more)
+        spent = self._services.providers.gate.soft_warning()
+        if spent:
+            self._warn(f"budget:{spent}", spent)
         if not (self._answer.text or self._answer.thinking or self._answer.tool_calls):
             self._tell(WarningRaised(self.turn_id, "empty_answer", EMPTY_ANSWER))
 

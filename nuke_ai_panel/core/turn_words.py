@@ -27,7 +27,7 @@ def warning_text(code: str) -> str:
         return context_dropped_text(int(detail) if detail.isdigit() else 0)
     if name in _DETAILED and detail:
         return _DETAILED[name].format(detail)
-    if name in ("stood_in", "not_asked_instead"):
+    if name in ("stood_in", "not_asked_instead", "budget"):
         return detail
     return _KEPT.get(name, "")
 
