@@ -13,6 +13,7 @@ from typing import Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
 from ..errors import SettingsError, provider_error
 from ..messages import Attachment, Json, Message, ToolCall
+from .answer_schema import instruction
 from .anthropic_replay import thoughts_of, woven
 from .base import ChatRequest
 from .media import PDF, media_of
@@ -53,6 +54,7 @@ class Traits:
     max_output: Optional[int] = None
     adaptive: Optional[bool] = None
     budgeted: Optional[bool] = None
+    schema: Optional[bool] = None
     efforts: Optional[FrozenSet[str]] = None
     refused: FrozenSet[str] = frozenset()
 
@@ -85,13 +87,14 @@ def read_options(options: Mapping[str, Json], row: str) -> AnthropicOptions:
 
 def encode(
     request: ChatRequest, options: AnthropicOptions, traits: Traits = NO_TRAITS, *, provider: str, label: str = "",
-    room: Optional[int] = None,
+    room: Optional[int] = None, has_thoughts: bool = True,
 ) -> Dict[str, Json]:
-    """The body of `POST /v1/messages`. `provider` is our row: its own thoughts are replayed. `room` bounds the answer.
+    """The body of `POST /v1/messages`. `provider` is our row: its own thoughts are replayed unless `has_thoughts` says
+    no. `room` bounds the answer.
 
     Raises ProviderError(unsupported_feature) for an attachment that the vendor does not take.
     """
-    messages = _messages(request, provider=provider, label=label or provider)
+    messages = _messages(request, provider=provider if has_thoughts else None, label=label or provider)
     thinking = _thinking(request, options, traits)
     if thinking.get("type") == "enabled" and _is_thoughtless_loop(messages):
         thinking = {}  # a tool loop that began without thoughts cannot go on with them
@@ -102,8 +105,9 @@ def encode(
     body: Dict[str, Json] = {
         "model": request.model, "messages": messages, "stream": True, "max_tokens": max_tokens,
     }
-    if request.system and request.system.strip():
-        body["system"] = [{"type": "text", "text": request.system}]
+    system = _system(request, traits)
+    if system:
+        body["system"] = [{"type": "text", "text": system}]
     if request.tools:
         body["tools"] = [
             {"name": tool.name, "description": tool.description, "input_schema": {"type": "object", **tool.schema}}
@@ -119,8 +123,8 @@ def encode(
         body.pop(name, None)
     if options.cache_ttl is not None and "cache_control" not in traits.refused:
         _mark(body, options.cache_ttl)
-    elif "system" in body:
-        body["system"] = request.system
+    elif system:
+        body["system"] = system
     body.update(options.extra_body)
     return body
 
@@ -136,6 +140,7 @@ def lost(request: ChatRequest, body: Mapping[str, Json], traits: Traits) -> List
         "seed": (parameters.seed, False),
         "stop": (parameters.stop or None, len(body.get("stop_sequences", ())) == len(parameters.stop)),
         "reasoning_effort": (effort, "thinking" in body or "effort" in config or is_off),
+        "response_format": (request.schema, "format" in config),
     }
     return sorted(name for name, (value, is_sent) in asked.items() if value is not None and not is_sent)
 
@@ -189,9 +194,21 @@ def _output_config(request: ChatRequest, options: AnthropicOptions, traits: Trai
     level = _level(effort, traits.efforts)
     if level and "effort" not in traits.refused:
         config["effort"] = level
-    if request.schema is not None:
+    if request.schema is not None and _takes_schema(traits):
         config["format"] = {"type": "json_schema", "schema": closed_schema(request.schema)}
     return config
+
+
+def _takes_schema(traits: Traits) -> bool:
+    return traits.schema is not False and "format" not in traits.refused
+
+
+def _system(request: ChatRequest, traits: Traits) -> str:
+    """The system prompt; a model that cannot be held to a schema is told of it there."""
+    texts = [request.system] if request.system and request.system.strip() else []
+    if request.schema is not None and not _takes_schema(traits):
+        texts.append(instruction(request.schema))
+    return "\n\n".join(texts)
 
 
 def _level(effort: str, known: Optional[FrozenSet[str]]) -> Optional[str]:
@@ -232,13 +249,13 @@ def _mark(body: Dict[str, Json], ttl: str) -> None:
 # ---------------------------------------------------------------- messages
 
 
-def _messages(request: ChatRequest, *, provider: str, label: str) -> List[Dict[str, Json]]:
+def _messages(request: ChatRequest, *, provider: Optional[str], label: str) -> List[Dict[str, Json]]:
     """Turns in strict alternation; all results of one round stand first in one user message."""
     turns: List[Tuple[str, List[Dict[str, Json]]]] = []
     for message in request.messages:
         role = "assistant" if message.role == "assistant" else "user"
         if role == "assistant":
-            is_own = message.provider == provider and message.model == request.model
+            is_own = provider is not None and (message.provider, message.model) == (provider, request.model)
             blocks = woven(message.text, [_call(one) for one in message.tool_calls],
                            thoughts_of(message.reasoning_opaque) if is_own else [])
         elif message.role == "tool":

@@ -107,6 +107,7 @@ def _traits(info: ModelInfo, said: Dict[str, Json]) -> Traits:
     return Traits(
         max_output=info.max_output_tokens, adaptive=_known(thinking, types.get("adaptive")),
         budgeted=_known(thinking, types.get("enabled")), efforts=efforts,
+        schema=_can(said["structured_outputs"]) if "structured_outputs" in said else None,
     )
 
 

@@ -18,7 +18,7 @@ from ..settings import ProviderSettings
 from .anthropic_decoder import AnthropicDecoder
 from .anthropic_dialect import Traits, encode, lost, read_options
 from .anthropic_models import next_page, read_models, traits_of, unlisted
-from .anthropic_repair import explain_limit, learnt, room_left
+from .anthropic_repair import explain_limit, explain_size, learnt, refuses_thoughts, room_left
 from .base import ChatRequest, ModelInfo
 from .classify import classify_error
 from .connection import ask_list, bearer, has_own_key, open_client
@@ -43,7 +43,8 @@ class AnthropicProvider:
         self.needs_key = not self.is_local and not has_own_key(settings)
         self._label = settings.label
         self._options = read_options(settings.options, settings.name)
-        self._headers = self._own_headers(key)
+        given = {name.lower() for name in settings.headers}
+        self._headers = {name: value for name, value in self._own_headers(key).items() if name not in given}
         self._client = open_client(settings, key)
         self._known: Dict[str, ModelInfo] = {}
         self._traits: Dict[str, Traits] = {}
@@ -106,9 +107,13 @@ class AnthropicProvider:
         """The head of an answer, and what of the user's wishes it leaves out. A refusal is learnt from and not met
         again."""
         room: Optional[int] = None
+        has_thoughts = True
         for _ in range(MAX_TRIES):
             traits = self._traits.get(request.model) or traits_of(request.model)
-            body = encode(request, self._options, traits, provider=self.name, label=self._label, room=room)
+            body = encode(
+                request, self._options, traits, provider=self.name, label=self._label, room=room,
+                has_thoughts=has_thoughts,
+            )
             response = await self._client.post_stream(join_url(self._base, "v1/messages"), body, headers=self._headers)
             if response.status not in (400, 422):
                 await self._check(response, request.model)
@@ -118,7 +123,11 @@ class AnthropicProvider:
             error = self._client.redacted(classify_error(
                 response.status, raw, response.headers, provider=self._label, model=request.model
             ))
+            explain_size(error)
             words = read_error(raw).words
+            if has_thoughts and refuses_thoughts(words):
+                has_thoughts = False
+                continue
             better, less = learnt(words, body, traits), room_left(words)
             if better is not None:
                 self._traits[request.model] = better

@@ -21,6 +21,12 @@ _REFUSED = re.compile(
     r"|cannot both|cannot be used|no longer|must be unset|less than or equal|range:|not available|unexpected",
     re.IGNORECASE,
 )
+_FORMAT = re.compile(r"output[_ ](?:config\.)?format|output_config|structured output|json_schema")
+_THOUGHTS = re.compile(r"signature|thinking`? (?:or `redacted_thinking`? )?blocks?|expected `thinking`", re.IGNORECASE)
+_LARGE = re.compile(
+    r"\b(?:image|pdf|document)s?\b[^.]{0,80}\b(?:exceed|too large|maximum|at most)|maximum of \d+ pdf pages",
+    re.IGNORECASE,
+)
 _LIMIT = re.compile(r"max_tokens:? \d+ > (\d+)")
 _WINDOW = re.compile(r"(\d+) \+ (\d+) > (\d+)")
 _DROPPABLE = ("top_k", "top_p", "temperature", "stop_sequences")
@@ -45,8 +51,11 @@ def learnt(words: str, body: Mapping[str, Json], known: Traits) -> Optional[Trai
         return replace(known, adaptive=False)
     if kind == "enabled" and ("thinking.type.enabled" in lower or "budget_tokens" in lower):
         return replace(known, budgeted=False)
-    if "effort" in (body.get("output_config") or {}) and "effort" in lower:
+    config = body.get("output_config") or {}
+    if "effort" in config and "effort" in lower:
         return _refusing(known, "effort")
+    if "format" in config and _FORMAT.search(lower):
+        return _refusing(known, "format")
     for name in _DROPPABLE:
         if name in body and name in lower:
             return _refusing(known, name)
@@ -62,6 +71,18 @@ def room_left(words: str) -> Optional[int]:
         return None
     room = int(numbers.group(3)) - int(numbers.group(1))
     return room if room >= SMALLEST_ROOM else None
+
+
+def refuses_thoughts(words: str) -> bool:
+    """True when the replayed thoughts are the trouble: signed elsewhere, or by a model that has changed since."""
+    return "thinking" in words.lower() and _THOUGHTS.search(words) is not None
+
+
+def explain_size(error: ProviderError) -> None:
+    """Says what to do about a picture or a document that is too large."""
+    if error.kind == "bad_request" and _LARGE.search(error.message):
+        error.user_text = f"{error.provider} finds an attachment too large."
+        error.next_step = "Send smaller or fewer images and files."
 
 
 def explain_limit(error: ProviderError, headers: Mapping[str, str], now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any, Dict, List, Mapping, Sequence
 
@@ -193,6 +194,16 @@ def test_schema_goes_closed_into_the_output_format() -> None:
     assert config["format"]["schema"]["additionalProperties"] is False
     assert config["format"]["schema"]["properties"]["a"]["additionalProperties"] is False
     assert closed_schema({"type": "object", "additionalProperties": True})["additionalProperties"] is True
+
+
+def test_model_that_cannot_be_held_to_a_schema_is_told_of_it() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}}
+    request = ChatRequest(MODEL, (user("q"),), system="Be brief.", schema=schema)
+    traits = Traits(schema=False)
+    body = encode(request, PLAIN, traits, provider="anthropic")
+
+    assert "output_config" not in body and lost(request, body, traits) == ["response_format"]
+    assert body["system"].startswith("Be brief.\n\n") and json.dumps(schema) in body["system"]
 
 
 # ---------------------------------------------------------------- thinking

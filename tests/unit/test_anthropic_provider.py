@@ -13,6 +13,7 @@ from nuke_ai_panel.errors import ProviderError
 from nuke_ai_panel.events import StreamEvent, StreamWarning, TextDelta
 from nuke_ai_panel.messages import Json, Message
 from nuke_ai_panel.providers.anthropic_provider import AnthropicProvider, base_url_of
+from nuke_ai_panel.providers.anthropic_replay import placed
 from nuke_ai_panel.providers.base import ChatRequest, Parameters
 from nuke_ai_panel.settings import ProviderSettings
 
@@ -160,6 +161,43 @@ def test_answer_gets_the_room_that_the_window_has_left(fault_server: StartFaultS
     run(server.url, lambda provider: collect(provider, request()))
 
     assert [body["max_tokens"] for body in bodies(server)] == [8192, 4000]
+
+
+def test_thoughts_that_were_signed_elsewhere_are_left_out_rather_than_the_conversation_lost(
+    fault_server: StartFaultServer,
+) -> None:
+    server = fault_server(refused("messages.1.content.0: Invalid `signature` in `thinking` block"), GOOD)
+    thought = placed({"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}, text_before=0, calls_before=0)
+    said = Message("2", "c", "1", "assistant", "Yes.", reasoning_opaque=(thought,), provider="anthropic", model=MODEL)
+    path = (*request().messages, said, Message("3", "c", "2", "user", "more"))
+
+    run(server.url, lambda provider: collect(provider, ChatRequest(MODEL, path)))
+
+    kinds = [[block["type"] for block in body["messages"][1]["content"]] for body in bodies(server)]
+    assert kinds == [["thinking", "text"], ["text"]]
+
+
+def test_schema_that_a_model_refuses_goes_into_its_prompt(fault_server: StartFaultServer) -> None:
+    server = fault_server(refused("output_config.format: Extra inputs are not permitted"), GOOD)
+    asked = ChatRequest(MODEL, request().messages, schema={"type": "object", "properties": {}})
+
+    events = run(server.url, lambda provider: collect(provider, asked))
+
+    assert "JSON Schema" in str(bodies(server)[1]["system"]) and "output_config" not in bodies(server)[1]
+    assert dropped(events) == ["parameter_dropped:response_format"]
+
+
+@pytest.mark.parametrize("message", [
+    "messages.0.content.0.image.source.base64: image exceeds 5 MB maximum: 6291456 bytes > 5242880 bytes",
+    "A maximum of 100 PDF pages may be provided.",
+])
+def test_attachment_that_is_too_large_says_what_to_do(message: str, fault_server: StartFaultServer) -> None:
+    server = fault_server(refused(message))
+
+    with pytest.raises(ProviderError) as caught:
+        run(server.url, lambda provider: collect(provider, request()))
+
+    assert caught.value.kind == "bad_request" and "smaller" in caught.value.next_step
 
 
 @pytest.mark.parametrize(("message", "kind"), [
