@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Dict, Iterator, List
 
 DOCS = Path(__file__).resolve().parent
-sys.path.insert(0, str(DOCS.parent))
+sys.path[:0] = [str(DOCS.parent), str(DOCS.parent / "src")]
 
 from nuke_ai_panel.cli.program import build_parser  # noqa: E402  # the tree need not be installed
 from nuke_ai_panel.settings.layers import ENVIRONMENT, STUDIO_FILES  # noqa: E402
 from nuke_ai_panel.settings.options import OPTIONS  # noqa: E402
 from nuke_ai_panel.settings.presets import ALWAYS_OFFERED, BUILT_IN, OTHER_KEY_ENVS  # noqa: E402
 from nuke_ai_panel.settings.table import PROVIDER_ROWS, ROWS, Row  # noqa: E402
+from nuke_ai_panel_qt.ui.bindings import BINDINGS, COMPOSER_KEYS  # noqa: E402
 
 _EXAMPLE = """\
 ```toml
@@ -65,7 +66,7 @@ def settings_page() -> str:
         "environment variable that `key_env` names, else from the system's key store, else from `keys.toml` in the "
         "folder of user data, which is written only when you choose it and only you can read it. Anything that runs "
         "as you, inside Nuke or beside it, can read your keys too. A server on this machine needs no key. A stored key "
-        "belongs to one address; it is not sent to another one.\n",
+        "belongs to one address; it is not sent to another one. See [keys.md](keys.md).\n",
         "## Conversations\n", _table(ROWS[""]),
         "## `[parameters]`\n", "What is asked of every model. What is absent is not sent.\n",
         _table(ROWS["parameters"]),
@@ -97,6 +98,25 @@ def cli_page() -> str:
     for parser in _parsers(build_parser()):
         parts.append(f"## {parser.prog}\n")
         parts.append(f"```text\n{parser.format_help().rstrip()}\n```\n")
+    return "\n".join(parts)
+
+
+def keyboard_page() -> str:
+    """The keys that commands come with."""
+    parts = [
+        "# Keyboard\n",
+        "<!-- Written by docs/generate.py from the code; change src/nuke_ai_panel_qt/ui/bindings.py instead. -->\n",
+        "Every key can be another one: *Settings > Keyboard*, or `panel.shortcuts` in [settings.md](settings.md). F1 "
+        "shows the keys of now. They work while the panel has the focus and nowhere else.\n",
+    ]
+    groups = list(dict.fromkeys(one.group for one in BINDINGS))
+    for group in groups:
+        parts += [f"## {group}\n", "| Keys | What they do | Command |\n|---|---|---|"]
+        rows = [f"| {' or '.join(f'`{key}`' for key in one.keys)} | {one.sentence} | `{one.command}` |"
+                for one in BINDINGS if one.group == group]
+        if group == "Composer":
+            rows = [f"| {keys} | {sentence} | – |" for keys, sentence in COMPOSER_KEYS] + rows
+        parts[-1] += "\n" + "\n".join(rows) + "\n"
     return "\n".join(parts)
 
 
@@ -157,7 +177,7 @@ def _environment() -> str:
 def main(arguments: List[str]) -> int:
     """Writes the pages, or with --check says which ones are not current."""
     stale = []
-    for name, text in (("settings.md", settings_page()), ("cli.md", cli_page())):
+    for name, text in (("settings.md", settings_page()), ("cli.md", cli_page()), ("keyboard.md", keyboard_page())):
         path = DOCS / name
         if path.exists() and path.read_bytes() == text.encode("utf-8"):
             continue
