@@ -14,7 +14,8 @@ from typing import Dict, Optional, Sequence, Tuple
 
 from .app import App, ModelChoice, Parameters, TurnRequest
 from .core.fallback import named_choices
-from .errors import NukeAIError, provider_error
+from .code_watch import the_watch
+from .errors import NukeAIError, SettingsError, provider_error
 from .events import TurnEvent
 from .messages import Attachment, FinishReason, Json, Message, Usage
 from .reload import Part, register, unregister
@@ -116,6 +117,9 @@ def shared_app() -> App:
         if _Shared.app is None or _Shared.app.is_closed:
             _Shared.app = App.open()
             register(Part("script editor", _freeze, f"{__name__}:_thaw"))
+            _Shared.app.watch_settings(_settings_edited)
+            if _Shared.app.settings.developer.reload:
+                the_watch.start()
             if not _Shared.is_exit_registered:
                 _Shared.is_exit_registered = True
                 # A courtesy to the log at exit; nothing is lost without it.
@@ -144,6 +148,13 @@ def _freeze() -> bool:
 def _thaw(was_open: bool) -> None:
     if was_open:
         shared_app()
+
+
+def _settings_edited(problem: Optional[SettingsError]) -> None:
+    """Developers' mode counts as soon as the settings say so."""
+    app = _Shared.app
+    if problem is None and app is not None:
+        (the_watch.start if app.settings.developer.reload else the_watch.stop)()
 
 
 def _ignore(event: TurnEvent) -> None:

@@ -14,7 +14,8 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures import wait as wait_for_futures
 from dataclasses import replace
-from typing import Callable, Dict, Mapping, Optional, Set, Tuple, Type
+from pathlib import Path
+from typing import Callable, Dict, List, Mapping, Optional, Set, Tuple, Type
 
 from .core.approval import Approval, ApprovalPolicy, AskBeforeChanges
 from .core.handle import TurnHandle
@@ -38,12 +39,21 @@ from .providers.base import Parameters, Provider
 from .providers.gate import install_gate, remove_gate
 from .providers.registry import provider_class
 from .providers.threads import in_daemon_thread
-from .settings import ProviderSettings, Settings, history_path, load_settings, origin_of, save_setting
+from .settings import (
+    ProviderSettings,
+    Settings,
+    history_path,
+    load_settings,
+    origin_of,
+    save_setting,
+    settings_files,
+)
 from .settings.policy_source import PolicySource
 from .store import Store, new_id
 from .store.ledger import Ledger
 from .tools import Toolbox
 from .utils.event_loop_manager import create_task, get_event_loop_manager, shutdown_event_loop
+from .utils.file_watch import FileWatch
 from .utils.main_thread import MainThread, PumpedMainThread
 
 __all__ = [
@@ -51,6 +61,8 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
+
+SETTINGS_LOOK_S = 1.0
 
 _open_apps: Dict[int, App] = {}
 _open_apps_lock = threading.Lock()
@@ -69,7 +81,7 @@ class App:
         self, settings: Settings, *, keys: Keys, store: Store, reload: Callable[[], Settings],
         toolbox: Optional[Toolbox] = None, policy: Optional[ApprovalPolicy] = None,
         main_thread: Optional[MainThread] = None, classes: Callable[[str], Type[Provider]] = provider_class,
-        gate: Optional[StudioGate] = None,
+        gate: Optional[StudioGate] = None, env: Optional[Mapping[str, str]] = None,
     ) -> None:
         self.settings = settings
         self.keys = keys
@@ -95,6 +107,10 @@ class App:
         self._running: Dict[str, TurnHandle] = {}
         self._tasks: Set[Future[None]] = set()
         self._is_closed = False
+        self._env = env
+        self._watch: Optional[FileWatch] = None
+        self._heard: List[Callable[[Optional[SettingsError]], None]] = []
+        self._settings_problem: Optional[SettingsError] = None
         with _open_apps_lock:
             _open_apps[id(self)] = self
 
@@ -115,7 +131,7 @@ class App:
             settings, keys=Keys(env, settings.home), store=Store(history_path(settings.home)), reload=load,
             toolbox=toolbox, policy=policy, main_thread=main_thread, gate=StudioGate(
                 PolicySource(env), Ledger(settings.home / "ledger"), settings.home / "ledger"
-            ),
+            ), env=env,
         )
 
     def start_turn(
@@ -170,6 +186,32 @@ class App:
     def reload_settings(self) -> None:
         """Reads all settings again; only providers whose row changed connect anew. Raises SettingsError."""
         self._take_settings(self._reload())
+
+    def watch_settings(self, heard: Callable[[Optional[SettingsError]], None] = lambda _: None) -> None:
+        """From now on an edit of a settings file counts within two seconds, if it is valid.
+
+        A broken one changes nothing. `heard` is called on the watching thread after each: with what is wrong, or None.
+        """
+        self._heard.append(heard)
+        if self._watch is None:
+            self._watch = FileWatch(
+                lambda: settings_files(self._env), self._settings_edited, every_s=SETTINGS_LOOK_S
+            )
+            self._watch.start()
+
+    def settings_problem(self) -> Optional[SettingsError]:
+        """What is wrong with the settings as they lie on disk, while the last good ones are in force."""
+        return self._settings_problem
+
+    def _settings_edited(self, files: List[Path]) -> None:
+        try:
+            self.reload_settings()
+            self._settings_problem = None
+        except SettingsError as error:
+            log.info("an edit of %s is not taken: %s", ", ".join(map(str, files)), error.message)
+            self._settings_problem = error
+        for heard in tuple(self._heard):
+            heard(self._settings_problem)
 
     def widen_window(self, choice: ModelChoice) -> Future[Optional[int]]:
         """Doubles the context window that a local server is asked for with this model; see `Windows.widen`.
@@ -228,8 +270,11 @@ class App:
             if self._is_closed:
                 return
             self._is_closed = True
+            watch, self._watch = self._watch, None
             running, tasks = list(self._running.values()), list(self._tasks)
         deadline = time.monotonic() + timeout_s
+        if watch is not None:
+            watch.stop()
         for handle in running:
             handle.interrupt()
         wait_for_futures(tasks, timeout_s * 0.4)
@@ -266,7 +311,10 @@ class App:
             if self._is_closed:
                 return
             self._is_closed = True
+            watch, self._watch = self._watch, None
             running, tasks = list(self._running.values()), list(self._tasks)
+        if watch is not None:
+            watch.stop()
         for handle in running:
             handle.interrupt()
         wait_for_futures(tasks, timeout_s * 0.4)

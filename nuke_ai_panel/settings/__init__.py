@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from .addresses import is_loopback_url, origin_of
 from .home import history_path, home_dir, settings_path
-from .layers import load_settings
+from .layers import load_settings, settings_files
 from .saving import save_setting, save_settings
 from .values import PanelSettings, ParameterSettings, ProviderSettings, Settings
 
 __all__ = [
     "PanelSettings", "ParameterSettings", "ProviderSettings", "Settings", "history_path", "home_dir",
     "is_loopback_url", "load_settings", "origin_of", "save_setting", "save_settings",
-    "settings_path",
+    "settings_files", "settings_path",
 ]

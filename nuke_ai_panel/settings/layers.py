@@ -21,7 +21,14 @@ from .options import option_names, option_problem
 from .presets import ADDRESS_ENVS, ALWAYS_OFFERED, BUILT_IN, OTHER_KEY_ENVS, WANTED_BY
 from .table import PROVIDER_ROWS, ROWS, Row, check, is_key_header, is_key_name, kind_of, looks_like_key
 from .toml_file import Path_, parse_toml, read_toml
-from .values import PanelSettings, ParameterSettings, ProviderSettings, RedactionSettings, Settings
+from .values import (
+    DeveloperSettings,
+    PanelSettings,
+    ParameterSettings,
+    ProviderSettings,
+    RedactionSettings,
+    Settings,
+)
 
 STUDIO_FILES = "NUKE_AI_PANEL_CONFIG"
 # environment variable → the setting it sets
@@ -66,6 +73,12 @@ def studio_files(env: Mapping[str, str]) -> List[Path]:
     """The files that NUKE_AI_PANEL_CONFIG names, in order."""
     parts = env.get(STUDIO_FILES, "").split(os.pathsep)
     return [Path(os.path.expanduser(part.strip())) for part in parts if part.strip()]
+
+
+def settings_files(env: Optional[Mapping[str, str]] = None) -> Tuple[Path, ...]:
+    """Every file that `load_settings` reads, whether it exists or not."""
+    env = os.environ if env is None else env
+    return (*studio_files(env), settings_path(home_dir(env)))
 
 
 def dotted_name(path: str) -> Path_:
@@ -246,7 +259,7 @@ def _settings(home: Path, merged: _Merged, env: Mapping[str, str]) -> Settings:
         providers={name: _provider(name, row, merged) for name, row in providers.items()},
         parameters=ParameterSettings(**sections["parameters"]),
         panel=PanelSettings(**sections["panel"]),
-        redaction=RedactionSettings(**sections["redaction"]),
+        redaction=RedactionSettings(**sections["redaction"]), developer=DeveloperSettings(**sections["developer"]),
         sources={".".join(name): where for name, (_, where) in merged.items()},
         **plain,
     )

@@ -10,7 +10,7 @@ from typing import Dict, Optional, Tuple
 
 from ..messages import Json
 from .addresses import address_problem
-from .values import PanelSettings, ParameterSettings, ProviderSettings, RedactionSettings, Settings
+from .values import DeveloperSettings, PanelSettings, ParameterSettings, ProviderSettings, RedactionSettings, Settings
 
 # annotation → the word that the reference and the error messages use
 _TYPES = {
@@ -34,7 +34,7 @@ _KEY_VALUE = re.compile(
 _KEYS = re.compile(r"^(?:(?:Ctrl|Alt|Shift|Meta)\+){0,4}(?:\+|[^\s+](?:[^+]*[^\s+])?)$", re.I)
 
 SECTIONS: Dict[str, type] = {"": Settings, "parameters": ParameterSettings, "panel": PanelSettings,
-                              "redaction": RedactionSettings}
+                              "redaction": RedactionSettings, "developer": DeveloperSettings}
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,13 @@ class RedactionSettings:
 
 
 @dataclass(frozen=True)
+class DeveloperSettings:
+    """`[developer]`: for who works on the panel's own code."""
+
+    reload: bool = _setting(False, "Whether the panel's code is loaded again whenever one of its files is saved.")
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings, merged. `sources` says where each value that is not a default came from, by dotted name."""
 
@@ -126,6 +133,7 @@ class Settings:
     parameters: ParameterSettings = ParameterSettings()
     panel: PanelSettings = PanelSettings()
     redaction: RedactionSettings = RedactionSettings()
+    developer: DeveloperSettings = DeveloperSettings()
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def provider(self, name: str) -> ProviderSettings:

@@ -24,7 +24,7 @@ MAY: Dict[str, FrozenSet[str]] = {
     "core": BELOW_CORE,
     "app": BELOW_CORE | {"core"},
     "reload": BELOW_CORE | {"core", "app"},
-    **{name: BELOW_CORE | {"core", "app", "reload"} for name in FRONTS},
+    **{name: BELOW_CORE | {"core", "app", "reload", "code_watch"} for name in FRONTS},
     "code_watch": BELOW_CORE | {"core", "app", "reload"},
     "troubleshooter": BELOW_CORE | {"core", "app", "reload", "api", "code_watch"},
     "__main__": VALUES | {"cli"},

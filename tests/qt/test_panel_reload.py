@@ -19,7 +19,7 @@ def pump(seconds=0.05):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         application.processEvents(); time.sleep(0.005)
-def until(condition, seconds=10):
+def until(condition, seconds=30):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen"
@@ -64,8 +64,10 @@ def worker(copy: Copy, home: Path, model_server: FakeModelServer) -> Iterator[Wo
     })
     made.do(START)
     yield made
-    made.do("pane.close(); application.processEvents(); application.aboutToQuit.emit(); pane = None")
-    errors = made.end()
+    try:
+        made.do("pane.close(); application.processEvents(); application.aboutToQuit.emit(); pane = None")
+    finally:
+        errors = made.end()
     assert "Unclosed" not in errors
     assert "Event loop is closed" not in errors
     assert errors.count("Traceback") == errors.count("the panel could not be built")

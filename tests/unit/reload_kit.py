@@ -72,9 +72,15 @@ class Worker:
                     raise AssertionError(result["raised"])
                 return result
             self.printed += line
-        raise AssertionError(f"it ended: {self._process.stderr.read() if self._process.stderr else ''}")
+        _, errors = self._process.communicate()
+        raise AssertionError(f"it ended: {errors}")
 
     def end(self) -> str:
-        """Lets it end by itself; what it wrote to stderr."""
-        _, errors = self._process.communicate(timeout=20)
+        """Lets it end by itself; what it wrote to stderr. Kills it if it does not end."""
+        try:
+            _, errors = self._process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+            raise
         return errors

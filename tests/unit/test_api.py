@@ -94,4 +94,4 @@ def test_the_status_tells_the_truth() -> None:
 def test_names_that_do_not_exist_are_refused() -> None:
     with pytest.raises(AttributeError):
         ai.no_such_name  # noqa: B018
-    assert ai.__version__ == "0.1.0" and set(ai.__all__) <= {*dir(api), *dir(ai), "NukeAIError"}
+    assert ai.__version__ == "0.1.0" and set(ai.__all__) <= {*dir(api), *dir(ai), "NukeAIError", "troubleshooter"}

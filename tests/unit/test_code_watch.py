@@ -22,7 +22,7 @@ def reloads(saves: List[Tuple[float, Path]], *, broken_until: float = -1.0) -> L
     watched, happened, now = Saves(), [], 0.0
     while now < 12.0:
         watched.saw([path for at, path in saves if now - 0.05 < at <= now], now)
-        if watched.due(now, compiles=lambda _: now > broken_until):
+        if watched.due(now, compiles=lambda _, at=now: at > broken_until):  # type: ignore[misc]  # bound now
             happened.append(round(now, 2))
         now = round(now + 0.05, 2)
     return happened

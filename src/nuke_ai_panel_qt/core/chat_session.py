@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Prot
 from nuke_ai_panel.app import App
 from nuke_ai_panel.core.provider_manager import ModelCatalogue, ProviderStatus
 from nuke_ai_panel.core.request import ModelChoice, TurnRequest
-from nuke_ai_panel.errors import NukeAIError
+from nuke_ai_panel.errors import NukeAIError, SettingsError
 from nuke_ai_panel.events import (
     AnswerStored,
     TextAdded,
@@ -94,6 +94,7 @@ class ChatSession:
         self._asked_models_at = 0.0
         self._closed = False
         self._unsubscribe = app.providers.subscribe(self._on_status)
+        app.watch_settings(lambda problem: self.bridge.call(lambda: self._settings_edited(problem)))
         self.rebuild_models()
         self.refresh_conversations()
 
@@ -280,6 +281,12 @@ class ChatSession:
         """Settings were read anew; only the providers whose row changed connect again."""
         self.rebuild_models()
         self.tell(lambda view: view.settings_changed())
+
+    def _settings_edited(self, problem: Optional[SettingsError]) -> None:
+        """A settings file changed on disk: it counts now, or it is said what is wrong with it."""
+        if not self._closed and problem is None:
+            self.settings_changed()
+        self.tell(lambda view: view.show_trouble())
 
     def learn_model(self, choice: ModelChoice) -> None:
         """Asks the provider about a model in the background, for its window and prices."""

@@ -47,6 +47,7 @@ class PanelManager(QtCore.QObject):
         state = state or {}
         # Where the artist was reading, until the conversation is there again.
         self._place: object = tuple(state["anchor"]) if state.get("anchor") else None
+        self._trouble = ""
         self.session = session
         self.panel = panel
         self._list_is_known = bool(session.conversations)
@@ -344,10 +345,16 @@ class PanelManager(QtCore.QObject):
         ))
 
     def show_trouble(self) -> None:
-        """Says why history is not being saved, as long as it is not."""
-        trouble = self.session.app.store.trouble
-        if trouble is not None:
-            self.panel.banner.set_banner(Banner("warning", f"{trouble.user_text} {trouble.next_step}".strip()))
+        """Says why history is not being saved, or which edit of the settings is not taken, as long as it is so."""
+        app = self.session.app
+        trouble = app.store.trouble or app.settings_problem()
+        words = f"{trouble.user_text} {trouble.next_step}".strip() if trouble is not None else ""
+        shown = self.panel.banner.banner()
+        if words:
+            self._trouble = words
+            self.panel.banner.set_banner(Banner("warning", words))
+        elif shown is not None and shown.text == self._trouble:
+            self.panel.banner.set_banner(None)
 
     # ------------------------------------------------------------ wiring
 
