@@ -41,7 +41,7 @@ def listed(path: Path) -> List[Backup]:
     found = []
     try:
         files = list(folder_of(path).iterdir())
-    except OSError:
+    except (OSError, ValueError):
         return []
     for file in files:
         name = _NAME.fullmatch(file.name)

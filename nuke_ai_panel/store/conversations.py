@@ -22,6 +22,11 @@ _NAMES = ("id", "title", "kind", "created_at", "updated_at", "provider", "model"
 _COUNT = "(SELECT count(*) FROM messages m WHERE m.conversation_id = c.id AND m.deleted_root IS NULL)"
 _SAID = (f"(SELECT substr(m.text, 1, {_SNIPPET}) FROM messages m WHERE m.conversation_id = c.id"
          " AND m.deleted_root IS NULL AND m.text <> '' ORDER BY m.seq DESC LIMIT 1)")
+# The same without loading what is very long: SQLite reads a whole text even for its beginning.
+_BRIEFLY_SAID = _SAID.replace(
+    "m.text <> ''", "CASE WHEN m.seq IN (SELECT l.seq FROM messages l INDEXED BY messages_long"
+    " WHERE l.conversation_id = c.id AND length(l.text) > 100000) THEN 0 ELSE m.text <> '' END"
+)
 _TAGS = "(SELECT group_concat(t.name, char(10)) FROM tags t WHERE t.conversation_id = c.id)"
 
 
@@ -155,8 +160,9 @@ def _answerable(database: Database, wanted: HistoryFilter) -> HistoryFilter:
 def _select(database: Database) -> str:
     there = database.columns("conversations")
     names = ", ".join(f"c.{name}" if name in there else f"NULL AS {name}" for name in _NAMES)
-    tags_column = _TAGS if database.columns("tags") else "NULL"
-    return f"SELECT {names}, {_COUNT}, {_SAID}, {tags_column} FROM conversations c"
+    if not database.columns("tags"):
+        return f"SELECT {names}, {_COUNT}, {_SAID}, NULL FROM conversations c"
+    return f"SELECT {names}, {_COUNT}, {_BRIEFLY_SAID}, {_TAGS} FROM conversations c"
 
 
 def _conversation(row: Sequence[Any]) -> Conversation:  # Any: a database row

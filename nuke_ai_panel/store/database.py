@@ -139,6 +139,8 @@ def open_database(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Data
         return _open_file(path, busy_timeout_s)
     except (sqlite3.Error, OSError, StoreError) as exc:
         error = translated(exc, path)
+    except ValueError as exc:  # a name that no file can have
+        error = translated(OSError(str(exc)), path)
     assert isinstance(error, StoreError)
     log.info("chat history %s: %s; this session's chats stay in memory", path, error)
     return open_in_memory(path, trouble=error)
@@ -181,7 +183,7 @@ def identity_of(path: Path) -> Optional[Tuple[int, int]]:
     """Which file stands at `path` now; None when there is none."""
     try:
         found = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):  # a name with a NUL in it is no name
         return None
     return found.st_dev, found.st_ino
 

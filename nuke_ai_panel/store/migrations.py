@@ -151,6 +151,8 @@ _THIRD: Step = (
     END
     """,
     "CREATE INDEX messages_code ON messages (conversation_id) WHERE instr(text, '```') > 0",
+    # Which texts are so long that a list had better not load them for a snippet.
+    "CREATE INDEX messages_long ON messages (conversation_id) WHERE length(text) > 100000",
     "CREATE INDEX messages_errors ON messages (conversation_id) WHERE error IS NOT NULL",
 )
 

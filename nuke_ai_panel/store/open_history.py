@@ -148,7 +148,7 @@ class OpenHistory:
         return database
 
     def _open(self, writers: Optional[Writers]) -> Database:
-        is_missing = not self._path.exists()
+        is_missing = identity_of(self._path) is None
         if self._is_emptied():
             self._mend()
         database = open_database(self._path, busy_timeout_s=self._busy_timeout_s)
@@ -310,7 +310,7 @@ class OpenHistory:
     def _is_emptied(self) -> bool:
         try:
             return self._path.stat().st_size == 0 and bool(backups.listed(self._path))
-        except OSError:
+        except (OSError, ValueError):
             return False
 
     def _mend_open(self) -> bool:

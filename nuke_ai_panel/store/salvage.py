@@ -229,7 +229,8 @@ def _read_with_sqlite(quarantine: Path, sink: _Sink) -> Set[str]:
                     if _read_table(old, table, order, sink):
                         break
             with contextlib.suppress(sqlite3.Error):
-                known |= {str(one) for (one,) in old.execute("SELECT id FROM messages INDEXED BY sqlite_autoindex_messages_1")}
+                ids = old.execute("SELECT id FROM messages INDEXED BY sqlite_autoindex_messages_1")
+                known |= {str(one) for (one,) in ids}
     except sqlite3.Error:
         log.info("SQLite cannot read the damaged file; its pages are read instead", exc_info=True)
     finally:

@@ -11,6 +11,7 @@ How a group of jobs is written, and what happens when it cannot be, is `open_his
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import weakref
 from concurrent.futures import Future
@@ -24,6 +25,8 @@ from .board import Board
 from .database import Database, leave_to_parent
 from .jobs import Job
 from .open_history import OpenHistory
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -116,9 +119,14 @@ class Worker:
         is_open = True
         while is_open:
             group, is_open = _gather(jobs, timeout_s=history.wait_s())
-            history.run(group, is_last=not is_open)
-            if is_open:
-                history.tend(serve_waiting)
+            try:
+                history.run(group, is_last=not is_open)
+                if is_open:
+                    history.tend(serve_waiting)
+            except Exception as exc:  # the end of a group: a bug reaches its callers, and the thread lives
+                log.exception("the store failed in an unexpected way")
+                for job in group:
+                    job.resolve((None, exc))
         history.close()
 
 
