@@ -20,7 +20,7 @@ def register(commands: argparse._SubParsersAction[Parser]) -> None:
     parser = add_command(commands, "ask", "ask one question and print the answer")
     parser.add_argument("prompt", metavar="PROMPT", help="the question; - reads it from standard input")
     parser.add_argument("--file", metavar="PATH", action="append", default=[], help=(
-        "attach a text file; may be given several times"))
+        "attach a text file, a picture or a PDF; may be given several times"))
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the text")
     add_common_options(parser)
     parser.set_defaults(run=run)

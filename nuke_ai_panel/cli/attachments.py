@@ -1,9 +1,10 @@
-"""Reads the text files that a question takes along: whole, bounded, and never binary."""
+"""Reads the files that a question takes along: text, pictures and PDF, whole and bounded, and nothing else binary."""
 
 from __future__ import annotations
 
+import base64
 import uuid
-from typing import Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
 from ..messages import Attachment
 from .console import decoded
@@ -11,6 +12,12 @@ from .exits import UsageError
 
 FILE_LIMIT_BYTES = 1 << 20
 TOTAL_LIMIT_BYTES = 4 << 20
+MEDIA_LIMIT_BYTES = 20 << 20
+# How the files begin that models see or read as they are.
+_MEDIA = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"),
+    (b"%PDF-", "application/pdf"),
+)
 
 
 def read_attachments(paths: Sequence[str]) -> Tuple[Attachment, ...]:
@@ -28,15 +35,32 @@ def _read(path: str) -> Attachment:
     try:
         with open(path, "rb") as file:
             raw = file.read(FILE_LIMIT_BYTES + 1)
+            media_type = _media_type(raw)
+            if media_type is not None:
+                raw += file.read(MEDIA_LIMIT_BYTES - FILE_LIMIT_BYTES)
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or "not a usable path"
         raise UsageError(f"{name} cannot be read: {reason}.", next_step="Check the path.") from exc
-    if len(raw) > FILE_LIMIT_BYTES:
-        raise UsageError(
-            f"{name} is larger than {FILE_LIMIT_BYTES >> 20} MB.", next_step="Attach the part that matters."
+    short = name.replace("\\", "/").rstrip("/").rpartition("/")[2] or name
+    limit = FILE_LIMIT_BYTES if media_type is None else MEDIA_LIMIT_BYTES
+    if len(raw) > limit:
+        raise UsageError(f"{name} is larger than {limit >> 20} MB.", next_step="Attach the part that matters.")
+    if media_type is not None:
+        return Attachment(
+            id=uuid.uuid4().hex, kind="image" if media_type.startswith("image/") else "file", name=short,
+            media_type=media_type, data_base64=base64.b64encode(raw).decode("ascii"),
         )
     text = decoded(raw)
     if text is None:
-        raise UsageError(f"{name} is not a text file.", next_step="Only UTF-8 text can be attached here.")
-    short = name.replace("\\", "/").rstrip("/").rpartition("/")[2] or name
+        raise UsageError(
+            f"{name} is not a text file.",
+            next_step="Only UTF-8 text, PNG, JPEG, GIF, WebP and PDF can be attached here.",
+        )
     return Attachment(id=uuid.uuid4().hex, kind="file", name=short, text=text)
+
+
+def _media_type(raw: bytes) -> Optional[str]:
+    """The type of a picture or a PDF file, by its beginning; None for every other file."""
+    if raw[:4] == b"RIFF" and raw[8:12] == b"WEBP":
+        return "image/webp"
+    return next((media_type for start, media_type in _MEDIA if raw.startswith(start)), None)

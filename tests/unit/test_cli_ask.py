@@ -88,6 +88,20 @@ def test_stdin_and_files_become_the_question(cli: Cli, model_server: FakeModelSe
     assert [one["name"] for one in cli.messages()[0]["attachments"]] == ["a.py", "b.txt"]
 
 
+def test_picture_and_pdf_travel_as_they_are(cli: Cli, model_server: FakeModelServer, tmp_path: Path) -> None:
+    picture, brief = tmp_path / "plate.png", tmp_path / "brief.pdf"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(2 << 20))
+    brief.write_bytes(b"%PDF-1.4 \xff\xfe")
+
+    done = cli.ask("--file", str(picture), "what is it?")
+    refused = cli.ask("--file", str(brief), "what does it say?")
+
+    content = model_server.chats[0].json()["messages"][-1]["content"]
+    assert done.returncode == 0 and content[0] == {"type": "text", "text": "what is it?"}
+    assert content[1]["image_url"]["url"].startswith("data:image/png;base64,iVBORw0KGgo")
+    assert refused.returncode != 0 and "cannot read PDF files, so brief.pdf was not sent" in refused.stderr
+
+
 BAD_INPUT: Dict[str, Tuple[List[str], bytes, int, str]] = {
     "no prompt": ([], b"", 2, "PROMPT"),
     "empty prompt": (["  "], b"", 2, "The prompt is empty. Type a question"),
