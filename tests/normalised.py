@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from nuke_ai_panel.errors import ProviderError
 from nuke_ai_panel.events import (
@@ -19,10 +19,12 @@ from nuke_ai_panel.events import (
     UsageReport,
 )
 from nuke_ai_panel.messages import Json, ToolCall
-from nuke_ai_panel.providers.reading import Decoder
-from nuke_ai_panel.providers.wire import Parser
 
 from .streams import Case, text_matches
+
+if TYPE_CHECKING:  # these open the door to aiohttp, which decoders do without
+    from nuke_ai_panel.providers.reading import Decoder
+    from nuke_ai_panel.providers.wire import Parser
 
 USAGE_FIELDS = ("input", "output", "total", "reasoning", "cache_read", "cache_write")
 
