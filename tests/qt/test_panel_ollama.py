@@ -15,6 +15,7 @@ from nuke_ai_panel.core.request import ModelChoice
 from nuke_ai_panel.settings import load_settings, save_setting
 from nuke_ai_panel_qt.qt import QtCore
 from nuke_ai_panel_qt.ui.panel_values import ModelEntry
+from nuke_ai_panel_qt.ui.start_page import ChoiceCard
 from tests.fakes.fault_server import closed_port
 from tests.fakes.ollama_server import FakeOllama
 
@@ -332,3 +333,41 @@ def test_badges_are_what_the_server_says(make_desk: MakeDesk, ollama: FakeOllama
 
 def known(desk: Desk, model: str) -> ModelEntry:
     return next(one for section in desk.session.models.sections for one in section.models if one.id == model)
+
+
+# ---------------------------------------------------------------- the first run
+
+
+def first_card(desk: Desk) -> Any:  # a ChoiceCard
+    return next(one for one in desk.panel.start.findChildren(ChoiceCard) if one.isVisible())
+
+
+def test_the_first_run_starts_an_ollama_that_does_not_run(
+    qtbot: Any, program: Path, monkeypatch: pytest.MonkeyPatch  # pytest-qt has no types
+) -> None:
+    desk = Desk(qtbot, {
+        "providers.ollama.base_url": f"http://127.0.0.1:{closed_port()}", "providers.openrouter.enabled": False,
+        "providers.local.enabled": False, "providers.openai.enabled": False,
+    })
+    desk.until(lambda: first_card(desk).button.text() == "Start Ollama")
+    desk.click(first_card(desk).button)
+    desk.until(lambda: first_card(desk).button.text() == "Use Ollama", timeout_ms=30_000)
+    desk.click(first_card(desk).button)
+    assert desk.ask_and_wait("hello").text == "Hello, artist."
+    close_desk(desk)
+
+
+def test_the_first_run_pulls_a_model_for_an_empty_ollama(qtbot: Any, ollama: FakeOllama) -> None:
+    ollama.models, ollama.library = (), {"qwen2.5-coder:7b": (5000,)}
+    desk = Desk(qtbot, {
+        "providers.ollama.base_url": ollama.url, "providers.openrouter.enabled": False,
+        "providers.local.enabled": False, "providers.openai.enabled": False,
+    })
+    desk.until(lambda: first_card(desk).button.text() == "Pull qwen2.5-coder:7b")
+    ollama.hold_pulls()
+    desk.click(first_card(desk).button)
+    desk.until(lambda: first_card(desk).button.text() == "Cancel")
+    ollama.release_pulls()
+    desk.until(lambda: desk.manager.models.choice() == ModelChoice("ollama", "qwen2.5-coder:7b"))
+    assert desk.ask_and_wait("hello").text == "Hello, artist."
+    close_desk(desk)

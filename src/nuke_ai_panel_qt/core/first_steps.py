@@ -18,6 +18,7 @@ from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.events import Progress
 from nuke_ai_panel.providers.model_files import CATALOGUE, find_model, models_dir
 from nuke_ai_panel.providers.model_pull import pull_for
+from nuke_ai_panel.providers.urls import ollama_base_url
 from nuke_ai_panel.settings import is_loopback_url
 from nuke_ai_panel.utils.event_loop_manager import create_task
 
@@ -41,6 +42,8 @@ SUGGESTIONS = (
 )
 TINY = "smollm2"
 OLLAMA, CLOUD, LOCAL = "ollama", "openrouter", "local"
+# What an Ollama without a model is offered.
+FIRST_PULL = ModelChoice(OLLAMA, "qwen2.5-coder:7b")
 
 
 class FirstSteps:
@@ -58,17 +61,21 @@ class FirstSteps:
         self._progress = 0.0
         self._pull_note = ""
         self._has_looked = False
+        self._is_choosing = False
         page.chosen.connect(self.choose)
+        session.servers.listen(lambda: is_valid(page), self._server_moved)
 
     def show(self) -> None:
         """The choices as they stand; looks for an Ollama the first time."""
         if not self._has_looked and OLLAMA in self._session.app.providers.names():
             self._has_looked = True
             self._session.app.providers.check(OLLAMA)
+        self._is_choosing = True
         self._page.show_choices(TITLE, LEAD, self._choices())
 
     def show_suggestions(self) -> None:
         """An empty conversation."""
+        self._is_choosing = False
         self._page.show_suggestions(EMPTY_TITLE, EMPTY_LEAD, SUGGESTIONS)
 
     def choose(self, choice_id: str) -> None:
@@ -79,6 +86,10 @@ class FirstSteps:
             self._on_add_key(CLOUD)
         elif choice_id == LOCAL:
             self._choose_local()
+
+    def _server_moved(self, provider: str) -> None:
+        if provider == OLLAMA and self._is_choosing:
+            self.show()
 
     # ------------------------------------------------------------ what each choice says
 
@@ -97,7 +108,7 @@ class FirstSteps:
 
     def _ollama(self, status: ProviderStatus) -> StartChoice:
         url = self._session.app.providers.settings(OLLAMA).base_url or ""
-        host = urlsplit(url).netloc or url
+        host = _address(url)
         leaves = (
             "Leaves this machine: nothing." if is_loopback_url(url)
             else f"Leaves this machine: your questions and what you attach, to {host}."
@@ -109,11 +120,24 @@ class FirstSteps:
         if status.state == "connected" and count:
             found = f"Found at {host} with {count} model{'s' if count > 1 else ''}."
             return StartChoice(OLLAMA, "local", "Use my Ollama", found, leaves, "Use Ollama")
-        note = (
-            f"Ollama runs at {host} but has no model yet. In a terminal: ollama pull qwen2.5-coder:7b"
-            if status.state == "connected" else f"No Ollama answers at {host}. Start it, then look again."
-        )
-        return StartChoice(OLLAMA, "local", "Use my Ollama", sentence, leaves, "Look again", note=note)
+        servers = self._session.servers
+        work, said = servers.work(FIRST_PULL), servers.said(FIRST_PULL)
+        title = "Use my Ollama"
+        if work is not None:
+            return StartChoice(OLLAMA, "local", title, sentence, work.note, "Cancel", progress=work.share or 0.0)
+        if status.state == "connected":
+            note = said or f"Ollama runs at {host} but has no model yet. {FIRST_PULL.model} is 4.7 GB and a good start."
+            return StartChoice(
+                OLLAMA, "local", title, sentence, f"{leaves} The model comes from ollama.com.",
+                f"Pull {FIRST_PULL.model}", note=note,
+            )
+        if is_loopback_url(url) and servers.can_start(OLLAMA):
+            note = said or f"Ollama is not running at {host}."
+            return StartChoice(OLLAMA, "local", title, sentence, leaves, "Start Ollama", note=note)
+        note = f"No Ollama answers at {host}. Start it, then look again."
+        if is_loopback_url(url):
+            note = f"No Ollama answers at {host}. Start it, or get it at ollama.com/download; then look again."
+        return StartChoice(OLLAMA, "local", title, sentence, leaves, "Look again", note=said or note)
 
     def _local(self) -> StartChoice:
         entry = CATALOGUE[TINY]
@@ -138,9 +162,19 @@ class FirstSteps:
     # ------------------------------------------------------------ what each choice does
 
     def _choose_ollama(self) -> None:
-        providers = self._session.app.providers
+        providers, servers = self._session.app.providers, self._session.servers
         models = [one for one in providers.models(OLLAMA).models if not one.unavailable_reason]
-        if providers.status(OLLAMA).state != "connected" or not models:
+        is_connected = providers.status(OLLAMA).state == "connected"
+        if not (is_connected and models) and servers.work(FIRST_PULL) is not None:
+            servers.cancel(FIRST_PULL)
+            return
+        if is_connected and not models:
+            servers.pull(FIRST_PULL, lambda: self._on_chosen(FIRST_PULL))
+            return
+        if not is_connected and servers.can_start(OLLAMA):
+            servers.start(OLLAMA, self.show)
+            return
+        if not is_connected:
             providers.check(OLLAMA)
             self.show()
             return
@@ -199,3 +233,11 @@ class FirstSteps:
 
     def _tiny_is_here(self) -> bool:
         return find_model(TINY, models_dir(self._session.app.settings.home)) is not None
+
+
+def _address(base_url: str) -> str:
+    """host:port of an address as people write it."""
+    try:
+        return urlsplit(ollama_base_url(base_url)).netloc
+    except NukeAIError:
+        return base_url

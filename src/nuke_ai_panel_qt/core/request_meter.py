@@ -15,9 +15,12 @@ from .model_sections import request_price
 
 def meter_value(
     path: Sequence[Message], draft: Draft, model: Optional[ModelInfo], *, system: Optional[str] = None,
-    window_tokens: Optional[int] = None,
+    window_tokens: Optional[int] = None, asked_tokens: Optional[int] = None,
 ) -> MeterValue:
-    """The next request. Counts that the provider reported stand for everything up to the last answer."""
+    """The next request. Counts that the provider reported stand for everything up to the last answer.
+
+    `asked_tokens` is the window that a local server was asked for last: it grows with the conversation.
+    """
     window = window_tokens or (model.context_tokens if model is not None else None)
     written = 0
     if draft.text or draft.attachments:
@@ -33,6 +36,8 @@ def meter_value(
         )
         is_estimate = used > 0
     detail = f"{written:,} of them (about) are in the composer." if written and used > written else ""
+    if asked_tokens and window and asked_tokens < window:
+        detail = f"{detail}\nIn use: a window of {asked_tokens:,} tokens, which grows with the conversation.".strip()
     return MeterValue(used, window, is_estimate, request_price(model, used), detail)
 
 

@@ -7,10 +7,13 @@ are dressed here with what can be done at the provider that failed, and with how
 from __future__ import annotations
 
 import logging
+import time
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Set, Tuple
 
+from nuke_ai_panel.core.model_facts import account_lines
+from nuke_ai_panel.core.model_servers import Account
 from nuke_ai_panel.core.request import ModelChoice
 from nuke_ai_panel.core.turn_words import warning_text
 from nuke_ai_panel.errors import NukeAIError
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 OLLAMA, OPENROUTER = "ollama", "openrouter"
+ACCOUNT_AGE_S = 60.0
 # Kinds whose models cost nothing to ask, wherever their server stands.
 FREE_KINDS = frozenset({"local", "scripted"})
 _STEPS = {
@@ -56,6 +60,7 @@ class ServerDesk:
         self._pending: Set[ModelChoice] = set()
         self._latest: Dict[ModelChoice, Progress] = {}
         self._can_start: Dict[str, bool] = {}
+        self._accounts: Dict[str, Tuple[float, Tuple[str, ...]]] = {}
         self._listeners: List[Tuple[Callable[[], bool], Callable[[str], None]]] = []
 
     def listen(self, is_alive: Callable[[], bool], callback: Callable[[str], None]) -> None:
@@ -107,6 +112,28 @@ class ServerDesk:
                 self._session.app.model_servers.can_start(name), lambda done: self._learnt(name, done)
             )
         return self._can_start[name]
+
+    def account(self, name: str) -> Tuple[str, ...]:
+        """What a paid provider last said about money, as sentences; asks again when that is a minute old."""
+        row = self._session.app.settings.providers.get(name)
+        if row is None or row.kind != OPENROUTER:
+            return ()
+        asked_at, lines = self._accounts.get(name, (-ACCOUNT_AGE_S, ()))
+        if time.monotonic() - asked_at >= ACCOUNT_AGE_S:
+            self._accounts[name] = (time.monotonic(), lines)
+            self._session.bridge.when_done(
+                self._session.app.model_servers.account(name), lambda done: self._account_read(name, done)
+            )
+        return lines
+
+    def _account_read(self, name: str, future: Future[Account]) -> None:
+        account = outcome(future).value
+        lines = account_lines(account) if account is not None else ()
+        asked_at, before = self._accounts.get(name, (0.0, ()))
+        self._accounts[name] = (asked_at, lines)
+        if lines != before:
+            status = self._session.app.providers.status(name)
+            self._session.tell(lambda view: view.status_changed(status))
 
     # ------------------------------------------------------------ what messages say about it
 
