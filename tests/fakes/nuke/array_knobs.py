@@ -105,8 +105,8 @@ class Array_Knob(Knob):
     def valueAt(self, frame: float, index: int = -1) -> Any:
         return self._value_at(frame, index)
 
-    def getValue(self, index: int = -1) -> Any:
-        found = Array_Knob._value_at(self, None, index)
+    def getValue(self, channel: int = -1) -> Any:
+        found = Array_Knob._value_at(self, None, channel)
         return [float(one) for one in found] if isinstance(found, list) else float(found)
 
     def getValueAt(self, frame: float, index: int = -1) -> Any:

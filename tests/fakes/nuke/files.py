@@ -45,7 +45,7 @@ class Files:
             return False
         return self._save(filename)
 
-    def scriptSaveToTemp(self, path: str) -> str:
+    def save_to_temp(self, path: str) -> str:
         self._write(path)
         return path
 
@@ -82,7 +82,8 @@ class Files:
         self.scriptClear()
         return True
 
-    def scriptOpen(self, path: str) -> None:
+    def scriptOpen(self, filename: str) -> None:
+        path = filename
         if not os.path.exists(path):
             raise RuntimeError(f"{path}: No such file")
         self.scriptClear()
@@ -98,11 +99,11 @@ class Files:
         self.host.callbacks.fire("OnScriptLoad", self.host.root)
         self.modified = False
 
-    def scriptReadText(self, text: str) -> None:
-        node_text.Reading(self.host, self.host.scene.context()).run(text)
+    def scriptReadText(self, s: str) -> None:
+        node_text.Reading(self.host, self.host.scene.context()).run(s)
 
-    def scriptReadFile(self, path: str) -> None:
-        self.scriptReadText(self._read(path))
+    def scriptReadFile(self, s: str) -> None:
+        self.scriptReadText(self._read(s))
 
     def _read(self, path: str) -> str:
         try:

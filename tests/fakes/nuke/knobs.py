@@ -111,10 +111,10 @@ class Knob:
     def node(self) -> Any:
         return self._core.handle if self._core else None
 
-    def value(self) -> Any:
+    def value(self, index: int = -1) -> Any:
         return self._state
 
-    def getValue(self) -> Any:
+    def getValue(self, channel: int = -1) -> Any:
         return self.value()
 
     def setValue(self, val: Any, chan: int = -1) -> bool:

@@ -76,11 +76,12 @@ def _functions(host: Host, calls: Calls) -> Dict[str, Callable[..., Any]]:
         "host", "construct")}
     dialogs = {name: getattr(host.dialogs, name) for name in ("message", "ask", "askWithCancel", "getInput")}
     script = {name: getattr(files, name) for name in (
-        "scriptName", "scriptSave", "scriptSaveAs", "scriptSaveToTemp", "scriptClear", "scriptClose", "scriptOpen",
+        "scriptName", "scriptSave", "scriptSaveAs", "scriptClear", "scriptClose", "scriptOpen",
         "scriptReadText", "scriptReadFile", "nodeCopy", "nodePaste")}
     return {
         **own, **dialogs, **script, **host.callbacks.module_functions(),
-        "scriptNew": files.scriptClear, "execute": host.renders.execute, "render": host.renders.execute,
+        "scriptNew": files.scriptClear, "scriptSaveToTemp": lambda str: files.save_to_temp(str),
+        "execute": host.renders.execute, "render": host.renders.execute,
         "executeMultiple": host.renders.executeMultiple, "executeInMainThread": queue.executeInMainThread,
         "executeInMainThreadWithResult": queue.executeInMainThreadWithResult,
         "menu": host.menus.menu, "getPaneFor": lambda panelName: host.desk.pane_for(panelName),
@@ -88,7 +89,7 @@ def _functions(host: Host, calls: Calls) -> Dict[str, Callable[..., Any]]:
         "modified": lambda state=None: _modified(host, state),
         "channels": lambda node=None: host.layers.channels_of(node._live() if node is not None else host.root),
         "layers": lambda node=None: host.layers.names(), "formats": lambda: list(host.formats.known),
-        "addFormat": host.formats.add, "views": lambda: ["main"],
+        "addFormat": lambda s: host.formats.add(s), "views": lambda: ["main"],
         "expression": lambda s: host.expression(s), "expr": lambda s: host.expression(s),
         "tcl": lambda cmd, *args: _no(f"Tcl: {cmd}"), "runIn": lambda object, cmd: _no("runIn"),
         "sample": lambda *args: _no("pixels are not computed"),
@@ -96,7 +97,8 @@ def _functions(host: Host, calls: Calls) -> Dict[str, Callable[..., Any]]:
         "waitForThreadsToFinish": lambda: "", "pluginPath": lambda: list(plug_ins.paths),
         "pluginAddPath": plug_ins.pluginAddPath, "pluginAppendPath": plug_ins.pluginAppendPath,
         "tprint": lambda *args, **kwargs: host.say(" ".join(map(str, args))),
-        "warning": host.say, "error": host.say, "debug": host.say,
+        "warning": lambda message: host.say(message), "error": lambda message: host.say(message),
+        "debug": lambda message: host.say(message),
     }
 
 

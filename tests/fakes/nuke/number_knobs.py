@@ -154,7 +154,14 @@ class AColor_Knob(Color_Knob):
     _size = 4
 
 
-class XY_Knob(Array_Knob):
+class _Point(Array_Knob):
+    """Numbers that stand for places."""
+
+    def value(self, n: int = -1, oc: Any = None) -> Any:
+        return self._value_at(None, n)
+
+
+class XY_Knob(_Point):
     """A point."""
 
     _size = 2
@@ -172,13 +179,13 @@ class WH_Knob(Array_Knob):
     _size = 2
 
 
-class Scale_Knob(Array_Knob):
+class Scale_Knob(_Point):
     """A scale in two directions."""
 
     _size = 2
 
 
-class XYZ_Knob(Array_Knob):
+class XYZ_Knob(_Point):
     """A point in space."""
 
     _size = 3

@@ -1,5 +1,5 @@
 """The kinds of knobs that hold no numbers: text, files, code, channels, formats, links, tabs."""
-# ruff: noqa: N801  (Nuke's own names)
+# ruff: noqa: N801, N803  (Nuke's own names)
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .knobs import Knob
 _VALUE = re.compile(r"\[value ([\w.]+)\]")
 
 
-class String_Knob(Knob):
-    """Text that nobody evaluates."""
+class _Words(Knob):
+    """A text, whatever Nuke calls the knob."""
 
     def __init__(self, name: str = "", label: Optional[str] = None, value: str = "") -> None:
         super().__init__(name, label)
@@ -28,6 +28,10 @@ class String_Knob(Knob):
             raise TypeError(f"{self._name}: a string is needed, not {type(value).__name__}")
         return value
 
+
+class String_Knob(_Words):
+    """Text that nobody evaluates."""
+
     def setValue(self, val: str, view: Any = None) -> bool:
         return super().setValue(val)
 
@@ -37,11 +41,29 @@ class String_Knob(Knob):
     def getText(self, oc: Any = None) -> str:
         return str(self._state)
 
-    def getValue(self) -> str:
+    def getValue(self, channel: int = -1) -> str:
         return self.value()
 
     def value(self, oc: Any = None) -> str:
         return str(self._state)
+
+
+class ScriptName(String_Knob):
+    """The root's name: the file of the script, empty while it has none."""
+
+    def Class(self) -> str:
+        return "File_Knob"
+
+    def value(self, oc: Any = None) -> str:
+        return self._host.files.path if self._host else ""
+
+    def getText(self, oc: Any = None) -> str:
+        return self.value()
+
+    def _put(self, state: Any) -> None:
+        super()._put(state)
+        if self._host is not None:
+            self._host.files.path = str(state)
 
 
 class EvalString_Knob(String_Knob):
@@ -91,15 +113,21 @@ class File_Knob(EvalString_Knob):
                 knob.setValue(int(text))
 
 
-class Password_Knob(String_Knob):
+class Password_Knob(_Words):
     """Text that is not shown."""
 
+    def setValue(self, val: str, view: Any = None) -> bool:
+        return super().setValue(val)
 
-class Font_Knob(String_Knob):
+    def getText(self) -> str:
+        return str(self._state)
+
+
+class Font_Knob(_Words):
     """The name of a font."""
 
 
-class FreeType_Knob(String_Knob):
+class FreeType_Knob(_Words):
     """A font of Text2."""
 
 
@@ -180,6 +208,9 @@ class Help_Knob(Knob):
 class Keyer_Knob(Knob):
     """A keyer's curve."""
 
+    def value(self, outputCtx: Any = None, n: int = 0) -> Any:
+        return self._state
+
 
 class LookupCurves_Knob(Knob):
     """Curves that look values up."""
@@ -217,6 +248,10 @@ class ChannelMask_Knob(Channel_Knob):
 
 class Format_Knob(Knob):
     """A resolution."""
+
+    def _start(self, default: Any) -> None:
+        # The data names where a default comes from, such as root.format; that is none of this knob's own.
+        super()._start(None)
 
     def _coerce(self, value: Any, chan: int) -> Any:
         if isinstance(value, str):
