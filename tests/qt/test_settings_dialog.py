@@ -397,3 +397,32 @@ def test_another_sessions_change_shows_when_it_is_read(plain: Desk) -> None:
     plain.session.app.reload_settings()
     plain.session.settings_changed()
     assert text_in(dialog, "max_tool_rounds") == "2"
+
+
+def test_another_default_provider_does_not_keep_the_others_model(plain: Desk) -> None:
+    dialog = opened(plain, "general")
+    field(dialog, "default_provider").editor.choose("local")  # type: ignore[attr-defined]  # a Select
+    plain.until(lambda: text_in(dialog, "default_model") == "")
+    assert (load_settings().default_provider, load_settings().default_model) == ("local", None)
+
+
+def test_another_address_has_another_key(plain: Desk) -> None:
+    dialog = opened(plain, "provider:openai")
+    row = plain.session.app.settings.providers["openai"]
+    plain.session.app.keys.store(row, KEY, where="memory")
+    dialog.list.choose("provider:groq")
+    dialog.list.choose("provider:openai")
+    plain.until(lambda: "this session only" in dialog.provider.key.note.text())
+    type_into(plain, dialog, "providers.openai.base_url", "https://api.openai.com/v1")
+    plain.until(lambda: "No key is known." in dialog.provider.key.note.text())
+
+
+def test_a_preset_without_an_address_says_what_it_needs(plain: Desk) -> None:
+    dialog = opened(plain, "provider:azure")
+    plain.click(dialog.provider.power)
+    plain.until(dialog.provider.test.isEnabled)
+    plain.bot.keyClicks(dialog.provider.key.key, KEY)
+    dialog.provider.key.place.choose("memory")
+    plain.click(dialog.provider.test)
+    plain.until(lambda: dialog.provider.result.text() not in ("", "Connecting …", "Keeping the key …"))
+    assert "Azure OpenAI" in dialog.provider.result.text() and "address" in dialog.provider.result.text().lower()

@@ -97,8 +97,10 @@ class SettingsDesk:
 
     def settings_changed(self) -> None:
         """Settings were read anew, whoever changed them."""
-        if not self._is_open():
+        dialog = self.dialog
+        if dialog is None or not self._is_open():
             return
+        dialog.setFont(self._panel.font())
         name = self._provider()
         if name and name not in self._session.app.settings.providers:
             self._page = GENERAL
@@ -115,7 +117,10 @@ class SettingsDesk:
             self._drafts[name] = Draft(text, _problem(error, name))
             self._show(self._page)
             return
-        self._save({name: value}, lambda error: self._edited(name, text, error))
+        changes: Dict[str, Json] = {name: value}
+        if name == "default_provider":
+            changes["default_model"] = None  # the model belonged to the provider that was chosen before
+        self._save(changes, lambda error: self._edited(name, text, error))
 
     def _edited(self, name: str, text: str, error: Optional[BaseException]) -> None:
         if error is None:
@@ -123,6 +128,8 @@ class SettingsDesk:
         else:
             self._drafts[name] = Draft(text, _problem(error, name))
         self.settings_changed()
+        if name.startswith("providers."):
+            self._look_for_key(dotted_name(name)[1])  # a key belongs to an address and has a variable
 
     def _value(self, name: str, text: str) -> Json:
         """What a text means; None takes the setting out. Raises SettingsError."""

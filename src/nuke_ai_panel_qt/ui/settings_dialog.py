@@ -31,10 +31,8 @@ class SettingsDialog(QtWidgets.QDialog):
         theme = theme_of(parent or self)
         self.setWindowTitle("Nuke AI Panel: Settings")
         self.setModal(False)
-        self.setMinimumSize(theme.space(LEAST_STEPS[0]), theme.space(LEAST_STEPS[1]))
         self.resize(theme.space(WIDTH_STEPS), theme.space(HEIGHT_STEPS))
         self.list = SettingsList()
-        self.list.setFixedWidth(theme.space(LIST_STEPS))
         self.form = SettingsPage()
         self.provider = ProviderSettingsPage()
         self.keyboard = KeyboardPage()
@@ -50,6 +48,7 @@ class SettingsDialog(QtWidgets.QDialog):
         self.form.edited.connect(self.edited)
         self.provider.edited.connect(self.edited)
         self.close_button.clicked.connect(self.close)
+        self._fit_font()
         application = QtWidgets.QApplication.instance()
         if isinstance(application, QtWidgets.QApplication):
             application.focusChanged.connect(self._focus_changed)
@@ -123,6 +122,16 @@ class SettingsDialog(QtWidgets.QDialog):
     def closeEvent(self, event: QtGui.QCloseEvent) -> None:
         self.commit()
         super().closeEvent(event)
+
+    def changeEvent(self, event: QtCore.QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QtCore.QEvent.Type.FontChange and hasattr(self, "list"):
+            self._fit_font()
+
+    def _fit_font(self) -> None:
+        theme = theme_of(self)
+        self.setMinimumSize(theme.space(LEAST_STEPS[0]), theme.space(LEAST_STEPS[1]))
+        self.list.setFixedWidth(theme.space(LIST_STEPS))
 
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
         painter = QtGui.QPainter(self)
