@@ -51,6 +51,8 @@ class Array_Knob(Knob):
         return channels
 
     def _start(self, default: Any) -> None:
+        if isinstance(default, (list, tuple)) and any(isinstance(one, (list, tuple)) for one in default):
+            default = [one for row in default for one in row]
         size = max(len(self._channels), len(default) if isinstance(default, (list, tuple)) else 1)
         spread = list(default) if isinstance(default, (list, tuple)) else [default or 0] * size
         self._default = [float(one) if isinstance(one, (int, float)) else 0.0 for one in spread]

@@ -60,7 +60,8 @@ class Core:
         for name, data in self.data.knobs.items():
             self._make_knob(name, data)
         for name, value in EXTRA.get(self.class_name, {}).items():
-            self._make_knob(name, KnobData(name, "Int_Knob", value))
+            if name not in self.knobs:
+                self._make_knob(name, KnobData(name, "Int_Knob", value))
         if self.class_name == "Root":
             for name, (kind, default) in ROOT.items():
                 if name not in self.knobs:
