@@ -11,7 +11,7 @@ from typing import AsyncIterator, Dict, FrozenSet, Optional, Tuple
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from ..errors import SettingsError
-from ..events import StreamEvent, StreamWarning
+from ..events import StreamEvent
 from ..settings import ProviderSettings
 from .base import ChatRequest, ModelInfo
 from .classify import classify_error
@@ -54,15 +54,13 @@ class GoogleProvider:
         decoder = GoogleDecoder(
             self._label, model=request.model, think_tags=request.think_tags, request_id=response.request_id
         )
-        events = read_events(response, sse_parser(response), decoder, provider=self._label)
+        lost = losses(request, self._repairs.get(request.model, frozenset()))
+        events = read_events(response, sse_parser(response), decoder, provider=self._label, losses=lost)
         try:
-            for lost in losses(request, self._repairs.get(request.model, frozenset())):
-                yield StreamWarning(f"parameter_dropped:{lost}")
             async for event in events:
                 yield event
         finally:
             await events.aclose()
-            response.close()
 
     async def models(self) -> Tuple[ModelInfo, ...]:
         """The models that answer questions, with their limits. Raises ProviderError."""

@@ -12,14 +12,14 @@ from dataclasses import replace
 from typing import AsyncGenerator, AsyncIterator, Dict, FrozenSet, List, Optional, Set, Tuple
 
 from ..errors import ProviderError, SettingsError
-from ..events import Progress, StreamEvent, StreamWarning
+from ..events import Progress, StreamEvent
 from ..messages import Json
 from ..settings import ProviderSettings
 from ..settings.presets import BUILT_IN
 from .azure_address import AzureAddress, read_address
 from .base import ChatRequest, ModelInfo
 from .classify import classify_error
-from .connection import bearer, has_own_key, open_client
+from .connection import ask_list, bearer, has_own_key, open_client
 from .error_facts import read_error
 from .http_stream import StreamResponse
 from .openai_decoder import OpenAIDecoder
@@ -91,25 +91,18 @@ class OpenAIProvider:
             self._label, model=request.model, think_tags=request.think_tags or self._dialect.think_tags,
             request_id=response.request_id,
         )
-        events = read_events(response, sse_parser(response), decoder, provider=self._label)
+        lost = self._losses(request)
+        events = read_events(response, sse_parser(response), decoder, provider=self._label, losses=lost)
         try:
-            for lost in self._losses(request):
-                yield StreamWarning(f"parameter_dropped:{lost}")
             async for event in events:
                 yield event
         finally:
             await events.aclose()
-            response.close()
 
     async def models(self) -> Tuple[ModelInfo, ...]:
         """The server's list; empty when it has none to give. Raises ProviderError."""
         url = self._azure.models_url() if self._azure is not None else join_url(self._base, "models")
-        try:
-            listed = await self._client.get_json(url, headers=self._headers)
-        except ProviderError as error:
-            if error.status not in (404, 405):
-                raise
-            listed = []  # a server without a list: the model is named by hand
+        listed = await ask_list(self._client, url, self._headers)
         if self._azure is not None and not self._azure.is_v1:
             found = {model.id: model for model in azure_deployments(listed, self.name, self._azure.deployment)}
         else:
