@@ -13,7 +13,6 @@ import contextlib
 import logging
 import os
 import sqlite3
-import time
 from pathlib import Path
 from typing import Dict, FrozenSet, Iterator, Literal, Optional, Set, Tuple
 from urllib.parse import quote
@@ -23,6 +22,7 @@ from filelock import FileLock, Timeout
 from ..errors import StoreError
 from .errors import translated
 from .filesystems import is_network_path, locks_work
+from .leftovers import has_leftovers
 from .migrations import APPLICATION_ID, STEPS, migrate, schema_version
 from .writers import Writers
 
@@ -196,7 +196,7 @@ def _open_file(path: Path, busy_timeout_s: float) -> Database:
     try:
         if session is not None and not _is_taken(session):
             return _open_read_only(path, busy_timeout_s, _other_session(path))
-        leftovers = _leftovers(path)
+        leftovers = has_leftovers(path)
         connection = connect(path, busy_timeout_s=busy_timeout_s)
         newer = _inspect(connection, path)
         if newer is not None:
@@ -253,34 +253,6 @@ def _prepare(path: Path) -> bool:
     except FileExistsError:
         return path.stat().st_size == 0
     return True
-
-
-def _leftovers(path: Path) -> bool:
-    """Whether a session left a journal or a log behind; one that is another file's is put aside. Raises OSError."""
-    found = False
-    for ending, magic_size in (("-wal", 32), ("-journal", 28)):
-        side = path.with_name(path.name + ending)
-        if not side.is_file() or side.stat().st_size <= magic_size:
-            continue
-        found = True
-        if not side_file_fits(side, path):
-            folder = path.parent / "quarantine"
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.replace(side, folder / f"{side.name}-{time.time_ns()}")
-            log.info("%s did not belong to %s and was put aside", side.name, path)
-    return found
-
-
-def side_file_fits(side: Path, path: Path) -> bool:
-    """Whether a journal or a write-ahead log may belong to the file beside it, by what its head tells."""
-    with side.open("rb") as file:
-        head = file.read(28)
-    is_log = int.from_bytes(head[:4], "big") in (0x377F0682, 0x377F0683)
-    is_journal = head[:8] == bytes.fromhex("d9d505f920a163d7")
-    if not is_log and not is_journal:
-        return True  # SQLite itself ignores it
-    size = int.from_bytes(head[8:12] if is_log else head[24:28], "big")
-    return 512 <= size <= 65536 and size & (size - 1) == 0 and path.stat().st_size % size == 0
 
 
 def _session_lock(path: Path) -> FileLock:

@@ -203,6 +203,7 @@ class OpenHistory:
     def _follow(self, old: Database) -> Database:
         """The file at our path is not the one we have open: nothing of ours may go on into nowhere."""
         is_gone = identity_of(self._path) is None
+        since_seq = self._first_seq
         notice = None
         try:
             if is_gone:
@@ -216,7 +217,7 @@ class OpenHistory:
         else:
             database = self._open(old.writers)
             try:
-                notice = bring_along(old, database, since_seq=self._first_seq)
+                notice = bring_along(old, database, since_seq=since_seq)
             except (sqlite3.Error, OSError, StoreError):
                 log.info("the newest chats could not be brought into the new history", exc_info=True)
             old.abandon()
