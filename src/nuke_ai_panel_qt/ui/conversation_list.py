@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple, Union
+from typing import Dict, Optional, Tuple
 
 from ..qt import QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
 from .controls import Button, Ground, Hairline, Text, draw_focus_ring, draw_icon
+from .grouped_model import GroupedModel
 from .line_edit import LineEdit
 from .model_list import ROW_ROLE, Index
 from .panel_values import ConversationRow
@@ -18,54 +19,19 @@ _LEFT = flag_value(Qt.AlignmentFlag.AlignLeft) | flag_value(Qt.AlignmentFlag.Ali
 _RIGHT = flag_value(Qt.AlignmentFlag.AlignRight) | flag_value(Qt.AlignmentFlag.AlignVCenter)
 
 
-class ConversationModel(QtCore.QAbstractListModel):
-    """Headings (a plain str) and conversations in one list."""
+class ConversationModel(GroupedModel[ConversationRow]):
+    """Headings and conversations, newest first. `renamed(id, title)`."""
 
     renamed = Signal(str, str)
 
-    def __init__(self, parent: Optional[QtCore.QObject] = None) -> None:
-        super().__init__(parent)
-        self._rows: List[Union[str, ConversationRow]] = []
-        self._shown: Tuple[ConversationRow, ...] = ()
-
-    def set_rows(self, rows: Tuple[ConversationRow, ...]) -> None:
-        """Shows these conversations, newest first; a mark that changes does not reset the list."""
-        if rows == self._shown:
-            return
-        same_shape = [(row.id, row.group) for row in rows] == [(row.id, row.group) for row in self._shown]
-        self._shown = rows
-        flat: List[Union[str, ConversationRow]] = []
-        for row in rows:
-            if not flat or (isinstance(flat[-1], ConversationRow) and flat[-1].group != row.group):
-                flat.append(row.group)
-            flat.append(row)
-        if same_shape:
-            self._rows = flat
-            self.dataChanged.emit(self.index(0), self.index(len(flat) - 1))
-            return
-        self.beginResetModel()
-        self._rows = flat
-        self.endResetModel()
-
-    def row_of(self, conversation_id: str) -> int:
-        """Where a conversation stands; -1 when it is not there."""
-        for number, row in enumerate(self._rows):
-            if isinstance(row, ConversationRow) and row.id == conversation_id:
-                return number
-        return -1
-
     def conversation(self, row: int) -> Optional[ConversationRow]:
         """The conversation in a row; None for a heading."""
-        found = self._rows[row] if 0 <= row < len(self._rows) else None
-        return found if isinstance(found, ConversationRow) else None
-
-    def rowCount(self, parent: Index = QtCore.QModelIndex()) -> int:  # noqa: B008 - Qt's own default
-        return 0 if parent.isValid() else len(self._rows)
+        return self.row(row)
 
     def data(self, index: Index, role: int = 0) -> object:
         if not index.isValid():
             return None
-        row = self._rows[index.row()]
+        row = self.entry(index.row())
         if role == ROW_ROLE:
             return row
         if isinstance(row, str):
@@ -88,9 +54,8 @@ class ConversationModel(QtCore.QAbstractListModel):
         return True
 
     def flags(self, index: Index) -> Qt.ItemFlag:
-        if index.isValid() and self.conversation(index.row()) is not None:
-            return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEditable
-        return Qt.ItemFlag.NoItemFlags
+        found = super().flags(index)
+        return found | Qt.ItemFlag.ItemIsEditable if self.conversation(index.row()) is not None else found
 
 
 class ConversationList(Ground):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Tuple, Union
+from typing import Optional, Tuple
 
 from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
 from .controls import draw_focus_ring, draw_icon
+from .grouped_model import GroupedModel
 from .model_list import ROW_ROLE, Index
 from .scroll_bar import quiet_scrolling
 from .settings_values import ListRow
@@ -60,7 +61,7 @@ class SettingsList(QtWidgets.QListView):
 
     def choose(self, page: str) -> None:
         """Goes to a page, if it is there."""
-        number = self._model.number_of(page)
+        number = self._model.row_of(page)
         if number >= 0:
             self.setCurrentIndex(self._model.index(number))
 
@@ -70,48 +71,13 @@ class SettingsList(QtWidgets.QListView):
             self.chosen.emit(row.id)
 
 
-class _RowModel(QtCore.QAbstractListModel):
-    """Headings (a plain str) and pages in one list."""
-
-    def __init__(self, parent: Optional[QtCore.QObject] = None) -> None:
-        super().__init__(parent)
-        self._flat: List[Union[str, ListRow]] = []
-        self.shown: Tuple[ListRow, ...] = ()
-
-    def set_rows(self, rows: Tuple[ListRow, ...]) -> None:
-        if rows == self.shown:
-            return
-        same = [(row.id, row.group) for row in rows] == [(row.id, row.group) for row in self.shown]
-        self.shown = rows
-        flat: List[Union[str, ListRow]] = []
-        group = ""
-        for row in rows:
-            if row.group != group:
-                group = row.group
-                flat.append(group)
-            flat.append(row)
-        if same:
-            self._flat = flat
-            self.dataChanged.emit(self.index(0), self.index(len(flat) - 1))
-            return
-        self.beginResetModel()
-        self._flat = flat
-        self.endResetModel()
-
-    def row(self, number: int) -> Optional[ListRow]:
-        found = self._flat[number] if 0 <= number < len(self._flat) else None
-        return found if isinstance(found, ListRow) else None
-
-    def number_of(self, page: str) -> int:
-        return next((at for at, row in enumerate(self._flat) if isinstance(row, ListRow) and row.id == page), -1)
-
-    def rowCount(self, parent: Index = QtCore.QModelIndex()) -> int:  # noqa: B008 - Qt's own default
-        return 0 if parent.isValid() else len(self._flat)
+class _RowModel(GroupedModel[ListRow]):
+    """Pages under headings."""
 
     def data(self, index: Index, role: int = 0) -> object:
         if not index.isValid():
             return None
-        row = self._flat[index.row()]
+        row = self.entry(index.row())
         if role == ROW_ROLE:
             return row
         if isinstance(row, str):
@@ -123,11 +89,6 @@ class _RowModel(QtCore.QAbstractListModel):
         if role == int(Qt.ItemDataRole.ToolTipRole) and not row.icon:
             return f"{row.title}: {row.state if row.is_on else 'off'}"
         return None
-
-    def flags(self, index: Index) -> Qt.ItemFlag:
-        if index.isValid() and self.row(index.row()) is not None:
-            return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
-        return Qt.ItemFlag.NoItemFlags
 
 
 class _RowDelegate(QtWidgets.QStyledItemDelegate):
