@@ -17,6 +17,8 @@ from nuke_ai_panel.providers.base import ModelInfo
 from nuke_ai_panel.providers.model_files import CATALOGUE
 from nuke_ai_panel.providers.scripted_provider import ScriptedProvider
 from nuke_ai_panel.store.ids import new_id
+from nuke_ai_panel.store.ledger_file import LedgerFile
+from nuke_ai_panel.store.ledger_rows import LedgerEntry, ended_record, sent_record
 from nuke_ai_panel_qt.core.chat_session import ChatSession
 from nuke_ai_panel_qt.core.panel_widget import PanelWidget
 from nuke_ai_panel_qt.qt import QtCore, QtWidgets
@@ -448,6 +450,45 @@ def keys(stage: Stage) -> None:
     stage.panel.open_keys()
 
 
+def ledger(stage: Stage) -> None:
+    """A month of requests, inside and outside."""
+    now = time.time()
+    entries = [
+        LedgerEntry(new_id(), now - age, row, origin, trust, "answer", title, model, bytes_sent=size,
+                    conversation_id=new_id(), user="ada", host="ws12", process=4711, redacted=hidden, outcome=outcome,
+                    status=200, bytes_received=9000, input_tokens=size // 4, output_tokens=412, cost_usd=cost,
+                    ended_at=now - age + 8)
+        for age, row, title, origin, trust, model, size, cost, hidden, outcome in (
+            (90_000, "openrouter", "OpenRouter", "https://openrouter.ai", "cloud", "anthropic/claude-sonnet-4.5",
+             48_200, 0.0421, 3, "answered"),
+            (88_000, "ollama", "Ollama", "http://127.0.0.1:11434", "machine", CODER, 12_400, 0.0, 0, "answered"),
+            (7_000, "studio", "Studio vLLM", "http://gpu7.studio.lan:8000", "house", "qwen3-32b", 31_000, 0.0, 0,
+             "answered"),
+            (900, "openrouter", "OpenRouter", "https://openrouter.ai", "cloud", "openai/gpt-5-mini", 9_800, None, 1,
+             "network"),
+            (60, "openrouter", "OpenRouter", "https://openrouter.ai", "cloud", "anthropic/claude-sonnet-4.5", 52_100,
+             0.0563, 4, "answered"),
+        )
+    ]
+
+    file = LedgerFile(stage.session.app.gate.folder)
+    with file.turn():
+        for entry in entries:
+            file.append(sent_record(entry))
+            file.append(ended_record(entry))
+    stage.manager.ledger.open()
+    stage.until(lambda: stage.manager.ledger.view is not None and bool(stage.manager.ledger.view.rows()))
+
+
+def forbidden(stage: Stage) -> None:
+    """A question that the studio's policy refuses."""
+    path = stage.session.app.settings.home / "policy.toml"
+    path.write_text('contact = "pipeline@studio.example"\n[models]\ndeny = ["qwen*"]\n[end]\n')
+    stage.later.callback(path.unlink)
+    stage.later.enter_context(mock.patch.dict(os.environ, {"NUKE_AI_PANEL_POLICY": str(path)}))
+    stage.ask(QUESTION)
+
+
 def banner(stage: Stage) -> None:
     answer(stage)
     stage.panel.banner.set_banner(Banner("warning", "History cannot be saved: the disk is full. The chat goes on."))
@@ -467,12 +508,15 @@ STATES: Dict[str, Callable[[Stage], None]] = {
     "first-run": first_run, "first-run-no-ollama": first_run_no_ollama, "download": download,
     "empty": empty, "answer": answer, "talk": talk,
     "streaming": streaming, "thinking": thinking,
-    "thinking-now": thinking_now, "loading": loading, "waiting": waiting, "stopped": stopped, "interrupted": interrupted,
-    "long-answer": long_answer, "long-code": long_code, "failed": failed, "unreachable": unreachable, "no-key": no_key, "retrying": retrying, "cut": cut,
+    "thinking-now": thinking_now, "loading": loading, "waiting": waiting, "stopped": stopped,
+    "interrupted": interrupted,
+    "long-answer": long_answer, "long-code": long_code, "failed": failed, "unreachable": unreachable,
+    "no-key": no_key, "retrying": retrying, "cut": cut,
     "branches": branches, "editing": editing, "queued": queued, "chips": chips, "sent-chips": sent_chips,
     "attachment": attachment, "picker": picker, "picker-filter": picker_filter, "picker-nothing": picker_nothing,
     "find": find, "find-nothing": find_nothing, "conversations": conversations, "wide": wide, "deleted": deleted,
     "provider": provider, "provider-tested": provider_tested, "keys": keys, "banner": banner, "focus": focus,
+    "ledger": ledger, "forbidden": forbidden,
     "zoomed": zoomed, "settings": settings, "settings-answers": settings_answers,
     "settings-keyboard": settings_keyboard, "settings-add": settings_add, "settings-provider": settings_provider,
     "settings-tested": settings_tested, "settings-off": settings_off, "settings-network": settings_network,

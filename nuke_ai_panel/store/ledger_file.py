@@ -149,10 +149,12 @@ class LedgerFile:
 
     def _files(self, since: float) -> List[Path]:
         """The files that can hold entries from `since` on, or their ends; the oldest first."""
-        if not self.folder.is_dir():
+        try:
+            there = os.listdir(self.folder)
+        except FileNotFoundError:
             return []
         first = utc_day(max(0.0, since - _DAY_S))
-        names = sorted(name for name in os.listdir(self.folder) if _NAME.match(name))
+        names = sorted(name for name in there if _NAME.match(name))
         return [self.folder / name for name in names if name[:10] >= first]
 
     def _chain(self, path: Path, size: int) -> Tuple[str, bool]:

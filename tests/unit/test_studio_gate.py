@@ -454,14 +454,18 @@ def test_request_whose_end_is_unknown_counts_in_full(app: App, policy: Path, mod
     assert refused.error is not None and refused.error.code == "budget.day.hard_tokens"
 
 
-def test_unknown_price_is_refused_outside_and_free_inside(app: App, policy: Path, model_server: FakeModelServer) -> None:
+def test_unknown_price_is_refused_outside_and_free_inside(
+    app: App, policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAR_KEY", "far-key-that-nobody-sees")
     write_policy(policy, "[budget.day]\nhard_usd = 1")
     assert ask(app)[0].status == "complete"  # this machine is free
     (Path(app.settings.home) / "settings.toml").write_text(
-        '[providers.far]\nkind = "openai"\nbase_url = "https://far.example.com/v1"\n')
+        '[providers.far]\nkind = "openai"\nbase_url = "https://far.example.com/v1"\nkey_env = "FAR_KEY"\n')
     app.reload_settings()
     far, _ = ask(app, choice=ModelChoice("far", "unheard-of"))
-    assert far.error is not None and far.error.code in ("budget.unpriced", None) or far.error.kind == "missing_key"
+    assert far.error is not None and far.error.code == "budget.unpriced"
+    assert "budget.prices" in far.error.next_step
 
 
 def test_soft_limit_warns_beside_the_answer(app: App, policy: Path, model_server: FakeModelServer) -> None:
@@ -484,7 +488,8 @@ def test_ledger_command_lists_sums_and_exports(policy: Path, model_server: FakeM
     assert lines.count("fake-model  http://127.0.0.1") == 2 and "By provider:" in lines
     assert "Altogether 2 requests, 0 of them beyond the local network" in lines
     rows = json.loads(cli.run("ledger", "--json", "--provider", "open*").stdout)
-    assert [(one["model"], one["outcome"], one["left_house"]) for one in rows] == [("fake-model", "answered", False)] * 2
+    assert [(one["model"], one["outcome"], one["left_house"]) for one in rows] == [
+        ("fake-model", "answered", False)] * 2
     assert json.loads(cli.run("ledger", "--json", "--outside").stdout) == []
     table = cli.run("ledger", "--csv", "--sums", "model").stdout.splitlines()
     assert table[0].startswith("model,requests") and table[1].startswith("fake-model,2")

@@ -55,6 +55,11 @@ class MessageActions:
             self.edit(message_id)
         elif action == "delete":
             self.delete(message_id)
+        elif action == "sent":
+            message = self._manager.shown.message(message_id)
+            is_answer = message is not None and message.role == "assistant"
+            question_id = message.parent_id if message is not None and is_answer else message_id
+            self._manager.ledger.show_sent(question_id or "")
         elif action in ("branch_prev", "branch_next"):
             self._step(message_id, -1 if action == "branch_prev" else 1)
         elif action == "switch_model":

@@ -9,7 +9,7 @@ from typing import Callable, List, Mapping, Optional, Sequence, Tuple
 
 from nuke_ai_panel.core.model_facts import cost_words
 from nuke_ai_panel.core.tokens import estimate
-from nuke_ai_panel.core.turn_words import PAUSED, warning_text
+from nuke_ai_panel.core.turn_words import ending_text, warning_text
 from nuke_ai_panel.messages import Attachment, ErrorInfo, Message, clean_text
 
 from ..ui.values import Chip, ErrorCard, MessageItem
@@ -24,8 +24,9 @@ _ATTACHMENT_ICONS = {
 _SETTINGS_KINDS = frozenset(
     {"auth", "missing_key", "permission", "network", "tls", "bad_request", "protocol", "settings"}
 )
+_WORDS = {"policy": "forbidden by policy"}
 _SWITCH_KINDS = frozenset({
-    "model_not_found", "credits", "unsupported_feature", "overloaded", "rate_limit", "context_too_long",
+    "policy", "model_not_found", "credits", "unsupported_feature", "overloaded", "rate_limit", "context_too_long",
     "content_filter", "permission", "server_error",
 })
 _WAITS = {
@@ -141,7 +142,7 @@ def facts_detail_of(message: Message, *, is_free: bool = False) -> str:
 def error_card(error: ErrorInfo, *, titles: TitleOf) -> ErrorCard:
     """A failure as a card; the details are what *Copy details* copies, redacted where the error was made."""
     facts = [titles(error.provider) if error.provider else "", error.model or ""]
-    facts.append(f"HTTP {error.status}" if error.status else error.kind.replace("_", " "))
+    facts.append(f"HTTP {error.status}" if error.status else _WORDS.get(error.kind) or error.kind.replace("_", " "))
     actions = ["retry"]
     if error.kind in _SETTINGS_KINDS:
         actions.append("open_settings")
@@ -175,8 +176,7 @@ def wait_text(phase: str, *, detail: str = "", elapsed_s: float = 0.0, done: Opt
 
 
 def _plain_warnings(message: Message) -> List[str]:
-    paused = [PAUSED] if message.finish == "pause" else []
-    return [text for text in map(warning_text, message.warnings) if text] + paused
+    return [text for text in (*map(warning_text, message.warnings), ending_text(message)) if text]
 
 
 def _seconds_of_text(message: Message) -> float:

@@ -27,6 +27,7 @@ from .conversation_rows import rows_of
 from .draft_desk import DraftDesk
 from .event_bridge import outcome
 from .first_steps import FirstSteps
+from .ledger_desk import LedgerDesk
 from .message_actions import MessageActions
 from .model_desk import CHOOSE_FIRST, ModelDesk
 from .request_meter import meter_value
@@ -60,6 +61,7 @@ class PanelManager(QtCore.QObject):
         self.models = ModelDesk(session, panel, self._model_chosen)
         self.actions = MessageActions(self)
         self.settings = SettingsDesk(session, panel)
+        self.ledger = LedgerDesk(session, panel, self.open_conversation)
         self.first_steps = FirstSteps(
             session, panel.start, on_chosen=self.models.choose_model, on_add_key=self.models.open_provider
         )
@@ -394,7 +396,7 @@ class PanelManager(QtCore.QObject):
         commands: dict[str, Callable[[], None]] = {
             "new": self.new_conversation, "delete": self.delete_conversation, "attach": self.attach,
             "pick_model": self.models.open_picker, "next_favourite": self.models.next_favourite,
-            "settings": self.settings.open, "refresh_models": self.models.refresh_models,
+            "settings": self.settings.open, "ledger": self.ledger.open, "refresh_models": self.models.refresh_models,
             "regenerate": self.actions.regenerate_last, "copy_reply": self.actions.copy_reply,
             "copy_code": self.actions.copy_code, "previous_prompt": self.actions.previous_prompt,
             "next_prompt": self.actions.next_prompt,

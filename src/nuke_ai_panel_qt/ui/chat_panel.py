@@ -324,7 +324,8 @@ class ChatPanel(QtWidgets.QWidget):
         theme = theme_of(self)
         for text, icon_name, command in (
             ("Rename", "edit", "rename"), ("Delete conversation", "delete", "delete"), ("", "", ""),
-            ("Settings …", "settings", "settings"), ("Refresh models", "retry", "refresh_models"), ("", "", ""),
+            ("Settings …", "settings", "settings"), ("Refresh models", "retry", "refresh_models"),
+            ("What left this machine", "ledger", "ledger"), ("", "", ""),
             ("Keys", "keyboard", "help"),
         ):
             if not text:

@@ -1,4 +1,4 @@
-"""The menu of one message: copy, its exact source, delete. Main thread; owned by its message view."""
+"""The menu of one message: copy, its exact source, what was sent, delete. Main thread; owned by its message view."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ..qt import QtCore, QtGui, QtWidgets, Signal
 
 
 class MessageMenu(QtWidgets.QMenu):
-    """`chosen` carries copy, source or delete."""
+    """`chosen` carries copy, source, sent or delete."""
 
     chosen = Signal(str)
 
@@ -18,7 +18,9 @@ class MessageMenu(QtWidgets.QMenu):
         """Opens below `button` without blocking; nothing is deleted while an answer runs."""
         self.clear()
         source = "Show formatted" if as_source else "Show the exact source"
-        for name, words in (("copy", "Copy"), ("source", source), ("delete", "Delete…")):
+        for name, words in (
+            ("copy", "Copy"), ("source", source), ("sent", "Show what was sent"), ("delete", "Delete…")
+        ):
             entry = self.addAction(words)
             entry.setData(name)
             entry.setEnabled(name != "delete" or not busy)

@@ -127,3 +127,36 @@ class Banner:
     kind: Literal["info", "warning", "error"]
     text: str
     action: str = ""
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """One request in the ledger, in words. `place` is machine, house or cloud; `searched` is what the filter reads."""
+
+    day: str
+    time: str
+    title: str
+    facts: str
+    cost: str
+    place: Literal["machine", "house", "cloud"]
+    searched: str
+    tip: str = ""
+    conversation_id: str = ""
+    is_failed: bool = False
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether it went beyond the house's own network."""
+        return self.place == "cloud"
+
+
+@dataclass(frozen=True)
+class LedgerPage:
+    """The ledger as it is shown: sums above, requests below, the newest first; `note` stands under the list."""
+
+    rows: Tuple[LedgerRow, ...] = ()
+    summary: str = "Reading …"
+    budget: str = ""
+    is_warning: bool = False
+    empty: str = ""
+    note: str = ""
