@@ -9,7 +9,7 @@ import queue
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, List, Optional, Tuple, Union
 
-from ..core.turn_words import PAUSED, warning_text
+from ..core.turn_words import ending_text, warning_text
 from ..events import (
     AnswerReset,
     AnswerStored,
@@ -194,11 +194,9 @@ class _View:
             for code in end.answer.warnings:
                 if code.partition(":")[0] not in self.raised and warning_text(code):
                     console.note(warning_text(code))
-            if end.answer.finish == "pause":
-                console.note(PAUSED)
+            if ending_text(end.answer):
+                console.note(ending_text(end.answer))
             elif end.answer.finish == "length":
                 console.note("The answer ends here because it reached its longest allowed length (--max-tokens).")
-            elif end.answer.finish == "content_filter":
-                console.note("The provider ended the answer because of its content rules.")
         elif self.gone is None:
             console.note("Stopped; what arrived is kept.")

@@ -187,7 +187,8 @@ class Turn:
         spent = self._services.providers.gate.soft_warning()
         if spent:
             self._warn(f"budget:{spent}", spent)
-        if not (self._answer.text or self._answer.thinking or self._answer.tool_calls):
+        said = self._answer.text or self._answer.thinking or self._answer.tool_calls
+        if not said and self._answer.finish != "content_filter":
             self._tell(WarningRaised(self.turn_id, "empty_answer", EMPTY_ANSWER))
 
     # ------------------------------------------------------------ tools

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Sequence
 
 from ..errors import NukeAIError
-from ..messages import ToolCall
+from ..messages import Message, ToolCall
 
 
 def bug(exc: BaseException) -> NukeAIError:
@@ -17,6 +17,7 @@ def bug(exc: BaseException) -> NukeAIError:
 
 
 PAUSED = "The provider paused its answer here. Ask it to go on."
+FILTERED = "The provider ended the answer because of its content rules."
 EMPTY_ANSWER = "The model answered nothing at all. Ask again, or choose another model."
 
 
@@ -30,6 +31,14 @@ def warning_text(code: str) -> str:
     if name in ("stood_in", "not_asked_instead", "budget"):
         return detail
     return _KEPT.get(name, "")
+
+
+def ending_text(message: Message) -> str:
+    """The sentence for an answer that ended in an unusual way; empty for the usual ones."""
+    if message.finish == "pause":
+        return PAUSED
+    is_explained = any(code.startswith("refusal:") for code in message.warnings)
+    return FILTERED if message.finish == "content_filter" and not is_explained else ""
 
 
 def context_dropped_text(tokens: int) -> str:
