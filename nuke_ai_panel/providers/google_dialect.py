@@ -16,8 +16,9 @@ from .answer_schema import instruction, openapi_schema
 from .base import ChatRequest
 from .error_facts import ErrorFacts
 from .google_parts import model_parts
+from .media import media_of
 from .openai_dialect import text_of
-from .pictures import bare_base64, images_of, pdfs_of
+from .pictures import images_of, pdfs_of
 
 Repair = str
 MAX_REPAIRS = 5
@@ -197,10 +198,8 @@ def _contents(request: ChatRequest, provider: str) -> List[Dict[str, Json]]:
 
 
 def _question(message: Message) -> List[Dict[str, Json]]:
-    parts: List[Dict[str, Json]] = [
-        {"inlineData": {"mimeType": one.media_type, "data": bare_base64(one)}}
-        for one in (*images_of(message), *pdfs_of(message))
-    ]
+    media = [media_of(one) for one in (*images_of(message), *pdfs_of(message))]
+    parts: List[Dict[str, Json]] = [{"inlineData": {"mimeType": one.type, "data": one.base64}} for one in media]
     text = text_of(message)
     return [*parts, {"text": text}] if text or not parts else parts
 

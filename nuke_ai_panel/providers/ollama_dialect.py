@@ -12,7 +12,7 @@ from ..messages import Json, Message
 from .base import ChatRequest, ModelInfo
 from .openai_dialect import text_of
 from .openai_models import rows_of
-from .pictures import bare_base64, images_of
+from .pictures import bare_base64, images_of, pdf_refused, pdfs_of
 from .services import LoadedModel
 from .usage_counts import count
 
@@ -53,9 +53,13 @@ def read_options(options: Mapping[str, Json], row: str) -> OllamaOptions:
 
 
 def encode_chat(
-    request: ChatRequest, options: OllamaOptions, *, num_ctx: Optional[int], thinks: bool = True
+    request: ChatRequest, options: OllamaOptions, *, num_ctx: Optional[int], thinks: bool = True,
+    label: str = "Ollama",
 ) -> Dict[str, Json]:
-    """The body of `POST /api/chat`. `num_ctx` is the window to load the model with; `thinks` False leaves think out."""
+    """The body of `POST /api/chat`. `num_ctx` is the window to load the model with; `thinks` False leaves think out.
+
+    Raises ProviderError for a PDF file, which Ollama cannot read; `label` is what that error calls the server.
+    """
     parameters = request.parameters
     chosen: Dict[str, Json] = {
         **options.model_options,
@@ -66,7 +70,7 @@ def encode_chat(
         "seed": parameters.seed,
         "stop": list(parameters.stop) or None,
     }
-    body: Dict[str, Json] = {"model": request.model, "messages": _messages(request), "stream": True}
+    body: Dict[str, Json] = {"model": request.model, "messages": _messages(request, label), "stream": True}
     chosen = {name: value for name, value in chosen.items() if value is not None}
     if chosen:
         body["options"] = chosen
@@ -175,11 +179,13 @@ def _listed(abilities: Json) -> Optional[FrozenSet[str]]:
     return frozenset(_ABILITIES[str(one)] for one in abilities if str(one) in _ABILITIES)
 
 
-def _messages(request: ChatRequest) -> List[Dict[str, Json]]:
+def _messages(request: ChatRequest, label: str) -> List[Dict[str, Json]]:
     encoded: List[Dict[str, Json]] = [{"role": "system", "content": request.system}] if request.system else []
     called: Dict[str, str] = {}
     for message in request.messages:
         row: Dict[str, Json] = {"role": message.role, "content": text_of(message)}
+        for pdf in pdfs_of(message):
+            raise pdf_refused(pdf, provider=label, model=request.model)
         images = [bare_base64(one) for one in images_of(message)]
         if images:
             row["images"] = images

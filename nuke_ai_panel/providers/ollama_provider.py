@@ -228,7 +228,8 @@ class OllamaProvider:
         """The head of an answer. A model that does not think, or not by degrees, is asked again so, and remembered."""
         window = self._window(request)
         while True:
-            body = encode_chat(request, self._options, num_ctx=window, thinks=request.model not in self._cannot_think)
+            body = encode_chat(request, self._options, num_ctx=window, label=self._label,
+                               thinks=request.model not in self._cannot_think)
             if isinstance(body.get("think"), str) and request.model in self._has_no_degrees:
                 body["think"] = True
             response = await self._client.post_stream(f"{self._base}/api/chat", body, headers=self._headers)

@@ -15,8 +15,9 @@ from typing import Dict, FrozenSet, List, Literal, Mapping, Optional
 from ..messages import Json, Message
 from .answer_schema import instruction, openai_format
 from .base import ChatRequest
+from .media import media_of
 from .openai_repairs import LENGTH_FIELDS, NO_DEVELOPER, NO_FORMAT, NO_JSON_SCHEMA, NO_SYSTEM, Repair
-from .pictures import data_url, images_of, pdf_refused, pdfs_of
+from .pictures import images_of, pdf_refused, pdfs_of
 from .reasoning_details import KEY as DETAILS_KEY
 from .reasoning_details import replayed
 
@@ -174,10 +175,9 @@ def _content(message: Message, dialect: Dialect, label: str, model: str) -> Json
     if not images and not pdfs:
         return text
     parts: List[Json] = [{"type": "text", "text": text}] if text else []
-    parts += [{"type": "image_url", "image_url": {"url": data_url(image)}} for image in images]
-    return parts + [
-        {"type": "file", "file": {"filename": pdf.name or "file.pdf", "file_data": data_url(pdf)}} for pdf in pdfs
-    ]
+    parts += [{"type": "image_url", "image_url": {"url": media_of(image).data_url}} for image in images]
+    files = [{"filename": pdf.name or "file.pdf", "file_data": media_of(pdf).data_url} for pdf in pdfs]
+    return parts + [{"type": "file", "file": file} for file in files]
 
 
 def text_of(message: Message) -> str:

@@ -1,4 +1,4 @@
-"""What of a message is not text: its images and PDF files, as the vendors want their base64. Pure."""
+"""What of a message is not text: its images and its PDF files, told apart by what they hold. Pure."""
 
 from __future__ import annotations
 
@@ -6,30 +6,22 @@ from typing import Tuple
 
 from ..errors import ProviderError, provider_error
 from ..messages import Attachment, Message
-
-PDF = "application/pdf"
+from .media import PDF, media_of
 
 
 def images_of(message: Message) -> Tuple[Attachment, ...]:
     """The pictures of a message."""
-    return tuple(one for one in message.attachments if one.data_base64 and one.media_type != PDF)
+    return tuple(one for one in message.attachments if one.data_base64 and media_of(one).type != PDF)
 
 
 def pdfs_of(message: Message) -> Tuple[Attachment, ...]:
     """The PDF files of a message."""
-    return tuple(one for one in message.attachments if one.data_base64 and one.media_type == PDF)
+    return tuple(one for one in message.attachments if one.data_base64 and media_of(one).type == PDF)
 
 
 def bare_base64(attachment: Attachment) -> str:
     """The data without the head of a data URL."""
-    data = attachment.data_base64 or ""
-    return data.partition(",")[2] if data.startswith("data:") else data
-
-
-def data_url(attachment: Attachment) -> str:
-    """The data with the head of a data URL."""
-    data = attachment.data_base64 or ""
-    return data if data.startswith("data:") else f"data:{attachment.media_type};base64,{data}"
+    return media_of(attachment).base64
 
 
 def pdf_refused(attachment: Attachment, *, provider: str, model: str) -> ProviderError:
