@@ -268,10 +268,7 @@ def _advice(kind: ErrorKind, facts: ErrorFacts, status: Optional[int]) -> Tuple[
         asked, window = facts.raw.get("n_prompt_tokens"), facts.raw.get("n_ctx")
         if isinstance(asked, int) and isinstance(window, int):
             return f"The conversation has {asked} tokens; the model can read {window}.", ""
-    if kind in ("model_not_found", "rate_limit"):
-        others = facts.availability.get("fallback_models")
-        if isinstance(others, list) and others:
-            return "", "The provider suggests: " + ", ".join(str(name) for name in others[:3]) + "."
-    if kind == "rate_limit" and (_DAILY.search(facts.message) or _names_daily_quota(facts)):
+    advice = router_advice(kind, facts)
+    if not any(advice) and kind == "rate_limit" and (_DAILY.search(facts.message) or _names_daily_quota(facts)):
         return "", "The daily quota is used up. Choose another model, or come back tomorrow."
-    return "", ""
+    return advice

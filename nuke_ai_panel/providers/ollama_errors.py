@@ -21,7 +21,7 @@ LIBRARY_PAGE = "https://ollama.com/library"
 def explain(error: ProviderError, *, base_url: str, model: Optional[str] = None) -> ProviderError:
     """`error` with Ollama's own meaning, where it has one."""
     message = error.message.lower()
-    if error.kind == "network" and "refused" in message:
+    if error.kind == "network" and "refuse" in message and "proxy" not in message:
         _say(error, f"Ollama is not running at {address_of(base_url)}.",
              "Start Ollama, then try again." if is_loopback_url(base_url)
              else "Start it on that machine (with OLLAMA_HOST=0.0.0.0), or correct the address in Settings.")
