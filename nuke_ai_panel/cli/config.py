@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Dict, List
 
 from ..messages import Json
-from . import config_key, exits
+from . import config_edit, config_key, exits
 from .console import Console, read_stdin
 from .exits import UsageError
 from .options import text_of
@@ -42,6 +42,7 @@ def register(commands: argparse._SubParsersAction[Parser]) -> None:
     paths.set_defaults(run=run_path)
     for one in (getting, setting, taking, listing, paths):
         one.add_argument("--json", action="store_true", help="print a JSON object")
+    config_edit.register(actions)
     config_key.register(actions)
 
 

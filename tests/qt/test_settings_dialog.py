@@ -426,3 +426,20 @@ def test_a_preset_without_an_address_says_what_it_needs(plain: Desk) -> None:
     plain.click(dialog.provider.test)
     plain.until(lambda: dialog.provider.result.text() not in ("", "Connecting …", "Keeping the key …"))
     assert "Azure OpenAI" in dialog.provider.result.text() and "address" in dialog.provider.result.text().lower()
+
+
+def test_a_key_that_was_typed_and_not_kept_survives_switching_rows(plain: Desk) -> None:
+    dialog = opened(plain, "provider:openrouter")
+    key = dialog.provider.key
+    plain.bot.keyClicks(key.key, KEY)
+    key.place.choose("memory")
+    dialog.list.choose("provider:openai")
+    assert key.key.text() == ""
+    dialog.list.choose("general")
+    dialog.list.choose("provider:openrouter")
+    assert (key.key.text(), key.place.value(), key.store.isEnabled()) == (KEY, "memory", True)
+    plain.click(key.store)
+    plain.until(lambda: "this session only" in key.note.text())
+    dialog.list.choose("provider:openai")
+    dialog.list.choose("provider:openrouter")
+    assert key.key.text() == ""

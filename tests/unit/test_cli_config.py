@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -190,3 +192,37 @@ def test_a_running_session_takes_the_key_that_another_process_stored(cli: Cli, m
     assert sent == ["Bearer sk-the-old-one", "Bearer sk-the-old-one", "Bearer sk-the-new-one"]
 
 
+
+
+def editor(folder: Path, script: str) -> str:
+    """An editor that runs a script on the file it is given as `path`."""
+    program = folder / "editor.py"
+    program.write_text(f"import pathlib, sys\npath = pathlib.Path(sys.argv[1])\n{script}\n", "utf-8")
+    return f"{shlex.quote(sys.executable)} {shlex.quote(str(program))}"
+
+
+def test_an_edited_file_is_taken_when_it_can_be_read(cli: Cli, home: Path, tmp_path: Path) -> None:
+    (home / "settings.toml").write_text("# mine\n", "utf-8")
+    env = {"EDITOR": editor(tmp_path, "path.write_text(path.read_text() + 'max_tool_rounds = 3\\n')")}
+
+    done = cli.run("config", "edit", env=env)
+
+    assert (done.returncode, done.stdout) == (0, f"Saved {home / 'settings.toml'}.\n")
+    assert (home / "settings.toml").read_text("utf-8") == "# mine\nmax_tool_rounds = 3\n"
+    assert cli.run("config", "edit", env={"EDITOR": editor(tmp_path, "")}).stderr == "Nothing was changed.\n"
+
+
+@pytest.mark.parametrize(("script", "sentence"), [
+    ("path.write_text('max_tool_rounds = 300\\n')", "line 1: max_tool_rounds must be 100 or less"),
+    ("path.write_text('[panel\\n')", "line 1: not valid TOML"),
+])
+def test_a_broken_edit_changes_nothing_and_is_kept(
+    cli: Cli, home: Path, tmp_path: Path, script: str, sentence: str
+) -> None:
+    (home / "settings.toml").write_text("# mine\n", "utf-8")
+
+    done = cli.run("config", "edit", env={"EDITOR": editor(tmp_path, script), "TMPDIR": str(tmp_path)})
+
+    assert done.returncode == 3 and sentence in done.stderr and "what you wrote is in" in done.stderr
+    assert (home / "settings.toml").read_text("utf-8") == "# mine\n"
+    assert len(list(tmp_path.glob("nuke-ai-panel-settings-*.toml"))) == 1

@@ -203,6 +203,10 @@ class SettingsDesk:
 
     def _key_gone(self, provider: str, future: Future[None]) -> None:
         # A key store that does not answer is no reason to keep the provider.
+        for name in [name for name in self._drafts if name.startswith(f"providers.{provider}.")]:
+            del self._drafts[name]
+        if self.dialog is not None:
+            self.dialog.provider.key.clear(provider)
         self._save({f"providers.{provider}": None}, lambda error: self._switched(provider, error))
 
     def test(self, provider: str) -> None:
@@ -254,8 +258,8 @@ class SettingsDesk:
             self._keys[provider] = KeyFacts(self._keys.get(provider, KeyFacts()).source, problem=_sentence(error))
             self.settings_changed()
             return
-        if self.dialog is not None and self._provider() == provider:
-            self.dialog.provider.key.clear()
+        if self.dialog is not None:
+            self.dialog.provider.key.clear(provider)
         self._session.app.providers.reset(provider)
         self._look_for_key(provider)
         if then_test:

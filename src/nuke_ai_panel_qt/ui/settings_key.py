@@ -6,7 +6,7 @@ after a switch says that the artist wants it.
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Dict, Optional, Tuple
 
 from ..qt import QtGui, QtWidgets, Signal
 from .controls import Button, Hairline, Text
@@ -29,6 +29,8 @@ class KeySection(QtWidgets.QWidget):
         self._name = ""
         self._locked = False
         self._places: Choices = ()
+        # What was typed for the providers that are not on show: (key, place, consent).
+        self._typed: Dict[str, Tuple[str, str, bool]] = {}
         self.key = LineEdit("Paste a key")
         self.key.setAccessibleName("API key")
         self.key.setEchoMode(QtWidgets.QLineEdit.EchoMode.Password)
@@ -74,10 +76,15 @@ class KeySection(QtWidgets.QWidget):
 
     def show_key(self, name: str, value: KeyValue) -> None:
         """What is known about a provider's key; what is being typed stays."""
-        if name != self._name or value.places != self._places:
-            known = [place for _, place in value.places]
-            keeps = name == self._name and self.place.value() in known
-            self.place.set_choices(value.places, self.place.value() if keeps else known[0])
+        known = [place for _, place in value.places]
+        if name != self._name:
+            self._typed[self._name] = (self.key.text(), self.place.value(), self.consent.isChecked())
+            text, place, consents = self._typed.pop(name, ("", known[0], False))
+            self.place.set_choices(value.places, place if place in known else known[0])
+            self.consent.setChecked(consents)
+            self.key.setText(text)
+        elif value.places != self._places:
+            self.place.set_choices(value.places, self.place.value() if self.place.value() in known else known[0])
         self._name, self._places = name, value.places
         self._locked = bool(value.locked_by)
         self.note.set_text(value.note, "warning" if self._locked else "dim")
@@ -97,8 +104,11 @@ class KeySection(QtWidgets.QWidget):
         """A key that was typed and may be kept now; empty when there is none."""
         return self.key.text().strip() if self.store.isEnabled() else ""
 
-    def clear(self) -> None:
-        """Empties the field and takes the consent back."""
+    def clear(self, name: str) -> None:
+        """A provider's key was kept: empties its field and takes the consent back."""
+        self._typed.pop(name, None)
+        if name != self._name:
+            return
         self.key.clear()
         self.consent.setChecked(False)
 

@@ -167,7 +167,6 @@ class ProviderSettingsPage(SettingsPage):
     def show_provider(self, page: ProviderPage) -> None:
         """This provider."""
         if page.name != self.name:
-            self.key.clear()
             self.remove.setText("Remove this provider")
         self.name = page.name
         self.show_page(page.form)
