@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import Any, Awaitable, Callable, Iterator, List, Mapping, Tuple
 
@@ -10,7 +11,7 @@ import pytest
 
 from nuke_ai_panel.errors import ProviderError
 from nuke_ai_panel.events import Finish, StreamEvent, StreamStarted, TextDelta, ThinkingDelta, UsageReport
-from nuke_ai_panel.messages import Message, ToolCall
+from nuke_ai_panel.messages import Attachment, Message, ToolCall
 from nuke_ai_panel.providers.base import ChatRequest, Parameters, Provider, ToolSpec
 from nuke_ai_panel.providers.scripted_provider import ScriptedProvider
 
@@ -305,3 +306,81 @@ def test_request_names_exactly_the_chosen_model(subject: Subject, model_server: 
     (sent,) = model_server.chats
     assert model_of(sent) == "vendor/other:tag"
     assert "models" not in sent.json()
+
+
+@every_served
+@pytest.mark.parametrize("is_framed", [True, False], ids=["chunked", "no length"])
+def test_body_that_just_ends_is_no_success_and_its_calls_are_never_run(
+    subject: Subject, model_server: FakeModelServer, is_framed: bool
+) -> None:
+    subject.say(model_server, WORDS, calls=(("a1b2c3d4e", "look", '{"at": 1}'),))
+    model_server.is_cut, model_server.is_framed = True, is_framed
+
+    async def read(provider: Provider) -> Tuple[List[StreamEvent], str]:
+        events: List[StreamEvent] = []
+        try:
+            async for event in provider.stream(request()):
+                events.append(event)
+        except ProviderError as error:
+            return events, error.kind
+        return events, "success"
+
+    events, kind = run(subject, model_server, read)
+
+    assert (text_of(events), kind) == ("".join(WORDS), "truncated")
+    assert not [event for event in events if isinstance(event, (ToolCall, Finish))]
+
+
+@every_served
+def test_answer_without_a_length_is_whole_when_it_says_its_own_end(
+    subject: Subject, model_server: FakeModelServer
+) -> None:
+    subject.say(model_server, WORDS)
+    model_server.is_framed = False
+
+    events = run(subject, model_server, lambda provider: collect(provider, request()))
+
+    assert text_of(events) == "".join(WORDS)
+    assert isinstance(events[-1], Finish)
+
+
+@every_served
+def test_schema_reaches_the_vendor_in_the_field_that_it_has_for_it(
+    subject: Subject, model_server: FakeModelServer
+) -> None:
+    subject.say(model_server, ('{"shot": ', '"sh010"}'))
+    schema = {"type": "object", "properties": {"shot": {"type": "string"}}, "required": ["shot"]}
+    asked = ChatRequest(MODEL, (Message("1", "c", None, "user", "which?"),), schema=schema)
+
+    events = run(subject, model_server, lambda provider: collect(provider, asked))
+
+    sent = model_server.chats[-1].json()
+    assert '"shot"' in json.dumps(sent).replace("\\", "")
+    assert {"response_format", "format", "generationConfig", "output_config"} & set(sent)
+    assert json.loads(text_of(events)) == {"shot": "sh010"}
+
+
+@every_served
+def test_picture_is_sent_and_a_pdf_is_sent_or_refused_but_never_left_out(
+    subject: Subject, model_server: FakeModelServer
+) -> None:
+    subject.say(model_server, WORDS)
+    picture = Attachment("a", "image", "a.png", media_type="image/png", data_base64="iVBORw0KGgoAAAA=")
+    brief = Attachment("b", "file", "b.pdf", media_type="application/pdf", data_base64="JVBERi0xLjQK")
+
+    async def show(provider: Provider) -> List[str]:
+        answers = []
+        for one in (picture, brief):
+            asked = ChatRequest(MODEL, (Message("1", "c", None, "user", "what?", attachments=(one,)),))
+            try:
+                answers.append(text_of(await collect(provider, asked)))
+            except ProviderError as error:
+                answers.append(f"{error.kind}: {error.user_text}")
+        return answers
+
+    shown, read = run(subject, model_server, show)
+
+    bodies = [chat.body for chat in model_server.chats]
+    assert shown == "".join(WORDS) and b"iVBORw0KGgoAAAA=" in bodies[0]
+    was_sent = len(bodies) > 1 and b"JVBERi0xLjQK" in bodies[-1]
+    assert was_sent or read == "unsupported_feature: Studio cannot read PDF files, so b.pdf was not sent."

@@ -21,7 +21,8 @@ class FakeModelServer(Server):
     `delay_s`: before the head; `first_token_delay_s`: after it. `hold_after`: number of tokens after which a stream
     waits for `release()`. `thinking`: reasoning tokens before the words. `calls`: (id, name, arguments as JSON text) of
     the tools that it calls after them; the finish is then the vendor's for that. `error`: (status, body, headers) for
-    the next `fail_times` chat requests. `drop_after`: RST after so many tokens.
+    the next `fail_times` chat requests. `drop_after`: RST after so many tokens. `is_cut`: the body ends well before the
+    answer does. `is_framed` off: it has no length, so that nothing but the answer's own end tells.
     """
 
     def __init__(self, words: Words = ("Hello", ", ", "artist", "."), *, host: str = "127.0.0.1") -> None:
@@ -35,6 +36,8 @@ class FakeModelServer(Server):
         self.drop_after: Optional[int] = None
         self.thinking: Sequence[str] = ()
         self.calls: Sequence[Call] = ()
+        self.is_cut = False
+        self.is_framed = True
         self.finish_reason = "stop"
         self.context_tokens = 8192
         self.error: Optional[Tuple[int, Mapping[str, Any], Mapping[str, str]]] = None  # Any: a vendor's error body
@@ -114,27 +117,32 @@ class FakeModelServer(Server):
         if not wants_stream(request):
             await _json(dialect.whole("".join(words), reason, usage))(connection, request)
             return
+        framing = b"Transfer-Encoding: chunked" if self.is_framed else b"Connection: close"
+        piece: Callable[[bytes], bytes] = _chunk if self.is_framed else bytes
         await connection.send(
-            b"HTTP/1.1 200 OK\r\nContent-Type: " + dialect.content_type + b"\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"HTTP/1.1 200 OK\r\nContent-Type: " + dialect.content_type + b"\r\n" + framing + b"\r\n\r\n"
         )
         for part in dialect.start(usage):
-            await connection.send(_chunk(part))
+            await connection.send(piece(part))
         await connection.pause(self.first_token_delay_s)
         for token in self.thinking:
-            await connection.send(_chunk(dialect.thinking(token)))
+            await connection.send(piece(dialect.thinking(token)))
         for count, word in enumerate(words):
             await self._maybe_hold(connection, count)
             if self.drop_after is not None and count >= self.drop_after:
                 await connection.pause(0.05)
                 connection.reset()
                 return
-            await connection.send(_chunk(dialect.token(word)))
+            await connection.send(piece(dialect.token(word)))
             if self.tokens_per_s is not None:
                 await connection.pause(1.0 / self.tokens_per_s)
         await self._maybe_hold(connection, len(words))
         for call in self.calls:
-            await connection.send(_chunk(dialect.call(*call)))
-        await connection.send(b"".join(_chunk(part) for part in dialect.end(reason, usage)) + b"0\r\n\r\n")
+            await connection.send(piece(dialect.call(*call)))
+        parts = [] if self.is_cut else dialect.end(reason, usage)
+        await connection.send(b"".join(piece(part) for part in parts) + (b"0\r\n\r\n" if self.is_framed else b""))
+        if not self.is_framed:
+            connection.transport.close()
 
     async def _maybe_hold(self, connection: Connection, count: int) -> None:
         while self.hold_after is not None and count >= self.hold_after and not self._released.is_set():
