@@ -7,6 +7,7 @@ makes a new widget.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from nuke_ai_panel.nk import pages
@@ -148,6 +149,15 @@ class Desk:
             if page.id not in BUILT_IN:
                 self._in_pane(dock, lambda id=page.id: self.host.panels.restorePanel(id))
         return list(self.views)
+
+    def destroy_widgets(self) -> None:
+        """Nuke ends: Qt's objects die under the Python objects that stand for them."""
+        panels = [*self.lingering, *(view.panel for view in self.views)]
+        self.discard_all()
+        shiboken = sys.modules.get("shiboken6") or sys.modules.get("shiboken2")
+        for panel in panels:
+            if shiboken is not None and hasattr(panel.widget, "metaObject") and shiboken.isValid(panel.widget):
+                shiboken.delete(panel.widget)
 
     def discard_all(self) -> None:
         """The workspace changes: every widget is dropped."""

@@ -58,6 +58,8 @@ class Host:
         self.panel_errors: List[str] = []
         self.stored_layout = ""
         self.about_to_quit: List[Callable[[], None]] = []
+        self.at_exit: List[Callable[[], None]] = []
+        self._threads_before = set(threading.enumerate())
         self.has_quit = False
         # What it is made of.
         self.extra_classes: Dict[str, NodeClass] = {}
@@ -184,13 +186,15 @@ class Host:
         sys.path[:] = self._kept_path
 
     def quit(self) -> None:
-        """Nuke ends: aboutToQuit, Qt objects die, then Python. Fails where Nuke would hang or call into the void."""
+        """Nuke ends: aboutToQuit, then Qt's objects die, then Python's exit runs. Fails where Nuke would hang or call
+        into the void."""
         for slot in list(self.about_to_quit):
             slot()
-        self.desk.discard_all()
+        self.desk.destroy_widgets()
         self.queue.closed = True
         self.has_quit = True
-        alive = [one.name for one in threading.enumerate()
-                 if one is not self.main_thread and not one.daemon and one.is_alive()]
+        for call in list(self.at_exit):
+            call()
+        alive = [one.name for one in set(threading.enumerate()) - self._threads_before if not one.daemon]
         assert not alive, f"Nuke cannot end: {alive} are still running and no daemons"
         assert not self.callbacks.left(), f"callbacks are left: {self.callbacks.left()}"

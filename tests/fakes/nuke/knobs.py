@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from nuke_ai_panel.nk import decode, encode
 
 from .guard import DEAD, check_thread
+from .stubs import missing_method
 
 if TYPE_CHECKING:
     from .cores import Core
@@ -44,6 +45,9 @@ class Knob:
             if core is not None and not core.alive:
                 raise ValueError(DEAD)
         return object.__getattribute__(self, name)
+
+    def __getattr__(self, name: str) -> Any:
+        return missing_method(self, name)
 
     # What the kinds change.
     def _coerce(self, value: Any, chan: int) -> Any:

@@ -123,6 +123,14 @@ class Menus:
             raise RuntimeError(f"no menu {name}")
         return self.all[name]
 
+    def toolbar(self, name: str, create: bool = True) -> Optional[Menu]:
+        """nuke.toolbar: a menu of the Nodes toolbar, or a new one."""
+        if not self.host.gui:
+            raise RuntimeError("not in GUI mode")
+        if name not in self.all and create:
+            self.all[name] = Menu(name, self.host)
+        return self.all.get(name)
+
     def steal(self, shortcut: str) -> None:
         """A new command takes the shortcut from the one that had it."""
         waiting: List[MenuItem] = list(self.all.values())

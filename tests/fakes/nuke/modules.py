@@ -17,6 +17,7 @@ from .group_nodes import NODE_KINDS
 from .guard import check_thread
 from .menus import Menu, MenuItem
 from .nodes import Node
+from .stubs import add_missing
 from .undo import undo_class
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def build(host: Host) -> Dict[str, ModuleType]:
     nuke.Undo = undo_class(host)  # type: ignore[attr-defined]
     nuke.nodes = Nodes(calls)  # type: ignore[attr-defined]
     nuke.env = environment(host)  # type: ignore[attr-defined]
+    add_missing(nuke)
     scripts = _nukescripts(host)
     modules = {"nuke": nuke, "nukescripts": scripts, "nukescripts.panels": scripts.panels}
     if host.version[0] >= 14:
@@ -84,7 +86,8 @@ def _functions(host: Host, calls: Calls) -> Dict[str, Callable[..., Any]]:
         "execute": host.renders.execute, "render": host.renders.execute,
         "executeMultiple": host.renders.executeMultiple, "executeInMainThread": queue.executeInMainThread,
         "executeInMainThreadWithResult": queue.executeInMainThreadWithResult,
-        "menu": host.menus.menu, "getPaneFor": lambda panelName: host.desk.pane_for(panelName),
+        "menu": host.menus.menu, "toolbar": host.menus.toolbar,
+        "getPaneFor": lambda panelName: host.desk.pane_for(panelName),
         "undo": lambda: host.undo.undo() and None, "redo": lambda: host.undo.redo() and None,
         "modified": lambda state=None: _modified(host, state),
         "channels": lambda node=None: host.layers.channels_of(node._live() if node is not None else host.root),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional
 from . import node_text
 from .guard import DEAD, check_thread
 from .knobs import Knob
+from .stubs import missing_method
 
 if TYPE_CHECKING:
     from .cores import Core
@@ -28,6 +29,9 @@ class Node:
             check_thread(object.__getattribute__(self, "_core").host, f"Node.{name}")
             object.__getattribute__(self, "_live")()
         return object.__getattribute__(self, name)
+
+    def __getattr__(self, name: str) -> Any:
+        return missing_method(self, name)
 
     def _live(self) -> Core:
         if object.__getattribute__(self, "_dead"):

@@ -55,6 +55,8 @@ def test_terminal_has_no_menu_and_no_clipboard(terminal: Host) -> None:
 
     with pytest.raises(RuntimeError, match="not in GUI mode"):
         terminal.nuke.menu("Nuke")
+    with pytest.raises(RuntimeError, match="not in GUI mode"):
+        terminal.nuke.toolbar("Nodes")
     with pytest.raises(RuntimeError, match="Cannot copy to clipboard in non-GUI mode"):
         terminal.nuke.nodeCopy("%clipboard%")
 
