@@ -27,7 +27,7 @@ from typing import Any, Callable, Dict, List, Literal, Mapping, Optional, Tuple
 from .app import App, open_apps
 from .core.provider_manager import STATES
 from .providers.registry import provider_class, third_parties
-from .utils.event_loop_manager import get_event_loop_manager
+from .utils.event_loop_manager import LOOP, get_event_loop_manager
 from .utils.generations import broken_file, forget, generation, put_back, replace_generation
 from .utils.survivors import OUR_PACKAGES, drop_fork_hooks, keep, look, names, strangers_only, take
 
@@ -159,7 +159,12 @@ def self_test(kinds: Tuple[str, ...]) -> None:
 
 
 def thaw(frozen: Frozen) -> None:
-    """Brings the parts of the last generation back. Raises what goes wrong with the first of them."""
+    """Brings the parts of the last generation back, and the loop into this one's care.
+
+    Raises what goes wrong with the first of them.
+    """
+    if look(LOOP):
+        get_event_loop_manager().get_event_loop()
     for where, state in frozen.values():
         module, _, function = where.partition(":")
         getattr(importlib.import_module(module), function)(state)

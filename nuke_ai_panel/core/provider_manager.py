@@ -302,6 +302,10 @@ class ProviderManager:
             }
         keep(STATES, {**look(STATES, {}), **states})
         await hand_over_sessions()
+        for live in list(self._live.values()):
+            leave = getattr(live.provider, "hand_over", None)  # who holds more than sessions
+            if leave is not None:
+                await leave()
         await self.close()
 
     async def _acquire(self, name: str, *models: str) -> _Live:

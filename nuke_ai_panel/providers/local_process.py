@@ -1,13 +1,13 @@
 """One running child process of the built-in model, and its log. Lives on the loop thread.
 
 The child is started from the loop's thread and from no other: Linux kills it when the *thread* that started it ends.
-Two daemon threads read its pipes and end with it; a forked child of ours never touches a process that is its parent's.
+A daemon thread waits for its one report; its words go straight into the log. A forked child of ours never touches a
+process that is its parent's, and a reload of our code hands it on running.
 """
 
 from __future__ import annotations
 
 import asyncio
-import collections
 import json
 import logging
 import os
@@ -15,16 +15,19 @@ import re
 import secrets
 import subprocess
 import sys
+import tempfile
 import threading
+from dataclasses import astuple
 from pathlib import Path
-from typing import IO, Any, Deque, List, Mapping, Optional
+from typing import IO, Any, List, Mapping, Optional, Tuple
 
 from ..messages import Json
 from .local_launch import Launch
 
 log = logging.getLogger(__name__)
 
-_LOG_LIMIT_BYTES = 1 << 20
+LOG_LIMIT_BYTES = 1 << 20
+_TAIL_BYTES = 1 << 16
 _CHILD_FILE = Path(__file__).with_name("local_server.py")
 # Runs a file without putting its folder on the path, where our http.py would shadow Python's own.
 _BOOT = "import sys, runpy; sys.path[:] = filter(None, sys.path); runpy.run_path(sys.argv[1], run_name='__main__')"
@@ -40,10 +43,10 @@ class LocalServer:
         self.api_key = secrets.token_hex(24)
         self.url = ""
         self.log_path = log_path
-        self._model, self._alias, self._launch = model, alias, launch
+        self.model, self.alias, self.launch = model, alias, launch
         self._process: Optional[subprocess.Popen[bytes]] = None
         self._pid = 0
-        self._last_lines: Deque[str] = collections.deque(maxlen=20)
+        self._words_from = 0
         self._readers: List[threading.Thread] = []
         self._report: Optional[asyncio.Future[Json]] = None
 
@@ -55,9 +58,9 @@ class LocalServer:
         self._report = asyncio.get_running_loop().create_future()
         process = self._spawn()
         orders = {
-            "model": str(self._model), "alias": self._alias, "api_key": self.api_key, "n_ctx": self._launch.n_ctx,
-            "threads": self._launch.threads, "parallel": self._launch.parallel,
-            "gpu_layers": self._launch.gpu_layers, "cache_mib": self._launch.cache_mib,
+            "model": str(self.model), "alias": self.alias, "api_key": self.api_key, "n_ctx": self.launch.n_ctx,
+            "threads": self.launch.threads, "parallel": self.launch.parallel,
+            "gpu_layers": self.launch.gpu_layers, "cache_mib": self.launch.cache_mib,
         }
         try:
             _stream(process.stdin).write(json.dumps(orders).encode("utf-8") + b"\n")
@@ -91,7 +94,37 @@ class LocalServer:
 
     def last_line(self) -> str:
         """The last thing that the child said, without its time stamp."""
-        return self._last_lines[-1] if self._last_lines else "it said nothing"
+        try:
+            with self.log_path.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(self._words_from if self._words_from <= size else 0, size - _TAIL_BYTES))
+                lines = [line.strip() for line in file.read().decode("utf-8", "replace").splitlines()]
+        except OSError:
+            lines = []
+        return next((_STAMP.sub("", line) for line in reversed(lines) if line), "it said nothing")
+
+    def trim_log(self) -> None:
+        """Empties a log that has become too long; what matters in it is young."""
+        try:
+            if self.log_path.stat().st_size > 2 * LOG_LIMIT_BYTES:
+                os.truncate(self.log_path, 0)
+        except OSError:
+            log.debug("the built-in model's log cannot be trimmed", exc_info=True)
+
+    def hand_over(self) -> Tuple[Any, ...]:  # Any: what `take_over` of the next generation needs, all foreign
+        """Gives the child away; from now on this has none."""
+        process, self._process = self._process, None
+        return (process, self._pid, str(self.model), self.alias, astuple(self.launch), str(self.log_path),
+                self.url, self.api_key, self._words_from)
+
+    @classmethod
+    def take_over(cls, given: Tuple[Any, ...]) -> LocalServer:
+        """The server that an earlier generation of our code gave away, its child running on."""
+        process, pid, model, alias, launch, log_path, url, key, words_from = given
+        server = cls(Path(model), alias, Launch(*launch), Path(log_path))
+        server._process, server._pid, server.url, server.api_key = process, pid, url, key
+        server._words_from = words_from
+        return server
 
     async def stop(self) -> None:
         """Ends the child and waits until it is gone. Idempotent; it holds nothing that could be lost."""
@@ -112,34 +145,35 @@ class LocalServer:
             pass
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        self.log_path.parent.mkdir(parents=True, exist_ok=True)
         environment = dict(os.environ)
-        if os.path.realpath(self._launch.python) != os.path.realpath(sys.executable):
+        if os.path.realpath(self.launch.python) != os.path.realpath(sys.executable):
             environment.pop("PYTHONHOME", None)  # the host's own library is not that Python's
         # Any: the two systems take different arguments
         apart: Any = {"creationflags": 0x08000200} if sys.platform == "win32" else {"start_new_session": True}
-        process = subprocess.Popen(
-            [self._launch.python, "-u", "-c", _BOOT, str(_CHILD_FILE)], cwd=str(self.log_path.parent),
-            env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **apart,
-        )
+        words = open_log(self.log_path)
+        self._words_from = words.tell() if words is not None else 0
+        try:
+            process = subprocess.Popen(
+                [self.launch.python, "-u", "-c", _BOOT, str(_CHILD_FILE)], env=environment,
+                cwd=str(self.log_path.parent) if words is not None else tempfile.gettempdir(),
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words or subprocess.DEVNULL, **apart,
+            )
+        finally:
+            if words is not None:
+                words.close()
         self._process, self._pid = process, os.getpid()
         loop = asyncio.get_running_loop()
-        out, err = _stream(process.stdout), _stream(process.stderr)
-        logging_on = threading.Thread(target=self._read_log, args=[err], name="nuke-ai-local-log", daemon=True)
-        logging_on.start()
         reporting = threading.Thread(
-            target=self._read_report, args=[out, loop, logging_on], name="nuke-ai-local-report", daemon=True
+            target=self._read_report, args=[_stream(process.stdout), loop], name="nuke-ai-local-report", daemon=True
         )
         reporting.start()
-        self._readers = [logging_on, reporting]
+        self._readers = [reporting]
         return process
 
-    def _read_report(self, pipe: IO[bytes], loop: asyncio.AbstractEventLoop, log_reader: threading.Thread) -> None:
+    def _read_report(self, pipe: IO[bytes], loop: asyncio.AbstractEventLoop) -> None:
         """Own thread: hands the child's one line to the loop."""
         with pipe:
             line = pipe.readline()
-            if not line:
-                log_reader.join(0.2)  # so that its last words are known
             try:
                 report = json.loads(line)
             except ValueError:
@@ -153,43 +187,17 @@ class LocalServer:
         if self._report is not None and not self._report.done():
             self._report.set_result(report)
 
-    def _read_log(self, pipe: IO[bytes]) -> None:
-        """Own thread: keeps the child's words, at most two files of them."""
-        with pipe, _CappedLog(self.log_path) as file:
-            for raw in pipe:
-                line = raw.decode("utf-8", "replace").rstrip()
-                if line:
-                    self._last_lines.append(_STAMP.sub("", line))
-                    file.write(raw)
 
-
-class _CappedLog:
-    """A log file that moves to `NAME.1` when it is full. What cannot be written is left out: the log is a courtesy."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: Optional[IO[bytes]] = None
-
-    def __enter__(self) -> _CappedLog:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
-
-    def write(self, line: bytes) -> None:
-        """Appends `line` at once."""
-        try:
-            if self._file is None:
-                self._file = self._path.open("ab", buffering=0)
-            if self._file.tell() + len(line) > _LOG_LIMIT_BYTES:
-                self._file.close()
-                self._file = None
-                os.replace(self._path, f"{self._path}.1")
-                self._file = self._path.open("ab", buffering=0)
-            self._file.write(line)
-        except OSError:
-            log.debug("the built-in model's log cannot be written", exc_info=True)
+def open_log(path: Path) -> Optional[IO[bytes]]:
+    """The log to append to, as a child of ours; a long one moves to `NAME.1` first. None where none can be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and path.stat().st_size > LOG_LIMIT_BYTES:
+            os.replace(path, f"{path}.1")
+        return path.open("ab", buffering=0)
+    except OSError:
+        log.debug("the built-in model's log cannot be written", exc_info=True)
+        return None
 
 
 def _stream(pipe: Optional[IO[bytes]]) -> IO[bytes]:

@@ -20,6 +20,7 @@ from ..errors import ProviderError
 from ..events import Progress, StreamEvent, StreamStarted
 from ..messages import Json
 from ..settings import ProviderSettings, home_dir
+from ..utils.survivors import keep, look
 from .base import ChatRequest, ModelInfo
 from .local_launch import is_python, launch_for, window_tokens
 from .local_process import LocalServer
@@ -27,6 +28,8 @@ from .model_files import CATALOGUE, CatalogueModel, find_model, installed_models
 from .openai_provider import OpenAIProvider
 
 _PROGRESS_EVERY_S = 0.5
+# Under this name the children survive a reload: a list of (row, process, …).
+CHILDREN = "local children"
 _BROKEN_KINDS = ("network", "truncated", "protocol", "cancelled")
 
 
@@ -75,6 +78,7 @@ class LocalProvider:
                 await events.aclose()  # type: ignore[attr-defined]  # it is an async generator
         finally:
             live.users -= 1
+            live.server.trim_log()
 
     async def models(self) -> Tuple[ModelInfo, ...]:
         """What can be chosen: the catalogue, downloaded or not, and every other model file."""
@@ -99,10 +103,44 @@ class LocalProvider:
             _, live = self._live.popitem()
             await _end(live)
 
+    async def hand_over(self) -> None:
+        """Leaves the running children to the next generation of our code, and stops those that were starting."""
+        kept = list(look(CHILDREN, ()))
+        for path, live in list(self._own_live().items()):
+            if live.starting.done() and not live.starting.cancelled() and live.server.is_running():
+                del self._live[path]
+                kept.append((self.name, *live.server.hand_over()))
+        keep(CHILDREN, kept)
+        await self.close()
+
     # ------------------------------------------------------------ the children
+
+    async def _take_over(self) -> None:
+        """Takes what the last generation of our code left for this row; what does not fit it any more is stopped."""
+        kept = list(look(CHILDREN, ()))
+        mine = [LocalServer.take_over(tuple(given)) for name, *given in kept if name == self.name]
+        entries = {server.model: CATALOGUE.get(server.alias) for server in mine}
+        wanted = {
+            model: launch_for(
+                self._settings, context_limit=entry.context_tokens if entry else None, is_small=entry is not None
+            ) for model, entry in entries.items()
+        }
+        keep(CHILDREN, [one for one in kept if one[0] != self.name])
+        for server in mine:
+            if server.launch == wanted[server.model] and server.is_running() and server.model not in self._live:
+                starting = asyncio.get_running_loop().create_task(self._provider_of(server))
+                self._live[server.model] = _Live(server, starting)
+            else:
+                await server.stop()
+
+    async def _provider_of(self, server: LocalServer) -> OpenAIProvider:
+        """The provider that speaks to a server whose model is loaded."""
+        row = replace(self._settings, base_url=f"{server.url}/v1", proxy="none", headers={})
+        return OpenAIProvider(row, key=server.api_key)
 
     async def _live_for(self, path: Path, model: str) -> _Live:
         """The child that serves `path`, started if need be; idle children of other models make room for it."""
+        await self._take_over()
         known = self._own_live().get(path)
         if known is not None and (not known.starting.done() or known.server.is_running()):
             return known
@@ -128,8 +166,7 @@ class LocalProvider:
             raise self._start_error({"reason": "spawn", "message": str(exc)}, server) from exc
         if not server.url:
             raise self._start_error(report, server)
-        row = replace(self._settings, base_url=f"{server.url}/v1", proxy="none", headers={})
-        return OpenAIProvider(row, key=server.api_key)
+        return await self._provider_of(server)
 
     def _own_live(self) -> Dict[Path, _Live]:
         """Our children; a forked copy of us has none, and keeps its parent's without touching them."""

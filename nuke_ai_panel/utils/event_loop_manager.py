@@ -42,6 +42,8 @@ _ALIVE_CHECK_S = 1.0
 LOOP = "event loop"
 # Under this name sessions do: a list of (whose, session, …), each with a coroutine `close`.
 SESSIONS = "sessions"
+# Child processes: a list of (whose, process, …).
+CHILDREN = "local children"
 
 
 @dataclass
@@ -236,7 +238,7 @@ def _end_if_dead(process: _Process) -> None:
 
 def _end(process: _Process, running: RunningLoop) -> None:
     closers = dict(process.closers)
-    if look(SESSIONS):
+    if look(SESSIONS) or look(CHILDREN):
         closers[SESSIONS] = _close_unclaimed
     process.closers.clear()
     try:
@@ -248,7 +250,11 @@ def _end(process: _Process, running: RunningLoop) -> None:
 
 
 async def _close_unclaimed() -> None:
-    """Closes the sessions that survived a reload and that nobody has asked for since."""
+    """Closes the sessions and ends the children that survived a reload and that nobody has asked for since."""
+    for _, process, *_ in take(CHILDREN, ()):
+        process.kill()
+        process.wait(1.0)
+        process.stdin.close()
     for _, session, *_ in take(SESSIONS, ()):
         await session.close()
 

@@ -25,6 +25,7 @@ from nuke_ai_panel.providers.local_process import LocalServer
 from nuke_ai_panel.providers.local_provider import LocalProvider
 from nuke_ai_panel.settings import ProviderSettings
 from nuke_ai_panel.utils.event_loop_manager import run_coroutine, shutdown_event_loop
+from tests.unit.reload_kit import Copy, Worker
 
 from .local_model import install_model, model_file
 
@@ -294,3 +295,26 @@ def test_the_end_of_its_input_alone_ends_the_child() -> None:
         assert await asyncio.get_running_loop().run_in_executor(None, lambda: is_gone(pid, within_s=1.0))
 
     with_provider(work)
+
+
+@linux_only
+def test_model_stays_loaded_and_connected_through_reloads_of_our_code(tmp_path: Path, home: Path) -> None:
+    worker = Worker(Copy(tmp_path / "site"), {"NUKE_AI_PANEL_HOME": str(home)})
+    ask = (
+        "answer = sys.modules['nuke_ai_panel'].ask('Say hello.', provider='local', model='smollm2', max_tokens=8)\n"
+        "result = bool(str(answer))"
+    )
+    child = (
+        "import subprocess\n"
+        "result = [one.pid for one in gc.get_objects() if isinstance(one, subprocess.Popen) and one.poll() is None]"
+    )
+    assert worker.do(ask) is True
+    first = worker.do(child)
+    assert len(first) == 1
+    for _ in range(3):
+        assert worker.do("result = ai.troubleshooter.reload().reloaded") is True
+        assert worker.do(ask) is True
+        assert worker.do(child) == first
+    assert worker.do("result = ai.troubleshooter.reload().reloaded") is True  # and then nobody asks for it again
+    assert worker.end() == ""
+    assert not Path(f"/proc/{first[0]}").exists()

@@ -205,14 +205,25 @@ def test_a_failed_start_is_tried_afresh_by_the_next_request(gguf: Path, tmp_path
 
 
 def test_the_log_never_grows_beyond_two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local_process, "_LOG_LIMIT_BYTES", 1000)
+    monkeypatch.setattr(local_process, "LOG_LIMIT_BYTES", 1000)
     path = tmp_path / "server.log"
-    with local_process._CappedLog(path) as log:
-        for number in range(200):
+    for number in range(200):
+        log = local_process.open_log(path)
+        assert log is not None
+        with log:
             log.write(b"line %03d\n" % number)
     sizes = [one.stat().st_size for one in sorted(tmp_path.iterdir())]
-    assert len(sizes) == 2 and max(sizes) <= 1000
+    assert len(sizes) == 2 and max(sizes) <= 1010
     assert path.read_text().endswith("line 199\n")
+
+
+def test_log_that_grew_while_a_child_ran_is_emptied_after_an_answer(
+    home: Path, gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_process, "LOG_LIMIT_BYTES", 1000)
+    python = stand_in(tmp_path, "head -c 5000 /dev/zero | tr '\\0' 'x' >&2; exit 1")
+    ask(make(python=python), str(gguf))
+    assert (home / "logs" / "local-server.log").stat().st_size == 0
 
 
 def test_the_catalogue_names_a_licence() -> None:
