@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import socket
+import ssl
 import time
+import warnings
+
+import pytest
 
 from nuke_ai_panel.providers.http import HttpClient
+from tests.fakes import fault_server as fake
 from tests.fakes.model_server import FakeModelServer
 
 from .transport import BODY, ask, run, stream
@@ -76,3 +83,26 @@ def test_errors_on_command_end(model_server: FakeModelServer) -> None:
     model_server.fail(503, headers={"Retry-After": "1"})
     url = model_server.base_url + "/chat/completions"
     assert [ask(url, body=CHAT).status, ask(url, body=CHAT).status] == [503, 200]
+
+
+@pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "tls"])
+def test_server_that_stops_while_clients_arrive_forgets_no_socket(is_tls: bool) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if is_tls else None
+    gc.collect()
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        for _ in range(8):
+            server = fake.FaultServer(fake.no_headers(), tls=tls)
+            server.start()
+            clients = []
+            for _ in range(30):
+                client = socket.socket()
+                client.setblocking(False)
+                client.connect_ex(("127.0.0.1", server.port))
+                clients.append(client)
+            server.stop()
+            for client in clients:
+                client.close()
+            del server
+            gc.collect()
+    assert [str(one.message) for one in seen] == []
