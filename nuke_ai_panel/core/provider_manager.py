@@ -1,8 +1,9 @@
 """Owns the live providers: builds them from settings, knows their models and true states, routes each request.
 
-A request goes to exactly the provider and model that it names; who may stand in is the turn's affair. Providers are built on the
-loop at first use, hold their session until shutdown, and are closed earlier only when their own settings or key change.
-Whoever listens is called on the thread where the fact was found, mostly the loop's. Values may be read from any thread.
+A request goes to exactly the provider and model that it names; who may stand in is the turn's affair. Providers are
+built on the loop at first use, hold their session until shutdown, and are closed earlier only when their own settings
+or key change. Whoever listens is called on the thread where the fact was found, mostly the loop's. Values may be read
+from any thread.
 """
 
 from __future__ import annotations
