@@ -69,7 +69,8 @@ class FakeOpenRouter(FakeModelServer):
         for word in words[:1] if self.stream_error is not None else words:
             await connection.send(_chunk(_event({**base, "choices": [{"index": 0, "delta": {"content": word}}]})))
         if self.stream_error is not None:
-            end = {**base, "error": self.stream_error, "choices": [{"delta": {"content": ""}, "finish_reason": "error"}]}
+            last = {"delta": {"content": ""}, "finish_reason": "error"}
+            end = {**base, "error": self.stream_error, "choices": [last]}
             self.stream_error = None
             await connection.send(_chunk(_event(end)) + b"0\r\n\r\n")
             return
@@ -77,9 +78,8 @@ class FakeOpenRouter(FakeModelServer):
         if self.cost is not None:
             usage["cost"] = self.cost  # type: ignore[assignment]  # dollars beside counts
         finish = {"index": 0, "delta": {}, "finish_reason": "stop", "native_finish_reason": "STOP"}
-        await connection.send(_chunk(
-            _event({**base, "choices": [finish]}) + _event({**base, "choices": [], "usage": usage}) + b"data: [DONE]\n\n"
-        ) + b"0\r\n\r\n")
+        ends = _event({**base, "choices": [finish]}) + _event({**base, "choices": [], "usage": usage})
+        await connection.send(_chunk(ends + b"data: [DONE]\n\n") + b"0\r\n\r\n")
 
 
 def _event(payload: Mapping[str, Any]) -> bytes:

@@ -119,7 +119,8 @@ def test_thoughts_go_back_unchanged_with_the_tools() -> None:
         "2", "c", "1", "assistant", "", tool_calls=(ToolCall("t", "f", {}),), provider="openrouter", model="acme/smart",
         reasoning_opaque=({"reasoning_details": details},),
     )
-    body = body_of(ask(Message("1", "c", None, "user", "hi"), asked, Message("3", "c", "2", "tool", "42", tool_call_id="t")))
+    result = Message("3", "c", "2", "tool", "42", tool_call_id="t")
+    body = body_of(ask(Message("1", "c", None, "user", "hi"), asked, result))
     assert body["messages"][1]["reasoning_details"] == details
 
 
@@ -248,7 +249,8 @@ ERRORS: List[Any] = [  # status, error, kind, in the sentence, in the next step
         "provider_name": "Chutes", "raw": "too many requests"}}, "rate_limit", "Chutes", "allow fallbacks"),
     (429, {"code": 429, "message": "Rate limit exceeded: free-models-per-day"}, "rate_limit", "slow down", "daily"),
     (429, {"code": 429, "message": "busy", "availability": {
-        "code": "capacity_exhausted", "retry_after": 40, "fallback_models": ["v/m-mini"]}}, "rate_limit", "", "v/m-mini"),
+        "code": "capacity_exhausted", "retry_after": 40, "fallback_models": ["v/m-mini"]}}, "rate_limit", "",
+     "v/m-mini"),
     (502, {"code": 502, "message": "Provider returned error", "metadata": {
         "provider_name": "Together", "error_type": "provider_unavailable"}}, "overloaded", "Together", "fallbacks"),
     (503, {"code": 503, "message": "There is no available model provider that meets your routing requirements"},
