@@ -15,6 +15,7 @@ from ..errors import SettingsError, provider_error
 from ..messages import Attachment, Json, Message, ToolCall
 from .answer_schema import instruction
 from .anthropic_replay import thoughts_of, woven
+from .anthropic_schema import claude_schema
 from .base import ChatRequest
 from .media import PDF, media_of
 from .openai_dialect import text_of
@@ -195,7 +196,7 @@ def _output_config(request: ChatRequest, options: AnthropicOptions, traits: Trai
     if level and "effort" not in traits.refused:
         config["effort"] = level
     if request.schema is not None and _takes_schema(traits):
-        config["format"] = {"type": "json_schema", "schema": closed_schema(request.schema)}
+        config["format"] = {"type": "json_schema", "schema": claude_schema(request.schema)}
     return config
 
 
@@ -220,18 +221,6 @@ def _level(effort: str, known: Optional[FrozenSet[str]]) -> Optional[str]:
         return effort
     below = [level for level in _LEVELS[: _LEVELS.index(effort)] if level in known] if effort in _LEVELS else []
     return below[-1] if below else None
-
-
-def closed_schema(schema: Json) -> Json:
-    """`schema` with every object closed to unnamed properties, which the vendor demands of an output format."""
-    if isinstance(schema, list):
-        return [closed_schema(one) for one in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    closed = {name: closed_schema(value) for name, value in schema.items()}
-    if closed.get("type") == "object":
-        closed.setdefault("additionalProperties", False)
-    return closed
 
 
 def _mark(body: Dict[str, Json], ttl: str) -> None:

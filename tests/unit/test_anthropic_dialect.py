@@ -15,13 +15,13 @@ from nuke_ai_panel.providers.anthropic_dialect import (
     AnthropicOptions,
     Traits,
     clean_id,
-    closed_schema,
     encode,
     lost,
     read_options,
 )
 from nuke_ai_panel.providers.anthropic_models import traits_of
 from nuke_ai_panel.providers.anthropic_replay import placed
+from nuke_ai_panel.providers.anthropic_schema import claude_schema
 from nuke_ai_panel.providers.base import ChatRequest, Parameters, ToolSpec
 
 Body = Dict[str, Any]  # a request body
@@ -193,7 +193,26 @@ def test_schema_goes_closed_into_the_output_format() -> None:
     assert config["format"]["type"] == "json_schema"
     assert config["format"]["schema"]["additionalProperties"] is False
     assert config["format"]["schema"]["properties"]["a"]["additionalProperties"] is False
-    assert closed_schema({"type": "object", "additionalProperties": True})["additionalProperties"] is True
+
+
+def test_bounds_of_a_schema_are_said_in_words_because_the_vendor_refuses_them() -> None:
+    schema = {
+        "$schema": "x", "type": "object", "additionalProperties": True, "required": ["gain"], "properties": {
+            "gain": {"type": "number", "minimum": 0, "maximum": 4, "description": "The gain."},
+            "minimum": {"oneOf": [{"type": "string", "pattern": "^a"}, {"type": "null"}]},
+            "day": {"type": "string", "format": "date"}, "mail": {"type": "string", "format": "nuke"},
+            "all": {"type": "array", "items": {"$ref": "#/$defs/one"}, "minItems": 1, "maxItems": 3},
+        }, "$defs": {"one": {"type": "object", "properties": {}}},
+    }
+
+    assert claude_schema(schema) == {
+        "type": "object", "additionalProperties": False, "required": ["gain"], "properties": {
+            "gain": {"type": "number", "description": "The gain. (minimum: 0, maximum: 4)"},
+            "minimum": {"anyOf": [{"type": "string", "description": '(pattern: "^a")'}, {"type": "null"}]},
+            "day": {"type": "string", "format": "date"}, "mail": {"type": "string", "description": '(format: "nuke")'},
+            "all": {"type": "array", "items": {"$ref": "#/$defs/one"}, "minItems": 1, "description": "(maxItems: 3)"},
+        }, "$defs": {"one": {"type": "object", "properties": {}, "additionalProperties": False}},
+    }
 
 
 def test_model_that_cannot_be_held_to_a_schema_is_told_of_it() -> None:

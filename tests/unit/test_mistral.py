@@ -8,6 +8,8 @@ from typing import Any, Awaitable, Callable, Dict, List, Mapping, Optional, Tupl
 
 import pytest
 
+from nuke_ai_panel.app import App, ModelChoice
+from nuke_ai_panel.core.model_cache import load_models, save_models
 from nuke_ai_panel.errors import ProviderError, SettingsError
 from nuke_ai_panel.events import StreamEvent, StreamWarning, ThinkingOpaque
 from nuke_ai_panel.messages import Attachment, Json, Message, ToolCall
@@ -19,6 +21,7 @@ from nuke_ai_panel.providers.mistral_models import read_models
 from nuke_ai_panel.providers.mistral_provider import MistralProvider
 from nuke_ai_panel.providers.wire import SseParser
 from nuke_ai_panel.settings import ProviderSettings
+from nuke_ai_panel.utils.event_loop_manager import create_task
 
 from ..fakes.fault_server import FaultServer, json_answer, sse
 from ..normalised import cuttings, differences, drained, normalised
@@ -261,6 +264,17 @@ def test_names_of_one_model_are_one_row_and_what_does_not_chat_is_none() -> None
     assert (large.context_tokens, large.capabilities, large.price_input) == (131_072, {"tools", "json"}, None)
     assert pixtral.capabilities == {"tools", "json", "vision", "reasoning", "pdf"} and pixtral.expires == "2027-01-31"
     assert (bare.id, bare.capabilities, bare.context_tokens) == ("bare", None, None)
+
+
+def test_every_name_of_a_model_leads_to_its_window_from_the_cache_too(app: App) -> None:
+    row, home = app.settings.provider("mistral"), app.settings.home
+    models = tuple(read_models({"data": [listed("large-2411", aliases=["large-latest"])]}, "mistral", is_local=False))
+    save_models(home, row, 1.0, models)
+
+    known = create_task(app.providers.known_model(ModelChoice("mistral", "large-latest"))).result(5)
+
+    assert known is not None and (known.id, known.context_tokens) == ("large-2411", 131_072)
+    assert load_models(home, row) == (1.0, models)
 
 
 # ---------------------------------------------------------------- behind a socket
