@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import uuid
-from typing import Optional, Sequence, Tuple
+from typing import Sequence, Tuple
 
+from ..core.media_files import media_type_of
 from ..messages import Attachment
 from .console import decoded
 from .exits import UsageError
@@ -13,11 +14,6 @@ from .exits import UsageError
 FILE_LIMIT_BYTES = 1 << 20
 TOTAL_LIMIT_BYTES = 4 << 20
 MEDIA_LIMIT_BYTES = 20 << 20
-# How the files begin that models see or read as they are.
-_MEDIA = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"),
-    (b"%PDF-", "application/pdf"),
-)
 
 
 def read_attachments(paths: Sequence[str]) -> Tuple[Attachment, ...]:
@@ -35,7 +31,7 @@ def _read(path: str) -> Attachment:
     try:
         with open(path, "rb") as file:
             raw = file.read(FILE_LIMIT_BYTES + 1)
-            media_type = _media_type(raw)
+            media_type = media_type_of(raw)
             if media_type is not None:
                 raw += file.read(MEDIA_LIMIT_BYTES - FILE_LIMIT_BYTES)
     except (OSError, ValueError) as exc:
@@ -57,10 +53,3 @@ def _read(path: str) -> Attachment:
             next_step="Only UTF-8 text, PNG, JPEG, GIF, WebP and PDF can be attached here.",
         )
     return Attachment(id=uuid.uuid4().hex, kind="file", name=short, text=text)
-
-
-def _media_type(raw: bytes) -> Optional[str]:
-    """The type of a picture or a PDF file, by its beginning; None for every other file."""
-    if raw[:4] == b"RIFF" and raw[8:12] == b"WEBP":
-        return "image/webp"
-    return next((media_type for start, media_type in _MEDIA if raw.startswith(start)), None)

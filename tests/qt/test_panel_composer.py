@@ -204,7 +204,7 @@ def test_a_binary_file_is_refused_with_a_sentence(desk: Desk, tmp_path: Path) ->
     image.write_bytes(b"\x76\x2f\x31\x01\0\0")
     desk.manager.draft.attach_files([str(image)])
     desk.until(lambda: desk.panel.composer.hint.isVisible())
-    assert "plate.exr is not a text file" in desk.panel.composer.hint.text()
+    assert "plate.exr cannot be attached" in desk.panel.composer.hint.text()
 
 
 def paste(composer: Composer, text: str) -> None:

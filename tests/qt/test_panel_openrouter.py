@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
@@ -110,3 +111,19 @@ def test_what_is_left_to_spend_is_shown_with_the_provider(desk: Desk) -> None:
     desk.click(card.test)
     desk.until(lambda: "Credit: $12.34 left of $50.00." in card.result.text())
     assert "This key: $12.50 left of its limit of $20.00" in card.result.text()
+
+
+def test_a_picture_and_a_document_travel_with_the_question(desk: Desk, router: FakeOpenRouter, tmp_path: Path) -> None:
+    picture, document = tmp_path / "plate.png", tmp_path / "brief.pdf"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + b"0" * 50)
+    document.write_bytes(b"%PDF-1.7 " + b"0" * 50)
+    desk.manager.draft.attach_files([str(picture)])
+    desk.until(lambda: len(desk.manager.draft.attachments) == 1)
+    desk.manager.draft.attach_files([str(document)])
+    desk.until(lambda: len(desk.manager.draft.attachments) == 2)
+    assert [one.kind for one in desk.manager.draft.attachments] == ["image", "file"]
+    desk.ask_and_wait("what is this?")
+    parts = router.chats[-1].json()["messages"][0]["content"]
+    assert [one["type"] for one in parts] == ["text", "image_url", "file"]
+    assert parts[2]["file"]["filename"] == "brief.pdf"
+    assert [chip.label for chip in desk.items()[-2].chips] == ["plate.png", "brief.pdf"]

@@ -1,11 +1,16 @@
-"""Makes attachments: from pasted text at once, from files on a thread of their own, because a share may be slow."""
+"""Makes attachments: from pasted text at once, from files on a thread of their own, because a share may be slow.
+
+Text, pictures and PDF files; whether a model can read the latter two is the provider's to say.
+"""
 
 from __future__ import annotations
 
+import base64
 import os
 from concurrent.futures import Future
 from pathlib import Path
 
+from nuke_ai_panel.core.media_files import START_BYTES, media_type_of
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.messages import Attachment, clean_text
 from nuke_ai_panel.providers.threads import in_daemon_thread
@@ -13,6 +18,7 @@ from nuke_ai_panel.store import new_id
 from nuke_ai_panel.utils.event_loop_manager import create_task
 
 MAX_FILE_BYTES = 2_000_000
+MAX_MEDIA_BYTES = 20_000_000
 
 
 def pasted(text: str, count: int) -> Attachment:
@@ -22,7 +28,7 @@ def pasted(text: str, count: int) -> Attachment:
 
 
 def read_file(path: str) -> Future[Attachment]:
-    """The text file as an attachment. The future raises NukeAIError with a sentence for the artist."""
+    """The file as an attachment. The future raises NukeAIError with a sentence for the artist."""
     return create_task(in_daemon_thread(lambda: _readable(Path(path))))
 
 
@@ -37,11 +43,21 @@ def _attachment(path: Path) -> Attachment:
     if not path.is_file():
         raise NukeAIError(f"{path.name} is not a file that can be attached.")
     size = os.path.getsize(path)
-    if size > MAX_FILE_BYTES:
-        raise NukeAIError(f"{path.name} is too large to attach ({size / 1e6:.1f} MB; the limit is 2 MB).")
+    with path.open("rb") as file:
+        media_type = media_type_of(file.read(START_BYTES))
+    limit = MAX_FILE_BYTES if media_type is None else MAX_MEDIA_BYTES
+    if size > limit:
+        raise NukeAIError(
+            f"{path.name} is too large to attach ({size / 1e6:.1f} MB; the limit is {limit / 1e6:.0f} MB)."
+        )
     data = path.read_bytes()
+    if media_type is not None:
+        return Attachment(
+            new_id(), "image" if media_type.startswith("image/") else "file", path.name, media_type=media_type,
+            data_base64=base64.b64encode(data).decode("ascii"),
+        )
     if b"\0" in data[:4096]:
-        raise NukeAIError(f"{path.name} is not a text file; only text can be attached so far.")
+        raise NukeAIError(f"{path.name} cannot be attached: only text, PNG, JPEG, GIF, WebP and PDF can.")
     text = data.decode("utf-8", "replace").lstrip("\ufeff").replace("\r\n", "\n")
     kind = "script" if path.suffix.lower() == ".nk" else "file"
     return Attachment(new_id(), kind, path.name, text=text)  # type: ignore[arg-type]  # one of two literals

@@ -261,9 +261,16 @@ class MessageActions:
             self._show(found, is_editable=False)
 
     def _show(self, attachment: Attachment, *, is_editable: bool) -> None:
+        panel = self._manager.panel
+        if attachment.data_base64 is not None:
+            panel.open_text_sheet()
+            panel.text_sheet.show_text(
+                attachment.id, attachment.name, "The model gets this file as it is.", is_editable=False,
+                facts=f"{attachment.media_type} · {len(attachment.data_base64) * 3 / 4e6:.2f} MB",
+            )
+            return
         lines = attachment.text.count("\n") + 1
         facts = f"{len(attachment.text):,} characters · {lines:,} lines · about {estimate(attachment.text):,} tokens"
-        panel = self._manager.panel
         panel.open_text_sheet()
         panel.text_sheet.show_text(
             attachment.id, attachment.name, attachment.text, facts=facts, is_editable=is_editable
