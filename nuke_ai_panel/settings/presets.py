@@ -50,3 +50,15 @@ ADDRESS_ENVS: Mapping[str, str] = {
     "GOOGLE_GEMINI_BASE_URL": "google",
     "AZURE_OPENAI_ENDPOINT": "azure",
 }
+# One sentence for whoever sets a preset up: what it is, and where its key comes from.
+ABOUT: Mapping[str, str] = {
+    "google": "The Gemini models, from Google itself. Get a key at aistudio.google.com/apikey.",
+    "azure": "OpenAI's models in your studio's Azure. Endpoint and key are on the resource's page in the portal.",
+    "deepseek": "DeepSeek's own models. Get a key at platform.deepseek.com.",
+    "groq": "Open models, answered very fast. Get a key at console.groq.com/keys.",
+    "xai": "The Grok models, from xAI itself. Get a key at console.x.ai.",
+    "lmstudio": "LM Studio on this machine: start its server in the Developer tab. No key is needed.",
+    "vllm": "A vLLM server, here or on the network. A key only if the server wants one.",
+    "llamacpp": "llama.cpp's llama-server, here or on the network. A key only if the server wants one.",
+    "litellm": "Your studio's LiteLLM proxy: one address for many vendors, with a virtual key.",
+}

@@ -15,6 +15,7 @@ from nuke_ai_panel.keys import KEYLESS_KINDS, Key, KeyPlace
 from nuke_ai_panel.messages import Json
 from nuke_ai_panel.providers.threads import in_daemon_thread
 from nuke_ai_panel.settings import ProviderSettings, is_loopback_url
+from nuke_ai_panel.settings.presets import ABOUT
 from nuke_ai_panel.utils.event_loop_manager import create_task
 
 from ..qt import is_valid
@@ -69,7 +70,7 @@ class ProviderSetup:
         row = self._session.app.settings.provider(name)
         return ProviderForm(
             name, row.label, row.base_url or "", needs_key=row.kind not in KEYLESS_KINDS,
-            key_source=self._sources.get(name, ""), hint=_HINTS.get(row.kind, ""),
+            key_source=self._sources.get(name, ""), hint=ABOUT.get(name) or _HINTS.get(row.kind, ""),
             can_edit_url=row.kind not in KEYLESS_KINDS,
         )
 

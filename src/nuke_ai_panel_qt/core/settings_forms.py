@@ -14,7 +14,7 @@ from nuke_ai_panel.keys import KEYLESS_KINDS, NO_STORE, uses_keyring
 from nuke_ai_panel.settings import ProviderSettings, Settings, is_loopback_url
 from nuke_ai_panel.settings.lookup import DEFAULT, is_the_users, look_up, source_of, stronger_source
 from nuke_ai_panel.settings.options import OPTIONS
-from nuke_ai_panel.settings.presets import BUILT_IN
+from nuke_ai_panel.settings.presets import ABOUT, BUILT_IN
 from nuke_ai_panel.settings.table import PROVIDER_ROWS, ROWS, Row
 from nuke_ai_panel.settings.words import text_of
 
@@ -241,6 +241,8 @@ _LEADS: Dict[str, str] = {
 
 
 def _lead(row: ProviderSettings) -> str:
+    if row.name in ABOUT:
+        return ABOUT[row.name]
     return _LEADS.get(row.kind, "" if row.name in BUILT_IN else f"A provider of your own, of kind {row.kind}.")
 
 
