@@ -74,6 +74,8 @@ class Session:
                 connector=Connector(), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False,
                 **{name: value for name, value in limits.items() if name in known},  # type: ignore[arg-type]  # since 3.9
             )
+            # What dies on an old connection is sent again once, by us, whatever its method; aiohttp would add its own.
+            self._aiohttp._retry_connection = False
         return self._aiohttp
 
     async def hand_over(self) -> None:

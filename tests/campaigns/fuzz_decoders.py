@@ -169,14 +169,14 @@ def run(target: str, inputs: int, seed: int) -> Dict[str, Any]:  # any JSON
         seeds = long if long and number % 5000 == 4999 else own if rng.random() < 0.7 else short
         body = mutated(rng.choice(seeds), rng)
         faulthandler.dump_traceback_later(HANG_S, exit=True)
-        began = time.perf_counter()
+        began = time.thread_time()  # not the wall's: what else the machine does is no fault of an input
         try:
             end = try_parser(framers[target], body, rng) if target in framers else try_decoder(
                 found[target], framers, body, rng)
         except BaseException:
             sys.stderr.write(f"input {number} of seed {seed}: {body[:2000]!r}\n")
             raise
-        passed = time.perf_counter() - began
+        passed = time.thread_time() - began
         ends[end] = ends.get(end, 0) + 1
         if passed > slowest:
             slowest, slowest_body = passed, body

@@ -23,8 +23,6 @@ INPUTS = 20_000 * int(os.environ.get("NUKE_AI_PANEL_CAMPAIGN", "1"))
 SEED = os.environ.get("NUKE_AI_PANEL_SEED", "20260101")
 LONGEST_S = 1.0
 MOST_MIB = 200
-# A machine that does ten other things holds a process up for a while; a second try of the same input tells.
-PATIENCE = 2.0
 
 
 def fuzz(target: str) -> Dict[str, Any]:  # any JSON
@@ -46,7 +44,7 @@ def test_mutated_answers_surprise_no_framer_and_no_decoder(capsys: pytest.Captur
                   f"{one['rss_mib']} MiB, {len(one['ends'])} kinds of end", end="")
     for one in outcomes:
         assert one["inputs"] == INPUTS
-        assert one["slowest_s"] < LONGEST_S * PATIENCE, one
+        assert one["slowest_s"] < LONGEST_S, one
         assert one["rss_mib"] < MOST_MIB, one
         if one["target"].endswith("Decoder"):
             assert {"truncated", "network", "protocol"} < set(one["ends"]), one
