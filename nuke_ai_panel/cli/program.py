@@ -122,7 +122,8 @@ def _run(argv: Optional[Sequence[str]], console: Console) -> int:
 def say_error(console: Console, error: NukeAIError) -> None:
     """An error of ours on standard error: what is wrong, and what to do."""
     prefix = f"{PROG}: " if isinstance(error, UsageError) else ""
-    console.note(f"{prefix}{error.user_text} {error.next_step}".rstrip())
+    stop = "" if error.user_text.endswith((".", "?", "!", ":")) else "."
+    console.note(f"{prefix}{error.user_text}{stop} {error.next_step}".rstrip())
 
 
 def _bug(console: Console, exc: Exception) -> int:

@@ -371,7 +371,8 @@ class SettingsDesk:
 
 def _sentence(error: BaseException) -> str:
     if isinstance(error, NukeAIError):
-        return f"{error.user_text} {error.next_step}".strip()
+        stop = "" if error.user_text.endswith((".", "?", "!", ":")) else "."
+        return f"{error.user_text}{stop} {error.next_step}".strip()
     return str(error)
 
 
