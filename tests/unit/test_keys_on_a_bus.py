@@ -158,3 +158,22 @@ def test_a_bus_that_accepts_and_never_answers_costs_two_seconds_at_most(tmp_path
 
     assert (key, trouble) == ("None", "There is no system key store here.")
     assert 0.9 < float(seconds) < 2 and time.monotonic() - started < 20
+
+
+def test_the_command_line_keeps_and_forgets_in_the_real_key_store(secret_service: SecretService) -> None:
+    def key(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-W", "error", "-m", "nuke_ai_panel", "config", "key", *arguments], input=text, text=True,
+            capture_output=True, timeout=60, env=secret_service.env, check=False,
+        )
+
+    kept = key("set", "openrouter", text="sk-or-v1-for-the-store\n")
+    assert (kept.returncode, kept.stdout) == (0, "Kept. The key of OpenRouter comes from the system's key store.\n")
+    assert key("where", "openrouter").stdout == "The key of OpenRouter comes from the system's key store.\n"
+    moved = key("set", "--in-file", "openrouter", text="sk-or-v1-for-the-file\n")
+    assert "the private file" in moved.stdout
+    assert secret_service.run(LOOK).stdout.startswith("sk-or-v1-for-the-file|")
+    assert key("set", "openrouter", text="sk-or-v1-again\n").returncode == 0
+    assert "sk-" not in (secret_service.home / "keys.toml").read_text("utf-8")
+    assert key("forget", "openrouter").returncode == 0
+    assert key("where", "openrouter").returncode == 3
