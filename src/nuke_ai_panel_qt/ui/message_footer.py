@@ -181,10 +181,19 @@ class Footer(QtWidgets.QWidget):
         painter = QtGui.QPainter(self)
         painter.setFont(theme.small)
         painter.setPen(theme.text if self.underMouse() else theme.dim)
-        words = " · ".join(part for part in (self._label, self._facts) if part)
-        words = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, max(0, self._room))
+        words = self._words(painter.fontMetrics())
         painter.drawText(QtCore.QRectF(0, 0, max(0, self._room), self.height()), _VCENTER, words)
         painter.end()
+
+    def _words(self, metrics: QtGui.QFontMetrics) -> str:
+        """Label and facts in the room there is: names give way to numbers, as long as something of them is left."""
+        room, end = max(0, self._room), Qt.TextElideMode.ElideRight
+        words = " · ".join(part for part in (self._label, self._facts) if part)
+        facts = f" · {self._facts}" if self._label and self._facts else ""
+        left = room - metrics.horizontalAdvance(facts)
+        if not facts or metrics.horizontalAdvance(words) <= room or left < self._theme.space(20):
+            return metrics.elidedText(words, end, room)
+        return metrics.elidedText(self._label, end, left) + facts
 
     def enterEvent(self, event: QtCore.QEvent) -> None:
         self.update()

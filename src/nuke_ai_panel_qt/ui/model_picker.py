@@ -333,7 +333,7 @@ class _ModelDelegate(QtWidgets.QStyledItemDelegate):
         painter.drawText(top, _LEFT, name)
         painter.setFont(theme.small)
         painter.setPen(theme.faint if row.reason else theme.dim)
-        words = row.reason or " · ".join(part for part in (row.provider_title, *row.badges, row.price) if part)
+        words = row.reason or " · ".join(part for part in (row.provider_title, row.price, *row.badges) if part)
         bottom = QtCore.QRect(area.left(), area.bottom() + 1 - painter.fontMetrics().height(), area.width(), 0)
         bottom.setHeight(painter.fontMetrics().height())
         words = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, area.width())
