@@ -17,6 +17,7 @@ from .answer_schema import instruction
 from .anthropic_replay import thoughts_of, woven
 from .anthropic_schema import claude_schema
 from .base import ChatRequest
+from .call_ids import CallIds
 from .media import PDF, media_of
 from .openai_dialect import text_of
 
@@ -66,7 +67,7 @@ NO_TRAITS = Traits()
 def read_options(options: Mapping[str, Json], row: str) -> AnthropicOptions:
     """The options of the settings row called `row`. Raises SettingsError that names the option."""
     cache, thinking = options.get("prompt_cache", "5m"), options.get("thinking")
-    if cache not in _CACHES:
+    if not isinstance(cache, str) or cache not in _CACHES:
         raise _bad(row, "prompt_cache", cache, "off, 5m or 1h")
     if thinking is not None and thinking not in _THINKING:
         raise _bad(row, "thinking", thinking, "adaptive, enabled or off")
@@ -241,14 +242,16 @@ def _mark(body: Dict[str, Json], ttl: str) -> None:
 def _messages(request: ChatRequest, *, provider: Optional[str], label: str) -> List[Dict[str, Json]]:
     """Turns in strict alternation; all results of one round stand first in one user message."""
     turns: List[Tuple[str, List[Dict[str, Json]]]] = []
+    ids = CallIds(clean_id)
     for message in request.messages:
         role = "assistant" if message.role == "assistant" else "user"
         if role == "assistant":
             is_own = provider is not None and (message.provider, message.model) == (provider, request.model)
-            blocks = woven(message.text, [_call(one) for one in message.tool_calls],
+            ids.new_round()
+            blocks = woven(message.text, [_call(one, ids) for one in message.tool_calls],
                            thoughts_of(message.reasoning_opaque) if is_own else [])
         elif message.role == "tool":
-            blocks = [{"type": "tool_result", "tool_use_id": clean_id(message.tool_call_id or ""),
+            blocks = [{"type": "tool_result", "tool_use_id": ids.of_result(message.tool_call_id or ""),
                        "content": message.text}]
         else:
             blocks = _question(message, label)
@@ -289,10 +292,10 @@ def _media(attachment: Attachment, label: str) -> Dict[str, Json]:
     )
 
 
-def _call(call: ToolCall) -> Dict[str, Json]:
+def _call(call: ToolCall, ids: CallIds) -> Dict[str, Json]:
     """Arguments that were no JSON go back under the name that the vendor's documentation gives them."""
     given = {"INVALID_JSON": call.raw_arguments or ""} if call.arguments is None else dict(call.arguments)
-    return {"type": "tool_use", "id": clean_id(call.id), "name": call.name, "input": given}
+    return {"type": "tool_use", "id": ids.of_call(call.id), "name": call.name, "input": given}
 
 
 def clean_id(call_id: str) -> str:

@@ -17,6 +17,7 @@ from ..errors import SettingsError, provider_error
 from ..messages import Attachment, Json, Message, ToolCall
 from .answer_schema import openai_format
 from .base import ChatRequest
+from .call_ids import CallIds
 from .error_facts import ErrorFacts
 from .media import PDF, media_of
 from .mistral_decoder import CHUNK
@@ -113,15 +114,17 @@ def _messages(request: ChatRequest, *, provider: str, label: str) -> List[Dict[s
     if request.system:
         encoded.append({"role": "system", "content": request.system})
     names: Dict[str, str] = {}
+    ids = CallIds(short_id)
     last_question = max((at for at, one in enumerate(request.messages) if one.role == "user"), default=0)
     for at, message in enumerate(request.messages):
         if message.role == "assistant":
             names.update((call.id, call.name) for call in message.tool_calls)
             is_own = message.provider == provider and message.model == request.model
-            encoded.append(_answer(message, is_own=is_own, is_running=at > last_question))
+            ids.new_round()
+            encoded.append(_answer(message, ids, is_own=is_own, is_running=at > last_question))
         elif message.role == "tool":
             call_id = message.tool_call_id or ""
-            row = {"role": "tool", "tool_call_id": short_id(call_id), "content": message.text}
+            row = {"role": "tool", "tool_call_id": ids.of_result(call_id), "content": message.text}
             encoded.append({**row, "name": names[call_id]} if call_id in names else row)
         else:
             if encoded and encoded[-1]["role"] == "tool":
@@ -130,7 +133,7 @@ def _messages(request: ChatRequest, *, provider: str, label: str) -> List[Dict[s
     return encoded
 
 
-def _answer(message: Message, *, is_own: bool, is_running: bool) -> Dict[str, Json]:
+def _answer(message: Message, ids: CallIds, *, is_own: bool, is_running: bool) -> Dict[str, Json]:
     """Signed thoughts go back always, unsigned ones while the tools that they led to are answered."""
     chunks: List[Json] = []
     if is_own:
@@ -142,13 +145,13 @@ def _answer(message: Message, *, is_own: bool, is_running: bool) -> Dict[str, Js
         content = [*chunks, *([{"type": "text", "text": message.text}] if message.text else [])]
     encoded: Dict[str, Json] = {"role": "assistant", "content": content}
     if message.tool_calls:
-        encoded["tool_calls"] = [_call(one) for one in message.tool_calls]
+        encoded["tool_calls"] = [_call(one, ids) for one in message.tool_calls]
     return encoded
 
 
-def _call(call: ToolCall) -> Dict[str, Json]:
+def _call(call: ToolCall, ids: CallIds) -> Dict[str, Json]:
     arguments = call.raw_arguments or "{}" if call.arguments is None else json.dumps(call.arguments, ensure_ascii=False)
-    return {"id": short_id(call.id), "type": "function", "function": {"name": call.name, "arguments": arguments}}
+    return {"id": ids.of_call(call.id), "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
 def _question(message: Message, label: str) -> Json:

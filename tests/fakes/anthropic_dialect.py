@@ -144,6 +144,7 @@ def _messages_problem(messages: List[Mapping[str, Any]]) -> str:
     if not messages or messages[0].get("role") != "user":
         return 'messages: first message must use the "user" role'
     waiting: List[str] = []
+    used: List[str] = []
     for at, message in enumerate(messages):
         content = message.get("content")
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
@@ -160,6 +161,9 @@ def _messages_problem(messages: List[Mapping[str, Any]]) -> str:
         if waiting and answered[: len(waiting)] != waiting:
             return f"messages.{at}: `tool_use` ids were found without `tool_result` blocks immediately after"
         waiting = [_id_of(block) for block in blocks if block["type"] == "tool_use"]
+        used += waiting
+        if len(used) != len(set(used)):
+            return f"messages.{at}.content: `tool_use` ids must be unique"
     return ""
 
 

@@ -122,6 +122,20 @@ def test_call_of_another_vendor_gets_an_id_that_fits_on_both_sides() -> None:
     assert contents(body)[2][0]["tool_use_id"] == clean_id("functions.look:0") == "functions_look_0"
 
 
+def test_vendor_that_numbers_its_calls_anew_in_every_answer_is_told_apart() -> None:
+    call = ToolCall("call_0", "look", {})
+    turn = [user("q"), said("", tool_calls=(call, replace(call, name="now"))), result("a", "call_0"),
+            result("b", "call_0")]
+
+    body = body_of([*turn, said("Done."), *turn])
+
+    uses = [block for content in contents(body) for block in content if block["type"] == "tool_use"]
+    results = [block for content in contents(body) for block in content if block["type"] == "tool_result"]
+    assert [one["id"] for one in uses] == ["call_0", "call_0_2", "call_0_3", "call_0_4"]
+    assert [(one["tool_use_id"], one["content"]) for one in results] == list(zip(
+        ["call_0", "call_0_2", "call_0_3", "call_0_4"], ["a", "b", "a", "b"]))
+
+
 def test_thoughts_go_back_unchanged_and_where_they_stood() -> None:
     opaque = (
         placed(THOUGHT, text_before=0, calls_before=0), placed(HIDDEN, text_before=4, calls_before=0),
@@ -306,6 +320,7 @@ def test_names_of_old_models_tell_their_limit() -> None:
 
 @pytest.mark.parametrize(("option", "value"), [
     ("prompt_cache", "2h"), ("thinking", "much"), ("thinking_budget", 10), ("beta", "x"), ("auth", "basic"),
+    ("prompt_cache", ["5m"]), ("auth", {}),
 ])
 def test_bad_option_is_named(option: str, value: Any) -> None:
     with pytest.raises(SettingsError, match=option):

@@ -98,6 +98,16 @@ def test_call_ids_of_other_vendors_become_nine_letters_and_digits() -> None:
     assert body["tools"][0]["function"]["name"] == "look"
 
 
+def test_vendor_that_numbers_its_calls_anew_in_every_answer_is_told_apart() -> None:
+    asked = Message("2", "c", "1", "assistant", "", tool_calls=(ToolCall("call_0", "now", {}),))
+    result = Message("3", "c", "2", "tool", "noon", tool_call_id="call_0")
+    body = body_of(QUESTION, asked, result, asked, result)
+
+    made = [one["tool_calls"][0]["id"] for one in body["messages"] if one["role"] == "assistant"]
+    assert made == [one["tool_call_id"] for one in body["messages"] if one["role"] == "tool"]
+    assert len(set(made)) == 2 and all(len(one) == 9 and one.isalnum() for one in made)
+
+
 def test_question_never_follows_a_result() -> None:
     body = body_of(
         QUESTION, Message("2", "c", "1", "assistant", "", tool_calls=(ToolCall("D681PevKs", "now", {}),)),
