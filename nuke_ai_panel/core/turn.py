@@ -215,8 +215,8 @@ class Turn:
                 call, services.toolbox, policy=services.policy, ask=self._ask, main_thread=self._main_thread
             )
             message = Message(
-                new_id(), self.conversation_id, added[-1].id, "tool", result.text, tool_call_id=call.id,
-                created_at=asked.created_at,
+                new_id(), self.conversation_id, added[-1].id, "tool", result.text,
+                "failed" if result.is_error else "complete", tool_call_id=call.id, created_at=asked.created_at,
             )
             await self._journal.add(message)
             added.append(message)

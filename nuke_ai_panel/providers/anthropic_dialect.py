@@ -251,8 +251,9 @@ def _messages(request: ChatRequest, *, provider: Optional[str], label: str) -> L
             blocks = woven(message.text, [_call(one, ids) for one in message.tool_calls],
                            thoughts_of(message.reasoning_opaque) if is_own else [])
         elif message.role == "tool":
+            failed = {"is_error": True} if message.status == "failed" else {}
             blocks = [{"type": "tool_result", "tool_use_id": ids.of_result(message.tool_call_id or ""),
-                       "content": message.text}]
+                       "content": message.text, **failed}]
         else:
             blocks = _question(message, label)
         if not blocks:

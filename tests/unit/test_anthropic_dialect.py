@@ -113,6 +113,13 @@ def test_results_of_a_round_stand_first_in_one_user_message() -> None:
     ]
 
 
+def test_result_of_a_call_that_failed_says_so() -> None:
+    failed = replace(result("no such node", "t1"), status="failed")
+    body = body_of([user("q"), said("", tool_calls=(ToolCall("t1", "look", {}),)), failed])
+
+    assert contents(body)[2][0]["is_error"] is True
+
+
 def test_call_of_another_vendor_gets_an_id_that_fits_on_both_sides() -> None:
     call = ToolCall("functions.look:0", "look", None, raw_arguments='{"at": ')
     body = body_of([user("q"), said("", tool_calls=(call,)), result("no", "functions.look:0")])

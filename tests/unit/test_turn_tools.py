@@ -121,6 +121,8 @@ def test_what_cannot_be_run_is_told_to_the_model(tooled: App, made: ToolCall, pa
     asks(made)
     chat, text = ask(tooled)
     assert part in text and chat.events.of(ToolFinished)[0].is_error
+    stored = tooled.store.path(chat.conversation_id or "").result(5)
+    assert [one.status for one in stored if one.role == "tool"] == ["failed"]
 
 
 def test_a_crash_in_a_tool_is_logged_and_the_turn_goes_on(tooled: App, log_lines: LogLines) -> None:
