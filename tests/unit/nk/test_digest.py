@@ -50,6 +50,27 @@ def test_reads_and_writes_stay_longest() -> None:
     assert any("Blur)" in one for one in made.left_out)
 
 
+def test_large_script_still_shows_what_fits() -> None:
+    text = "".join(f"Blur {{\n inputs 0\n size {at}\n name Blur{at}\n}}\n" for at in range(20_000))
+
+    made = digest(text, 600)
+
+    assert made.tokens <= 600
+    assert 30 < made.shown_count < 200
+    assert made.left_out[0].startswith("19")
+
+
+def test_knobs_of_groups_give_way_first() -> None:
+    inside = "".join(f" Blur {{\n  inputs 0\n  channels rgba\n  name In{at}\n }}\n" for at in range(30))
+    text = f"Group {{\n inputs 0\n name G\n}}\n{inside}end_group\nBlur {{\n size 77\n name Out\n}}\n"
+
+    made = digest(text, digest(text, 5000).tokens - 60)
+
+    assert "Out (Blur) < G: size 77" in made.text and "In0 (Blur): channels rgba" in made.text
+    assert "In29 (Blur)\n" in made.text
+    assert any(one.startswith("the knobs of") for one in made.left_out)
+
+
 def test_the_callers_estimate_counts() -> None:
     made = digest(SHOT, 40, estimate=lambda text: len(text.split()))
 
