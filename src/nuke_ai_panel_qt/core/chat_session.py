@@ -25,9 +25,9 @@ from nuke_ai_panel.events import (
     TurnStarted,
     TurnStopped,
 )
-from nuke_ai_panel.messages import Attachment, Conversation, Draft, Message, clean_text
+from nuke_ai_panel.messages import Attachment, Conversation, Draft, ErrorInfo, Message, clean_text
 from nuke_ai_panel.providers.base import ModelInfo
-from nuke_ai_panel.store import new_id
+from nuke_ai_panel.store import StoreChange, new_id
 from nuke_ai_panel.utils.event_loop_manager import create_task
 
 from ..qt import is_valid
@@ -68,6 +68,8 @@ class View(Protocol):
     def status_changed(self, status: ProviderStatus) -> None: ...
     def models_changed(self) -> None: ...
     def show_trouble(self) -> None: ...
+    def show_notice(self, notice: ErrorInfo) -> None: ...
+    def history_changed(self, conversation_ids: FrozenSet[str]) -> None: ...
     def settings_changed(self) -> None: ...
 
 
@@ -94,6 +96,7 @@ class ChatSession:
         self._asked_models_at = 0.0
         self._closed = False
         self._unsubscribe = app.providers.subscribe(self._on_status)
+        self._leave_history = app.store.changes(self._history_changed)
         app.watch_settings(lambda problem: self.bridge.call(lambda: self._settings_edited(problem)))
         self.rebuild_models()
         self.refresh_conversations()
@@ -190,8 +193,9 @@ class ChatSession:
         self._finished[answer.id] = answer
         while len(self._finished) > KEPT_ANSWERS:
             self._finished.popitem(last=False)
-        if not any(view.is_alive() and view.is_showing(run.conversation_id) for view in self._views):
+        if not self._is_shown(run.conversation_id):
             self.unread |= {run.conversation_id}
+            self.app.store.mark_unread(run.conversation_id)
 
     # ------------------------------------------------------------ queue
 
@@ -238,7 +242,25 @@ class ChatSession:
         """Somebody looks at it now."""
         if conversation_id in self.unread:
             self.unread -= {conversation_id}
+            self.app.store.mark_unread(conversation_id, unread=False)
             self.tell(lambda view: view.conversations_changed())
+
+    def _is_shown(self, conversation_id: str) -> bool:
+        return any(view.is_alive() and view.is_showing(conversation_id) for view in self._views)
+
+    def _history_changed(self, change: StoreChange) -> None:
+        # On the store's thread.
+        self.bridge.call(lambda: self._show_change(change))
+
+    def _show_change(self, change: StoreChange) -> None:
+        notice, ids = change.notice, frozenset(change.conversation_ids)
+        if notice is not None:
+            self.tell(lambda view: view.show_notice(notice))
+        elif change.kind == "trouble":
+            self.tell(lambda view: view.show_trouble())
+        if ids:
+            self.tell(lambda view: view.history_changed(ids))
+        self.refresh_conversations()
 
     def conversation(self, conversation_id: str) -> Optional[Conversation]:
         """What the list knows about a conversation."""
@@ -263,6 +285,7 @@ class ChatSession:
             log.warning("the conversations could not be read: %s", error)
             return
         self.conversations = tuple(conversations)
+        self.unread |= {one.id for one in conversations if one.is_unread and not self._is_shown(one.id)}
         self.tell(lambda view: view.conversations_changed())
 
     # ------------------------------------------------------------ models and states
@@ -362,6 +385,7 @@ class ChatSession:
         self._closed = True
         self.writer.flush()
         self._unsubscribe()
+        self._leave_history()
         self.bridge.close()
         for future in self._learning.values():
             future.cancel()

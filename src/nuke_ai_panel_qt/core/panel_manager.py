@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import time
 from concurrent.futures import Future
-from typing import Callable, Dict, Mapping, Optional
+from typing import Callable, Dict, FrozenSet, Literal, Mapping, Optional
 
 from nuke_ai_panel.core.provider_manager import ProviderStatus
 from nuke_ai_panel.core.request import ModelChoice, TurnRequest
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.events import AnswerStored, StoreTroubled, TurnEvent, TurnFailed, TurnStopped
-from nuke_ai_panel.messages import Conversation, Json
+from nuke_ai_panel.messages import Conversation, ErrorInfo, Json
 from nuke_ai_panel.reload import Outcome
 from nuke_ai_panel.store import new_id
 
@@ -303,8 +303,19 @@ class PanelManager(QtCore.QObject):
 
     # ------------------------------------------------------------ showing
 
+    def history_changed(self, conversation_ids: FrozenSet[str]) -> None:
+        """Another session wrote to these conversations."""
+        if self.shown.id in conversation_ids and self.shown.run() is None and not self.shown.is_loading:
+            self.shown.reload()
+
+    def show_notice(self, notice: ErrorInfo) -> None:
+        """Says once what was mended in the history, or ought to be known about it."""
+        kind: Literal["info", "warning"] = "info" if notice.code in ("deleted", "replaced") else "warning"
+        self.panel.banner.set_banner(Banner(kind, f"{notice.user_text} {notice.next_step}".strip()))
+
     def _path_changed(self) -> None:
         if self._place is not None and not self.shown.is_loading:
+            self.shown.show_rest()
             self.panel.transcript.restore_anchor(self._place)
             self._place = None
         self.panel.composer.prompt.set_history(self.shown.questions())
@@ -386,7 +397,7 @@ class PanelManager(QtCore.QObject):
 
     def attach(self) -> None:
         """Asks for files to attach."""
-        dialog = QtWidgets.QFileDialog(self.panel, "Attach text files")
+        dialog = QtWidgets.QFileDialog(self.panel, "Attach text, pictures or PDF files")
         dialog.setFileMode(QtWidgets.QFileDialog.FileMode.ExistingFiles)
         dialog.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.filesSelected.connect(self.draft.attach_files)

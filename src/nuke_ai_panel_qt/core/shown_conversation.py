@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from nuke_ai_panel.events import (
     AnswerReset,
@@ -36,6 +36,9 @@ from .message_items import item_of, items_of, wait_text
 from .run import Run
 
 WAIT_TICK_MS = 500
+FIRST_SHOWN = 50
+OLDER_AT_ONCE = 100
+OLDER_EVERY_MS = 15
 
 
 class ShownConversation(QtCore.QObject):
@@ -56,6 +59,10 @@ class ShownConversation(QtCore.QObject):
         self._tick = QtCore.QTimer(self)
         self._tick.setInterval(WAIT_TICK_MS)
         self._tick.timeout.connect(self._show_wait)
+        self._older: List[Message] = []
+        self._older_timer = QtCore.QTimer(self)
+        self._older_timer.setInterval(OLDER_EVERY_MS)
+        self._older_timer.timeout.connect(self._show_older)
         session.servers.listen(lambda: is_valid(self), self._servers_moved)
 
     # ------------------------------------------------------------ opening
@@ -64,7 +71,7 @@ class ShownConversation(QtCore.QObject):
         """Shows a conversation; a new one is empty at once."""
         self.id = conversation_id
         self._reading += 1
-        self.path, self.branches = [], {}
+        self.path, self.branches, self._older = [], {}, []
         self._transcript.set_items(())
         self._tick.stop()
         self.is_loading = not is_new
@@ -126,17 +133,41 @@ class ShownConversation(QtCore.QObject):
         self._on_change()
 
     def _show_all(self) -> None:
+        """The newest messages at once; the older ones follow in slices, so that a long chat opens without a pause."""
         run = self.run()
-        shown = {message.id: message for message in self.path}
+        newest = self.path[-FIRST_SHOWN:]
+        anchor = self._transcript.anchor()
+        if isinstance(anchor, tuple) and anchor and anchor[0] not in {one.id for one in newest}:
+            newest = self.path  # somebody reads further up
+        self._older = self.path[: len(self.path) - len(newest)]
+        self._transcript.set_items(self._items(newest))
+        self._follow_wait(run)
+        if self._older:
+            self._older_timer.start()
+
+    def show_rest(self) -> None:
+        """Puts all older messages into the transcript now: somebody wants to go to one of them."""
+        while self._older:
+            self._show_older()
+
+    def _show_older(self) -> None:
+        self._older, next_ones = self._older[:-OLDER_AT_ONCE], self._older[-OLDER_AT_ONCE:]
+        if next_ones:
+            self._transcript.prepend_items(self._items(next_ones))
+        if not self._older:
+            self._older_timer.stop()
+
+    def _items(self, messages: Sequence[Message]) -> Tuple[MessageItem, ...]:
+        run = self.run()
+        shown = {message.id: message for message in messages}
         items = tuple(
             self._session.servers.dressed(shown[item.id], item) for item in items_of(
-                self.path, titles=self._session.title_of, branches=self.branches, branch_enabled=run is None
+                messages, titles=self._session.title_of, branches=self.branches, branch_enabled=run is None
             )
         )
         if run is not None and run.answer is not None:
-            items = tuple(self._run_item(run) if item.id == run.answer.id else item for item in items)
-        self._transcript.set_items(items)
-        self._follow_wait(run)
+            return tuple(self._run_item(run) if item.id == run.answer.id else item for item in items)
+        return items
 
     # ------------------------------------------------------------ a running turn
 

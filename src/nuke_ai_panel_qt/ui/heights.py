@@ -43,6 +43,11 @@ class Heights:
         self._dirty = min(self._dirty, len(self._heights))
         self._heights.append(height)
 
+    def prepend(self, heights: Sequence[int]) -> None:
+        """Adds rows at the beginning."""
+        self._heights[:0] = heights
+        self._dirty = 0
+
     def truncate(self, count: int) -> None:
         """Keeps the first `count` rows."""
         del self._heights[count:]

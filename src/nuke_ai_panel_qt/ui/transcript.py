@@ -15,6 +15,7 @@ from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .theme import scaled_font, theme_of
 from .transcript_find import Hit
 from .transcript_keys import TranscriptKeys
+from .transcript_rows import estimates
 from .transcript_view import TranscriptView
 from .values import MessageItem
 
@@ -51,6 +52,13 @@ class Transcript(TranscriptView):
         else:
             self._anchor = None
             self._set_following(True)
+        self._search_again()
+        self._arrange()
+
+    def prepend_items(self, items: Iterable[MessageItem]) -> None:
+        """Adds older messages above; what is being read stays where it is."""
+        width = max(self.viewport().width(), 160)
+        self._heights.prepend(estimates(self._rows.prepend(items), width, self._theme))
         self._search_again()
         self._arrange()
 

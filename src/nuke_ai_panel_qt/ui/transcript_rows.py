@@ -78,6 +78,13 @@ class Rows:
         self._rows.append(Row(item))
         return len(self._rows) - 1
 
+    def prepend(self, items: Iterable[MessageItem]) -> List[Row]:
+        """Adds rows at the beginning and answers them."""
+        added = [Row(item) for item in items]
+        self._rows[:0] = added
+        self._index = {row.item.id: index for index, row in enumerate(self._rows)}
+        return added
+
     def truncate(self, count: int) -> None:
         """Keeps the first `count` rows."""
         for row in self._rows[count:]:
