@@ -16,7 +16,7 @@ import socket
 import struct
 import subprocess
 import threading
-from typing import Any, Dict, List, Optional, Set, Tuple
+from typing import Dict, List, Optional, Set, Tuple
 
 from nuke_ai_panel.errors import ProviderError
 from nuke_ai_panel.messages import Message
@@ -70,7 +70,8 @@ def targets(second: fake.FaultServer, first_port: int) -> Tuple[str, ...]:
     """Where the redirects point: another port, another address, another name, another scheme, itself."""
     port = second.port
     return (
-        f"http://127.0.0.1:{port}/stolen", f"http://localhost:{port}/", f"http://127.0.0.2:{port}/", f"//127.0.0.1:{port}/",
+        f"http://127.0.0.1:{port}/stolen", f"http://localhost:{port}/", f"http://127.0.0.2:{port}/",
+        f"//127.0.0.1:{port}/",
         f"https://127.0.0.1:{port}/", f"http://[::1]:{port}/", "http://10.77.0.9/", "http://8.8.8.8:80/",
         "https://evil.example/v1", f"http://user:pass@127.0.0.1:{port}/", "file:///etc/passwd", "ftp://127.0.0.1/x",
         "/elsewhere", "?again", "", f"http://127.0.0.1:{first_port}/v1/chat/completions", "gopher://10.77.0.9:70/",

@@ -346,7 +346,7 @@ sys.stdin.read()
 """
 
 
-def start_server(port: int, tokens_per_s: float) -> "subprocess.Popen[str]":
+def start_server(port: int, tokens_per_s: float) -> subprocess.Popen[str]:
     running = subprocess.Popen(
         [sys.executable, "-c", SERVER, str(port), str(tokens_per_s)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         text=True, cwd=ROOT,
