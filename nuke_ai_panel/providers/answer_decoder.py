@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import List, Literal, Optional, Set
+from typing import List, Literal, Optional, Sequence, Set
 
 from ..errors import ProviderError, provider_error
-from ..events import StreamEvent, StreamWarning, TextDelta, ThinkingDelta, UsageReport
-from ..messages import Json, Usage
+from ..events import Finish, StreamEvent, StreamWarning, TextDelta, ThinkingDelta, UsageReport
+from ..messages import FinishReason, Json, ToolCall, Usage
 from .classify import classify_error
 from .think_tags import ThinkTagSplitter
 
@@ -85,6 +85,13 @@ class AnswerDecoder:
         usage = self._used()
         if usage is not None:
             self._out.append(UsageReport(usage))
+
+    def _end(self, reason: FinishReason, word: Optional[str], calls: Sequence[ToolCall]) -> None:
+        """Ends well; an answer that stopped to call tools stopped for them, whatever the vendor's word."""
+        self._out += calls
+        self._report_usage()
+        self._out.append(Finish("tool_calls" if calls and reason == "stop" else reason, word))
+        self.done = True
 
     def _report(self, body: Json, raw_finish: Optional[str]) -> None:
         """Ends with the error that the server reported inside the stream."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, Optional
 
-from ..events import Finish, Keepalive, Restarted, StreamEvent, StreamStarted, StreamWarning, ThinkingOpaque
+from ..events import Keepalive, Restarted, StreamEvent, StreamStarted, StreamWarning, ThinkingOpaque
 from ..messages import Json, Usage
 from .anthropic_replay import placed
 from .error_facts import plain_text
@@ -288,14 +288,7 @@ class AnthropicDecoder(SseDecoder):
         if kind is not None:
             self._report({"type": "error", "error": {"message": f"the model ended with {word}"}}, word)
             return
-        calls = self._tools.finish()
-        reason = finish_reason(word)
-        if calls and reason == "stop":
-            reason = "tool_calls"
-        self._out += calls
-        self._report_usage()
-        self._out.append(Finish(reason, word))
-        self.done = True
+        self._end(finish_reason(word), word, self._tools.finish())
 
 
 def _key(index: Json) -> Any:  # a dictionary key of any type

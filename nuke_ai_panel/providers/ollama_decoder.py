@@ -140,11 +140,4 @@ class OllamaDecoder(AnswerDecoder):
         if kind is not None:
             self._report({"error": f"the model ended with {word}"}, word)
             return
-        calls = self._tools.finish()
-        reason = finish_reason(word) if word else "stop"
-        if calls and reason == "stop":
-            reason = "tool_calls"
-        self._out += calls
-        self._report_usage()
-        self._out.append(Finish(reason, word))
-        self.done = True
+        self._end(finish_reason(word) if word else "stop", word, self._tools.finish())
