@@ -19,8 +19,12 @@ Kinds and what they mean: `ErrorKind`. HTTP statuses and aiohttp's exceptions be
 
 from __future__ import annotations
 
+import html
+import json
+import re
 from dataclasses import replace
-from typing import Dict, Literal, Optional
+from typing import Dict, Literal, Optional, Tuple
+from urllib.parse import quote
 
 from .messages import ErrorInfo
 
@@ -30,6 +34,56 @@ ErrorKind = Literal[
     "truncated", "cancelled",
 ]
 RETRYABLE_KINDS = frozenset({"rate_limit", "overloaded", "server_error", "network", "timeout", "truncated"})
+
+MASK = "•••"
+_SHORTEST_SECRET = 12
+# So much of a key's beginning is taken for the key: texts are cut anywhere.
+_KNOWN_BY = 8
+_TELLING = 6
+_secrets: Dict[str, Tuple[str, ...]] = {}
+
+
+def hide_in_errors(secret: str) -> None:
+    """From now on `secret` is masked in every error, in each spelling that an answer may have it in. Any thread."""
+    if len(secret) >= _SHORTEST_SECRET and secret not in _secrets:
+        spellings = (secret, quote(secret, safe=""), quote(secret), html.escape(secret), json.dumps(secret)[1:-1],
+                     repr(secret)[1:-1])
+        _secrets[secret] = tuple(sorted(set(spellings), key=len, reverse=True))
+
+
+def without_secrets(text: str) -> str:
+    """`text` with every key in use masked, also one that was cut short."""
+    for spellings in tuple(_secrets.values()):
+        for beginning in {spelling[:_KNOWN_BY] for spelling in spellings}:
+            place = text.find(beginning)
+            while place >= 0:
+                end = place + max(_shared(text[place:place + len(one)], one) for one in spellings)
+                if len(re.split("[-_]", text[place:end])[-1]) < _TELLING and text[place:end] not in spellings:
+                    place = text.find(beginning, end)  # that is how all keys of this vendor begin
+                    continue
+                text = f"{text[:place]}{MASK}{text[end:]}"
+                place = text.find(beginning, place + len(MASK))
+    return text
+
+
+def _shared(first: str, second: str) -> int:
+    """How many letters two texts have in common from their beginning."""
+    return next((place for place, (one, other) in enumerate(zip(first, second)) if one != other),
+                min(len(first), len(second)))
+
+
+def clean_cause(cause: Optional[BaseException]) -> Optional[BaseException]:
+    """The cause of an error, or None where its own text holds a key."""
+    seen = cause
+    for _ in range(8):
+        if seen is None:
+            return cause
+        text = f"{seen} {seen!r} {vars(seen)!r}"
+        if without_secrets(text) != text:
+            return None
+        seen = seen.__cause__ or seen.__context__
+    return None
+
 
 # kind → (sentence, next step). {provider} and {model} are filled in.
 _SENTENCES: Dict[str, tuple[str, str]] = {
@@ -57,12 +111,18 @@ _SENTENCES: Dict[str, tuple[str, str]] = {
 
 
 class NukeAIError(Exception):
-    """Every error of ours. `user_text` is one sentence for an artist, `next_step` what to do about it."""
+    """Every error of ours. `user_text` is one sentence for an artist, `next_step` what to do about it.
+
+    No text of it ever holds a key that is in use, whoever wrote the text: servers quote what they were sent.
+    """
 
     kind: str = "internal"
 
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, without_secrets(value) if isinstance(value, str) else value)
+
     def __init__(self, message: str, *, user_text: str = "", next_step: str = "") -> None:
-        super().__init__(message)
+        super().__init__(without_secrets(message))
         self.message = message
         self.user_text = user_text or message
         self.next_step = next_step

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Callable, Dict, Literal, Mapping, NoReturn, Optional, Protocol, Tuple, TypeVar
 from urllib.parse import unquote
 
-from .errors import SettingsError
+from .errors import SettingsError, hide_in_errors
 from .settings import ProviderSettings, home_dir, is_loopback_url, origin_of
 from .settings.saving import file_lock
 from .settings.toml_file import read_toml, write_atomically
@@ -74,7 +74,8 @@ class Key:
         self._text = text
 
     def reveal(self) -> str:
-        """The key itself, for a request header."""
+        """The key itself, for a request header; from then on no error quotes it."""
+        hide_in_errors(self._text)
         return self._text
 
     def __repr__(self) -> str:

@@ -24,7 +24,7 @@ from typing import (
 
 import aiohttp
 
-from ..errors import ProviderError
+from ..errors import ProviderError, clean_cause, hide_in_errors
 from ..messages import Json
 from .classify import classify_error
 from .gate import Sender, outgoing_for, permit, told_of_failure
@@ -59,6 +59,7 @@ T = TypeVar("T")
 JSON_LIMIT_BYTES = STREAM_LIMIT_BYTES = 64 << 20
 ERROR_LIMIT_BYTES = 1 << 20
 FIRST_BYTE_S = 60.0
+LAST_BYTES_S = 0.3
 USER_AGENT = "nuke-ai-panel"
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
@@ -76,6 +77,8 @@ class HttpClient:
         self._provider, self._sender = provider, Sender(provider, row, kind)
         self._options = options
         self._keys = tuple(secret for secret in secrets if secret)
+        for key in self._keys:
+            hide_in_errors(key)
         self._key_origin = origin_for_key(key_origin) if key_origin else None
         self._session = Session(provider, options, owner=(row, kind) if row else ())
         self._trips: Set[Trip] = set()
@@ -121,7 +124,13 @@ class HttpClient:
         await self._session.finish(session)
 
     async def hand_over(self) -> None:
-        """Ends what runs, like `close`, and leaves the session to the next generation of our code."""
+        """Leaves the session to the next generation of our code, and ends what still runs like `close`.
+
+        A finished answer whose last bytes are being read gets a moment for that: its connection is worth keeping.
+        """
+        deadline = asyncio.get_running_loop().time() + LAST_BYTES_S
+        while self._streams and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.005)
         for stream in tuple(self._streams):
             stream.fail(self.redacted(cancelled(stream.route)))
         for trip in tuple(self._trips):
@@ -149,7 +158,7 @@ class HttpClient:
                 return await in_daemon_thread(lambda: parse_json(data, content_type))
             return parse_json(data, content_type)
         except ProviderError as exc:
-            raise self.redacted(broken_answer(route, exc.message, status=status)) from exc
+            raise self.redacted(broken_answer(route, exc.message, status=status)) from clean_cause(exc)
 
     async def _fetch(self, route: Route, request: HttpRequest, trip: Trip) -> Tuple[int, Mapping[str, str], bytes]:
         response = await self._send(route, request, trip)
@@ -291,7 +300,7 @@ class HttpClient:
                 raise self.redacted(cancelled(route)) from exc
             if trip.expired:
                 raise self.redacted(timed_out(route, "no answer came", round(timeout_s, 1))) from exc
-            raise self.redacted(translate(exc, route)) from exc
+            raise self.redacted(translate(exc, route)) from clean_cause(exc)
         except (RuntimeError, AttributeError) as exc:  # what aiohttp says when its session goes away underneath
             if not self._session.is_closed:
                 raise

@@ -13,7 +13,7 @@ from typing import AsyncIterator, Callable, Dict, NamedTuple, Optional
 
 import aiohttp
 
-from ..errors import ProviderError
+from ..errors import ProviderError, clean_cause
 from .gate import FREE, Passage
 from .http_connector import abort
 from .http_errors import FOREIGN_ERRORS, Route, broken_answer, cancelled, timed_out, translate
@@ -194,7 +194,7 @@ class StreamResponse:
         """What had arrived before the connection broke; the error itself is raised by the read after that."""
         failure = self._failure or self._redact(translate(exc, self.route))
         if failure is not self._failure:
-            failure.__cause__ = exc
+            failure.__cause__ = clean_cause(exc)
         self._failure = failure
         # aiohttp raises before it hands out what it has; only its own read without the check gives that back
         rest = getattr(self._content, "_read_nowait", None)

@@ -6,7 +6,8 @@ import re
 from typing import Sequence
 from urllib.parse import quote
 
-MASK = "•••"
+from ..errors import MASK, without_secrets
+
 MAX_TEXT = 2000
 
 _PATTERNS = (
@@ -22,6 +23,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u
 
 def redact(text: str, secrets: Sequence[str] = ()) -> str:
     """`text` with `secrets` (also percent-encoded) and everything that looks like a key masked, at most 2,000 long."""
+    text = without_secrets(text)
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= 4:
             text = text.replace(secret, MASK).replace(quote(secret, safe=""), MASK)

@@ -10,7 +10,7 @@ import pytest
 from nuke_ai_panel.core.passing import restored
 from nuke_ai_panel.core.redaction import Redaction, Restorer
 from nuke_ai_panel.core.secret_words import Wanted, finds_in, names_in_paths
-from nuke_ai_panel.errors import ProviderError, provider_error
+from nuke_ai_panel.errors import ProviderError, clean_cause, hide_in_errors, provider_error, without_secrets
 from nuke_ai_panel.events import Finish, Restarted, StreamEvent, TextDelta, ThinkingDelta
 from nuke_ai_panel.messages import Attachment, Message, ToolCall
 from nuke_ai_panel.providers.base import ChatRequest, Parameters, ToolSpec
@@ -190,3 +190,28 @@ def test_answer_that_is_json_stays_json() -> None:
     path = 'C:\\jobs\\x.exr'
     got = streamed(redaction, TextDelta(f'{{"file": "{redaction.text(path)}"}}'), Finish("stop"), is_json=True)
     assert isinstance(got[0], TextDelta) and json.loads(got[0].text) == {"file": path}
+
+
+@pytest.mark.parametrize("text", [
+    "you sent sk-ant-api03-Zq8KpW3xT7vLmN2b", "cut: sk-ant-api03-Zq8KpW3…", "%s=sk-ant-api03-Zq8KpW3xT7vLmN2b&x",
+    "sk-ant-api03-Zq8KpW3xT7vLmN2b twice sk-ant-api03-Zq8KpW3xT7vLmN2b",
+])
+def test_key_in_use_is_in_no_error_whoever_wrote_it(text: str) -> None:
+    hide_in_errors("sk-ant-api03-Zq8KpW3xT7vLmN2b")
+    error = provider_error("bad_request", text, code=text, type=text, request_id=text, provider="x")
+    error.next_step = text
+    told = f"{error!r} {error} {error.info()!r} {vars(error)!r}"
+    assert "Zq8KpW3" not in told and "•••" in told
+
+
+def test_beginning_that_all_keys_of_a_vendor_share_is_no_key() -> None:
+    hide_in_errors("sk-ant-api03-Zq8KpW3xT7vLmN2b")
+    assert without_secrets("keys begin with sk-ant-api03-") == "keys begin with sk-ant-api03-"
+
+
+def test_cause_that_quotes_a_key_is_cut_off() -> None:
+    hide_in_errors("sk-ant-api03-Zq8KpW3xT7vLmN2b")
+    clean, dirty = ValueError("plain"), ValueError(b"api-key: sk-ant-api03-Zq8KpW3xT7vLmN2b")
+    assert clean_cause(clean) is clean and clean_cause(dirty) is None
+    clean.__cause__ = dirty
+    assert clean_cause(clean) is None
