@@ -10,11 +10,11 @@ from __future__ import annotations
 import atexit
 import threading
 from dataclasses import dataclass
-from typing import Dict, Optional, Sequence, Tuple
+from typing import Dict, Mapping, Optional, Sequence, Tuple
 
 from .app import App, ModelChoice, Parameters, TurnRequest
-from .core.fallback import named_choices
 from .code_watch import the_watch
+from .core.fallback import named_choices
 from .errors import NukeAIError, SettingsError, provider_error
 from .events import TurnEvent
 from .messages import Attachment, FinishReason, Json, Message, Usage
@@ -53,14 +53,16 @@ def ask(
     prompt: str, *, provider: Optional[str] = None, model: Optional[str] = None, system: Optional[str] = None,
     base_url: Optional[str] = None, timeout_s: Optional[float] = None, temperature: Optional[float] = None,
     max_tokens: Optional[int] = None, attachments: Tuple[Attachment, ...] = (), conversation_id: Optional[str] = None,
-    fallback: Optional[Sequence[str]] = None,
+    fallback: Optional[Sequence[str]] = None, schema: Optional[Mapping[str, Json]] = None,
 ) -> Answer:
     """The answer to `prompt`, from the given provider and model or the default ones. Waits for all of it.
 
     The conversation is kept in history with the kind `api`; `conversation_id` continues one. `base_url` sends it to
     another address of the same provider; the provider's key does not go along to another server. `fallback` names
-    (as `provider/model`) who is asked instead when the model is not available; None takes the settings'. Raises ProviderError, SettingsError, and NukeAIError when it was stopped;
-    after `timeout_s` it stops and raises ProviderError of the kind `timeout`.
+    (as `provider/model`) who is asked instead when the model is not available; None takes the settings'. With a JSON
+    `schema` the answer's text is JSON of that shape, as far as the model can be held to it. Raises ProviderError,
+    SettingsError, and NukeAIError when it was stopped; after `timeout_s` it stops and raises ProviderError of the kind
+    `timeout`.
     """
     if get_event_loop_manager().is_loop_thread():
         raise RuntimeError("ask() was called on the event loop's own thread, where it would wait for ever")
@@ -73,7 +75,7 @@ def ask(
     request = TurnRequest(
         prompt, choice=choice, conversation_id=conversation_id, kind="api", attachments=tuple(attachments),
         system=system, parameters=Parameters(temperature=temperature, max_tokens=max_tokens),
-        fallback=None if fallback is None else named_choices(app.settings, fallback),
+        fallback=None if fallback is None else named_choices(app.settings, fallback), schema=schema,
     )
     # Its own pump: the App's may belong to a host whose main thread is the one that waits here.
     handle = app.start_turn(request, _ignore, main_thread=PumpedMainThread())

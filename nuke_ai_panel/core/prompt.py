@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from itertools import takewhile
-from typing import List, Optional, Sequence, Tuple
+from typing import List, Mapping, Optional, Sequence, Tuple
 
-from ..messages import Attachment, Message
+from ..messages import Attachment, Json, Message
 from ..providers.base import ChatRequest, Parameters, ToolSpec
 from .tokens import MESSAGE_TOKENS, estimate, estimate_message, estimate_messages
 
@@ -44,7 +44,7 @@ class Prompt:
 def build_request(
     model: str, path: Sequence[Message], *, system: Optional[str] = None, parameters: Parameters = NO_PARAMETERS,
     tools: Tuple[ToolSpec, ...] = (), window_tokens: Optional[int] = None, sends_window: bool = False,
-    ratio: float = 1.0, think_tags: bool = False,
+    ratio: float = 1.0, think_tags: bool = False, schema: Optional[Mapping[str, Json]] = None,
 ) -> Prompt:
     """The request that asks `model` for the next message after `path`.
 
@@ -66,7 +66,7 @@ def build_request(
     raw = fixed + sum(sizes)
     request = ChatRequest(
         model=model, messages=kept, system=system or None, parameters=parameters, tools=tools,
-        window_tokens=window_tokens if sends_window else None, think_tags=think_tags,
+        window_tokens=window_tokens if sends_window else None, think_tags=think_tags, schema=schema,
     )
     return Prompt(request, raw, int(raw * ratio), len(dropped), len(kept), window_tokens)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Mapping, Optional, Tuple
 
-from ..messages import Attachment, ConversationKind
+from ..messages import Attachment, ConversationKind, Json
 from ..providers.base import Parameters
 
 NO_PARAMETERS = Parameters()
@@ -29,7 +29,8 @@ class TurnRequest:
     asked again and the new answer becomes its sibling. `continue_of` names an answer that was cut: the new text is
     joined to it. `system` replaces the conversation's system prompt for this turn. Parameters that are None fall back
     to settings. `retries` None takes the provider's setting, 0 turns retries off. `fallback` names who may be asked
-    instead when the choice is not available; None takes the settings', empty is nobody.
+    instead when the choice is not available; None takes the settings', empty is nobody. `schema` is the JSON Schema
+    that the answer must match, None for free text.
     """
 
     text: str
@@ -45,3 +46,4 @@ class TurnRequest:
     is_edit: bool = False
     regenerate_of: Optional[str] = None
     continue_of: Optional[str] = None
+    schema: Optional[Mapping[str, Json]] = None

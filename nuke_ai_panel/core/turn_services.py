@@ -53,7 +53,7 @@ async def prepare(
         return build_request(
             choice.model, path, system=system, parameters=parameters, tools=tools,
             window_tokens=window_tokens, sends_window=is_sent, ratio=ratio,
-            think_tags=bool(row.options.get("think_tags", False)),
+            think_tags=bool(row.options.get("think_tags", False)), schema=asked.schema,
         )
 
     whole = build(None, False)

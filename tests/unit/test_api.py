@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, List
 
 import pytest
 
 import nuke_ai_panel as ai
 from nuke_ai_panel import api
 from nuke_ai_panel.errors import ProviderError, SettingsError, provider_error
-from nuke_ai_panel.providers.scripted_provider import ScriptedProvider
+from nuke_ai_panel.providers.base import ChatRequest
+from nuke_ai_panel.providers.scripted_provider import ScriptedProvider, Step
 from nuke_ai_panel.utils.event_loop_manager import run_coroutine, shutdown_event_loop
 
 SCRIPTS = ScriptedProvider.scripts
@@ -73,6 +74,20 @@ def test_a_time_limit_stops_the_answer_and_keeps_it() -> None:
     assert caught.value.kind == "timeout" and api.shared_app().turns() == ()
     listed = api.shared_app().store.conversations(kinds=("api",)).result(5)
     assert api.shared_app().store.path(listed[0].id).result(5)[1].text == "half "
+
+
+def test_a_schema_goes_along_with_the_question() -> None:
+    asked: List[ChatRequest] = []
+
+    def shaped(request: ChatRequest) -> List[Step]:
+        asked.append(request)
+        return ['{"shot": "sh010"}']
+
+    SCRIPTS["shaped"] = shaped
+    schema = {"type": "object", "properties": {"shot": {"type": "string"}}}
+
+    assert ai.ask("which?", model="shaped", schema=schema).text == '{"shot": "sh010"}'
+    assert [request.schema for request in asked] == [schema]
 
 
 def test_asking_on_the_loop_is_refused() -> None:
