@@ -23,7 +23,8 @@ from .writer import write
 
 FindingKind = Literal[
     "tcl", "command", "callback", "code_knob", "expression", "kernel",  # would execute
-    "file", "stack", "class", "knob", "size",  # found by review
+    "file",  # loads another script, or lies outside the allowed folders
+    "stack", "class", "knob", "size",  # found by review
 ]
 # Commands that declare something and run nothing.
 DECLARATIONS = frozenset({"version", "add_layer", "define_window_layout_xml"})
@@ -34,6 +35,7 @@ CALLBACKS = frozenset({
 _CALLBACK = re.compile(r"(?:on|before|after)[A-Z]\w*\Z")
 _CODE_TYPES = re.compile(r"Py|Script_Knob|Pulldown_Knob|PythonKnob")
 _KERNELS = frozenset({"kernelSource", "kernelSourceFile", "KernelDescription"})
+_SCRIPT_CLASSES = frozenset({"Precomp", "LiveGroup"})
 _PYTHON_CALL = re.compile(r"\b(?:python|pyfile|pyexecute)\b")
 
 
@@ -68,9 +70,13 @@ def screen(script: Union[Script, str]) -> Tuple[Finding, ...]:
     parsed, text = located(script)
     found: List[Finding] = []
     placed = iter(connect(parsed).nodes)
+    # Path → the user knobs of that node; a clone has those of its original.
+    declared: Dict[str, Dict[str, UserKnob]] = {}
     for item in parsed.walk():
         if isinstance(item, Node):
-            found.extend(_screen_node(next(placed), text))
+            node = next(placed)
+            own = declared[node.path] = dict(declared.get(node.clone_of or "", {}))
+            found.extend(_screen_node(node, text, own))
         elif isinstance(item, Command):
             found.extend(_screen_command(item, text))
     return tuple(found)
@@ -102,8 +108,7 @@ def _screen_command(item: Command, text: NkText) -> Iterator[Finding]:
         yield make_finding("command", why, text, item.offset, excerpt=whole)
 
 
-def _screen_node(placed: Placed, text: NkText) -> Iterator[Finding]:
-    own: Dict[str, UserKnob] = {}
+def _screen_node(placed: Placed, text: NkText, own: Dict[str, UserKnob]) -> Iterator[Finding]:
     name = placed.node.class_name
     if name[:1].islower() and "." not in name and name not in node_classes():
         why = f"{name[:40]} looks like a command of Tcl and not like a class of nodes"
@@ -136,6 +141,8 @@ def _screen_knob(placed: Placed, knob: Knob, own: Dict[str, UserKnob]) -> Option
         return None
     if knob.name in CALLBACKS or _CALLBACK.match(knob.name):
         return "callback", f"{knob.name} is a callback: Nuke runs its text as Python"
+    if knob.name == "file" and placed.class_name in _SCRIPT_CLASSES:
+        return "file", f"a {placed.class_name} loads another script, and what that one holds would run"
     if knob.name in _KERNELS:
         return "kernel", f"{knob.name} is code that Nuke compiles and runs"
     declared = own.get(knob.name)
@@ -165,7 +172,8 @@ def _screen_user_knob(knob: Knob, own: Dict[str, UserKnob]) -> Optional[Tuple[Fi
         declared = parse_user_knob(knob.word)
     except NkSyntaxError as error:
         return "code_knob", f"this user knob cannot be read: {error.why}"
-    if declared.name:
+    # Declared twice, it counts as the one that holds code.
+    if declared.name and not (declared.name in own and own[declared.name].holds_code):
         own[declared.name] = declared
     why = runs_on_load(knob.word) or hidden_bracket(knob.word) or runs_later(knob.value)
     if why:

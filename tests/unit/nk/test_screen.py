@@ -98,6 +98,20 @@ def test_button_of_a_class_is_found(node: str, knob: str) -> None:
     assert kinds(f"{node} {{\n {knob} \"print(1)\"\n}}\n") == ["code_knob"]
 
 
+def test_button_is_found_in_a_clone_and_behind_a_second_declaration() -> None:
+    group = "NoOp {\n addUserKnob {22 go}\n name N\n}\nset C1 [stack 0]\nclone $C1 {\n go \"print(1)\"\n}\n"
+    twice = "NoOp {\n addUserKnob {22 go}\n addUserKnob {1 go}\n go \"print(1)\"\n}\n"
+
+    assert kinds(group) == ["code_knob"] == kinds(twice)
+
+
+@pytest.mark.parametrize("name", ["Precomp", "LiveGroup"])
+def test_node_that_loads_another_script_is_found(name: str) -> None:
+    end = "end_group\n" if name == "LiveGroup" else ""
+
+    assert kinds(f"{name} {{\n inputs 0\n file /x/other.nk\n}}\n{end}") == ["file"]
+
+
 def test_kernel_is_found() -> None:
     assert kinds('BlinkScript {\n kernelSource "kernel K : ImageComputationKernel<ePixelWise> \\{\\};"\n}\n') == [
         "kernel"]
