@@ -25,7 +25,7 @@ class FakeOllama(FakeModelServer):
     `library`: what can be pulled, as {model: layer sizes}. `pulled`: the bytes of each layer that arrived, which stay
     when a client leaves. `bytes_per_step` and `step_s` pace a pull; `break_pull_after` bytes resets the connection
     once; `load_s` is how long a model that is not in memory takes; `memory_models` how many fit, older ones go.
-    `counts_only` is the share of the prompt that is reported as read.
+    `counts_only` is the share of the prompt that is reported as read, `refuses_host` the guard against foreign names.
     """
 
     def __init__(self, words: Any = ("Hello", ", ", "artist", "."), *, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -44,6 +44,7 @@ class FakeOllama(FakeModelServer):
         self.capabilities: Tuple[str, ...] = ("completion", "tools", "thinking")
         self.lists_capabilities = False
         self.parameters = ""
+        self.refuses_host = False
         self.context_tokens = 32768
         self._pull_gate = threading.Event()
         self._pull_gate.set()
@@ -65,6 +66,8 @@ class FakeOllama(FakeModelServer):
         path = request.path
         body: Mapping[str, Any] = request.json() if request.body else {}
         model = str(body.get("model", ""))
+        if self.refuses_host:
+            return _text("", "403 Forbidden")
         if path == "/":
             return _text("Ollama is running")
         if path == "/api/tags":
@@ -172,10 +175,11 @@ def _line(value: Mapping[str, Any]) -> bytes:
     return _chunk(json.dumps(value).encode() + b"\n")
 
 
-def _text(text: str) -> Behaviour:
+def _text(text: str, status: str = "200 OK") -> Behaviour:
     async def behave(connection: Connection, request: Request) -> None:
         body = text.encode()
-        await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        await connection.send(head + body)
 
     return behave
 

@@ -239,6 +239,31 @@ def test_a_window_that_the_settings_fix_is_raised_there(make_desk: MakeDesk, oll
     assert load_settings().providers["ollama"].options["num_ctx"] == 8192
 
 
+def test_a_prompt_that_the_server_refuses_as_too_long_is_asked_again_with_more(
+    make_desk: MakeDesk, ollama: FakeOllama
+) -> None:
+    desk = make_desk()
+    ollama.fail(400, {"error": "the prompt is longer than the context length currently available to the model"})
+    item = desk.ask_and_wait("hello")
+    assert item.error is not None and item.error.actions[0] == "raise_context"
+    desk.click(desk.button("Raise context"))
+    desk.until(lambda: desk.answer().text == "Hello, artist.")
+    assert [one.json()["options"]["num_ctx"] for one in ollama.chats] == [4096, 8192]
+
+
+def test_the_host_guard_is_explained_with_its_mend(make_desk: MakeDesk, ollama: FakeOllama) -> None:
+    desk = make_desk()
+    ollama.refuses_host = True
+    item = desk.ask_and_wait("hello")
+    assert item.error is not None
+    assert "refuses requests that call it 127.0.0.1" in item.error.sentence
+    assert "OLLAMA_HOST=0.0.0.0" in item.error.next_step and "open_settings" in item.error.actions
+    desk.session.app.providers.check("ollama")
+    desk.until(lambda: desk.session.app.providers.status("ollama").error is not None)
+    error = desk.session.app.providers.status("ollama").error
+    assert error is not None and "refuses requests" in error.user_text
+
+
 # ---------------------------------------------------------------- waiting, and coming back
 
 

@@ -291,3 +291,21 @@ def test_finish_of_a_pull_is_its_one_end() -> None:
     with FakeOllama() as server:
         events = run(server.url, lambda provider: collect(provider.pull("gemma3:1b")))
         assert [one for one in events if isinstance(one, Finish)] == [events[-1]]
+
+
+def test_a_model_may_load_for_five_minutes_and_a_layer_be_checked_as_long() -> None:
+    settings = row("http://127.0.0.1:11434")
+    assert settings.first_event_timeout_s == 300.0
+    with FakeOllama() as server:
+        seen: List[float] = []
+
+        async def pull(provider: OllamaProvider) -> None:
+            events = provider.pull("gemma3:1b")
+            async for _ in events:
+                (stream,) = provider._client._streams
+                seen.append(stream._clocks.idle_s)
+                break
+            await events.aclose()  # type: ignore[attr-defined]  # a generator, which the contract does not name
+
+        run(server.url, pull, idle_timeout_s=5.0)
+    assert seen == [300.0]
