@@ -445,6 +445,16 @@ def settings_network(stage: Stage) -> None:
     bar.setValue(bar.maximum())
 
 
+def answer_options(stage: Stage) -> None:
+    stage.choose(CODER)
+    stage.manager.answers.open()
+    fields = stage.panel.answer_sheet.column_of_fields.fields
+    for name, text in (("temperature", "0.2"), ("max_tokens", "many")):
+        fields[name].editor.setText(text)
+        fields[name].commit()
+    stage.turn(0.2)
+
+
 def keys(stage: Stage) -> None:
     stage.choose(CODER)
     stage.panel.open_keys()
@@ -520,4 +530,5 @@ STATES: Dict[str, Callable[[Stage], None]] = {
     "zoomed": zoomed, "settings": settings, "settings-answers": settings_answers,
     "settings-keyboard": settings_keyboard, "settings-add": settings_add, "settings-provider": settings_provider,
     "settings-tested": settings_tested, "settings-off": settings_off, "settings-network": settings_network,
+    "answer-options": answer_options,
 }

@@ -351,6 +351,9 @@ def test_the_panel_follows_its_settings_at_once(plain: Desk) -> None:
     assert plain.panel.composer.text() == "a\n"
     plain.type("b")
     assert plain.panel.composer.send.toolTip() == "Send  (Ctrl+Enter)"
+    plain.press(Qt.Key.Key_F1, on=plain.panel)
+    rows = [one.accessibleName() for one in plain.panel.key_sheet.findChildren(QtWidgets.QWidget)]  # type: ignore[union-attr]  # it is open
+    assert "Send; while an answer runs, queue: Ctrl+Enter" in rows
 
 
 def test_two_panels_follow_one_setting(plain: Desk) -> None:

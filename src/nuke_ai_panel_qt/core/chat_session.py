@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Protocol, Tuple
 
-from nuke_ai_panel.app import App
+from nuke_ai_panel.app import App, Parameters
 from nuke_ai_panel.core.provider_manager import ModelCatalogue, ProviderStatus
 from nuke_ai_panel.core.request import ModelChoice, TurnRequest
 from nuke_ai_panel.errors import NukeAIError, SettingsError
@@ -32,6 +32,7 @@ from nuke_ai_panel.utils.event_loop_manager import create_task
 
 from ..qt import is_valid
 from ..ui.model_list import ModelList
+from .conversation_parameters import merged
 from .event_bridge import EventBridge, outcome
 from .model_sections import sections_of
 from .panel_state import PanelState
@@ -93,6 +94,7 @@ class ChatSession:
         self._drafts: Dict[str, Draft] = {}
         self._infos: Dict[ModelChoice, ModelInfo] = {}
         self._learning: Dict[ModelChoice, Future[Optional[ModelInfo]]] = {}
+        self.parameters: Dict[str, Parameters] = {}  # what a conversation asks of its answers, by its id
         self._asked_models_at = 0.0
         self._closed = False
         self._unsubscribe = app.providers.subscribe(self._on_status)
@@ -151,6 +153,9 @@ class ChatSession:
     def start(self, request: TurnRequest, conversation_id: str) -> Run:
         """Starts a turn. Raises NukeAIError when it cannot be started at all."""
         request = replace(request, conversation_id=conversation_id)
+        own = self.parameters.get(conversation_id)
+        if own is not None:
+            request = replace(request, parameters=merged(request.parameters, own))
         if request.choice is not None and request.parameters.reasoning_effort is None:
             effort = self.state.effort((request.choice.provider, request.choice.model)) or None
             request = replace(request, parameters=replace(request.parameters, reasoning_effort=effort))

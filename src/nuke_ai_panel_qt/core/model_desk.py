@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Callable, Optional
 
+from nuke_ai_panel.app import Parameters
 from nuke_ai_panel.core.provider_manager import ProviderStatus
 from nuke_ai_panel.core.request import ModelChoice
 from nuke_ai_panel.errors import NukeAIError
@@ -15,6 +16,7 @@ from nuke_ai_panel.errors import NukeAIError
 from ..ui.chat_panel import ChatPanel
 from ..ui.panel_values import ConnectionValue
 from .chat_session import ChatSession
+from .conversation_parameters import words_of
 from .model_menu import ModelActions
 from .provider_setup import ProviderSetup, state_sentence
 
@@ -59,7 +61,9 @@ class ModelDesk:
         row = self._session.app.settings.providers.get(choice.provider)
         effort = self._session.state.effort((choice.provider, choice.model))
         thinking = f"\nThinking: {'off' if effort == 'none' else effort}" if effort else ""
-        sentence = f"{choice.model}{thinking}\n{state_sentence(status, row)}"
+        here = words_of(self._session.parameters.get(self._conversation_id, Parameters()))
+        own = f"\nIn this conversation: {here}" if here else ""
+        sentence = f"{choice.model}{thinking}{own}\n{state_sentence(status, row)}"
         self._panel.composer.status.set_value(
             ConnectionValue(status.state, status.title, choice.model, sentence), tip
         )

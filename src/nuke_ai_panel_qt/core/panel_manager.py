@@ -22,6 +22,7 @@ from nuke_ai_panel.store import new_id
 from ..qt import QtCore, QtWidgets, is_valid
 from ..ui.chat_panel import ChatPanel
 from ..ui.panel_values import Banner, QueuedQuestion
+from .answer_options import AnswerOptions
 from .chat_session import ChatSession
 from .conversation_rows import rows_of
 from .draft_desk import DraftDesk
@@ -61,6 +62,7 @@ class PanelManager(QtCore.QObject):
         self.models = ModelDesk(session, panel, self._model_chosen)
         self.actions = MessageActions(self)
         self.settings = SettingsDesk(session, panel)
+        self.answers = AnswerOptions(session, panel, lambda: self.shown.id, self.models.show_choice)
         self.ledger = LedgerDesk(session, panel, self.open_conversation)
         self.first_steps = FirstSteps(
             session, panel.start, on_chosen=self.models.choose_model, on_add_key=self.models.open_provider
@@ -408,6 +410,7 @@ class PanelManager(QtCore.QObject):
             "new": self.new_conversation, "delete": self.delete_conversation, "attach": self.attach,
             "pick_model": self.models.open_picker, "next_favourite": self.models.next_favourite,
             "settings": self.settings.open, "ledger": self.ledger.open, "refresh_models": self.models.refresh_models,
+            "answer_options": self.answers.open,
             "regenerate": self.actions.regenerate_last, "copy_reply": self.actions.copy_reply,
             "copy_code": self.actions.copy_code, "previous_prompt": self.actions.previous_prompt,
             "next_prompt": self.actions.next_prompt,

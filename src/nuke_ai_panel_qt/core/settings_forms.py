@@ -114,7 +114,7 @@ def answers_page(settings: Settings, drafts: Drafts) -> FormPage:
     lead = "For the next request on. What is empty is not sent, so that the model's own default counts."
     return FormPage(ANSWERS, "Answers", lead, (
         _group(settings, drafts, "", ["system"]),
-        _group(settings, drafts, "Parameters", [f"parameters.{name}" for name in _parameters_first()]),
+        _group(settings, drafts, "Parameters", [f"parameters.{name}" for name in parameter_names()]),
     ))
 
 
@@ -223,7 +223,8 @@ def _placeholder(row: Row) -> str:
     return f"default: {text_of(row, row.default)}"
 
 
-def _parameters_first() -> Tuple[str, ...]:
+def parameter_names() -> Tuple[str, ...]:
+    """The parameters of an answer, the ones that are used most first."""
     names = tuple(ROWS["parameters"])
     first = ("reasoning_effort", "temperature", "max_tokens")
     return (*(name for name in first if name in names), *(name for name in names if name not in first))

@@ -31,6 +31,7 @@ BINDINGS: Tuple[Binding, ...] = (
     Binding("copy_code", ("Ctrl+Shift+X",), "Copy the last code block", "Answers"),
     Binding("previous_prompt", ("Ctrl+Alt+Up",), "Previous question in the transcript", "Answers"),
     Binding("next_prompt", ("Ctrl+Alt+Down",), "Next question in the transcript", "Answers"),
+    Binding("answer_options", ("Ctrl+Shift+P",), "Options of the answers in this conversation", "Answers"),
     Binding("attach", ("Ctrl+Shift+A",), "Attach a file", "Composer"),
     Binding("recall_previous", ("Ctrl+Up",), "Recall what you sent before", "Composer"),
     Binding("recall_next", ("Ctrl+Down",), "Recall what you sent after it", "Composer"),
@@ -47,4 +48,7 @@ COMPOSER_KEYS: Tuple[Tuple[str, str], ...] = (
     ("Enter", "Send; while an answer runs, queue"),
     ("Shift+Enter", "New line"),
     ("Up on the first line", "Recall what you sent"),
+)
+CONTROL_SENDS_KEYS: Tuple[Tuple[str, str], ...] = (
+    ("Ctrl+Enter", COMPOSER_KEYS[0][1]), ("Enter or Shift+Enter", COMPOSER_KEYS[1][1]), *COMPOSER_KEYS[2:],
 )

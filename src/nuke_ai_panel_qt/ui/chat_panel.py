@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Optional
 
 from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
+from .answer_sheet import AnswerSheet
 from .composer import Composer
 from .controls import Hairline
 from .conversation_list import ConversationList
@@ -59,6 +60,7 @@ class ChatPanel(QtWidgets.QWidget):
         self.provider_card = ProviderCard(self.shortcuts, self.overlay)
         self.text_sheet = TextSheet(self.shortcuts, self.overlay)
         self.key_sheet: Optional[ShortcutSheet] = None
+        self.answer_sheet: Optional[AnswerSheet] = None  # made when it is first opened
         self.toast = Toast(self)
         for floating in (self.picker, self.provider_card, self.text_sheet):
             floating.hide()
@@ -225,7 +227,9 @@ class ChatPanel(QtWidgets.QWidget):
             self.key_sheet.deleteLater()  # it prints the keys of now
             self.key_sheet = None
         if self.key_sheet is None:
-            self.key_sheet = ShortcutSheet(self.shortcuts, self.overlay)
+            self.key_sheet = ShortcutSheet(
+                self.shortcuts, self.overlay, enter_sends=self.composer.prompt.sending_key == "Enter"
+            )
             self.key_sheet.close_requested.connect(self.close_overlay)
         self.overlay.open(self.key_sheet, "full")
         self.key_sheet.close_button.setFocus(Qt.FocusReason.PopupFocusReason)
@@ -324,6 +328,7 @@ class ChatPanel(QtWidgets.QWidget):
         theme = theme_of(self)
         for text, icon_name, command in (
             ("Rename", "edit", "rename"), ("Delete conversation", "delete", "delete"), ("", "", ""),
+            ("Answer options …", "chat", "answer_options"),
             ("Settings …", "settings", "settings"), ("Refresh models", "retry", "refresh_models"),
             ("What left this machine", "ledger", "ledger"), ("", "", ""),
             ("Keys", "keyboard", "help"),

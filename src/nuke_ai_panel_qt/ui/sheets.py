@@ -7,7 +7,7 @@ from typing import Optional
 from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
 from .controls import Button, Ground, Hairline, Text
 from .scroll_bar import quiet_scrolling
-from .shortcuts import BINDINGS, COMPOSER_KEYS, Shortcuts
+from .shortcuts import BINDINGS, COMPOSER_KEYS, CONTROL_SENDS_KEYS, Shortcuts
 from .theme import scaled_font, theme_of
 
 Qt = QtCore.Qt
@@ -64,7 +64,9 @@ class Sheet(Ground):
 class ShortcutSheet(Sheet):
     """Every key of the panel, from the same table that makes them work."""
 
-    def __init__(self, shortcuts: Shortcuts, parent: Optional[QtWidgets.QWidget] = None) -> None:
+    def __init__(
+        self, shortcuts: Shortcuts, parent: Optional[QtWidgets.QWidget] = None, *, enter_sends: bool = True
+    ) -> None:
         super().__init__("Keys", parent)
         theme = theme_of(self)
         group = ""
@@ -72,7 +74,7 @@ class ShortcutSheet(Sheet):
             if binding.group != group:
                 if binding.group == "Composer":
                     self._heading("Composer")
-                    for keys, sentence in COMPOSER_KEYS:
+                    for keys, sentence in COMPOSER_KEYS if enter_sends else CONTROL_SENDS_KEYS:
                         self.body.addWidget(_KeyRow(sentence, keys))
                 else:
                     self._heading(binding.group)

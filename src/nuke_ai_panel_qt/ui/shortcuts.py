@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import Callable, Dict, List, Mapping, Optional, Tuple
 
 from ..qt import QtCore, QtGui, flag_value
-from .bindings import BINDINGS, COMPOSER_KEYS, Binding
+from .bindings import BINDINGS, COMPOSER_KEYS, CONTROL_SENDS_KEYS, Binding
 
-__all__ = ["BINDINGS", "COMPOSER_KEYS", "Binding", "Shortcuts", "keys_of_event"]
+__all__ = ["BINDINGS", "COMPOSER_KEYS", "CONTROL_SENDS_KEYS", "Binding", "Shortcuts", "keys_of_event"]
 
 Qt = QtCore.Qt
 
