@@ -6,7 +6,8 @@ import re
 from typing import Sequence
 from urllib.parse import quote
 
-from ..errors import MASK, without_secrets
+from ..errors import MASK as MASK
+from ..errors import without_secrets
 
 MAX_TEXT = 2000
 
