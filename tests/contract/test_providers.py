@@ -17,10 +17,11 @@ from nuke_ai_panel.providers.scripted_provider import ScriptedProvider
 
 from ..fakes.dialects import model_of
 from ..fakes.model_server import FakeModelServer
-from .subjects import KEY, MODEL, SERVED, SUBJECTS, Subject
+from .subjects import KEY, MODEL, REMOTE, SERVED, SUBJECTS, Subject
 
 every = pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
 every_served = pytest.mark.parametrize("subject", SERVED, ids=lambda subject: subject.name)
+every_remote = pytest.mark.parametrize("subject", REMOTE, ids=lambda subject: subject.name)
 WORDS = ("Hello", ", ", "artist", ".")
 
 
@@ -297,7 +298,7 @@ def test_tool_round_goes_back_in_a_shape_that_the_vendor_takes(
     assert text_of(events) == "".join(WORDS)
 
 
-@every_served
+@every_remote
 def test_request_names_exactly_the_chosen_model(subject: Subject, model_server: FakeModelServer) -> None:
     subject.say(model_server, WORDS)
 

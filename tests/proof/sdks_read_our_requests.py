@@ -13,7 +13,7 @@ import pytest
 from nuke_ai_panel.messages import Attachment, Json, Message, ToolCall
 from nuke_ai_panel.providers.base import ChatRequest, Parameters, Provider, ToolSpec
 
-from ..contract.subjects import MODEL, SERVED, Subject
+from ..contract.subjects import MODEL, REMOTE, Subject
 from ..fakes.model_server import FakeModelServer
 from .sdks import problems_with
 
@@ -96,7 +96,7 @@ def without(body: Json, names: FrozenSet[str]) -> Json:
     return {key: without(value, inner[key]) for key, value in body.items() if key not in names}
 
 
-@pytest.mark.parametrize("subject", [one for one in SERVED if not one.vendor], ids=lambda subject: subject.name)
+@pytest.mark.parametrize("subject", [one for one in REMOTE if not one.vendor], ids=lambda subject: subject.name)
 def test_check_finds_a_key_that_no_vendor_knows_and_a_value_of_the_wrong_type(
     subject: Subject, model_server: FakeModelServer
 ) -> None:
@@ -110,7 +110,7 @@ def test_check_finds_a_key_that_no_vendor_knows_and_a_value_of_the_wrong_type(
 
 
 @pytest.mark.parametrize("what", [*REQUESTS, "a round of tools"])
-@pytest.mark.parametrize("subject", SERVED, ids=lambda subject: subject.name)
+@pytest.mark.parametrize("subject", REMOTE, ids=lambda subject: subject.name)
 def test_sdk_knows_every_key_of_our_request(subject: Subject, what: str, model_server: FakeModelServer) -> None:
     if what == "a PDF" and subject.name not in TAKES_PDF:
         what = "a picture"  # this vendor reads no PDF, which the contract tests hold
