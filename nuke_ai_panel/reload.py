@@ -140,15 +140,9 @@ def reload(*, when: When = "finished", timeout_s: Optional[float] = None) -> Out
 
 def _reload(when: When, timeout_s: Optional[float]) -> Outcome:
     started = time.monotonic()
-    modules = generation(third_parties())
-    broken = broken_file(modules)
-    if broken is not None:
-        path, line, what = broken
-        return _kept_old(f"{path}, line {line}", what, "")
-    refusal = _end_answers(when, timeout_s) or _unsaved()
-    if refusal is not None:
-        return refusal
-    return _swap(modules, started)
+    refusal = _broken() or _end_answers(when, timeout_s) or _unsaved() or _broken()
+    # Only now: what ran until here may have been the first to need some module.
+    return refusal or _swap(generation(third_parties()), started)
 
 
 def self_test(kinds: Tuple[str, ...]) -> None:
@@ -222,6 +216,15 @@ def _swap(old: Mapping[str, ModuleType], started: float) -> Outcome:
     count = len(old)
     threading.Thread(target=gc.collect, name="nuke-ai-collect", daemon=True).start()
     return Outcome(True, f"Reloaded {count} modules.", seconds=time.monotonic() - started)
+
+
+def _broken() -> Optional[Outcome]:
+    """What on disk does not even compile."""
+    found = broken_file(generation(third_parties()))
+    if found is None:
+        return None
+    path, line, what = found
+    return _kept_old(f"{path}, line {line}", what, "")
 
 
 def _end_answers(when: When, timeout_s: Optional[float]) -> Optional[Outcome]:

@@ -129,7 +129,7 @@ class HttpClient:
         A finished answer whose last bytes are being read gets a moment for that: its connection is worth keeping.
         """
         deadline = asyncio.get_running_loop().time() + LAST_BYTES_S
-        while self._streams and asyncio.get_running_loop().time() < deadline:
+        while self._streams and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - streams tell nobody
             await asyncio.sleep(0.005)
         for stream in tuple(self._streams):
             stream.fail(self.redacted(cancelled(stream.route)))

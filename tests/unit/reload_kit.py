@@ -83,4 +83,5 @@ class Worker:
             self._process.kill()
             self._process.communicate()
             raise
-        return errors
+        # What asyncio's debug mode finds slow depends on what else the machine does.
+        return "".join(line for line in errors.splitlines(True) if not line.startswith("Executing <"))
