@@ -19,6 +19,7 @@ CREDITS_PAGE = "openrouter.ai/settings/credits"
 KEYS_PAGE = "openrouter.ai/settings/keys"
 PRIVACY_PAGE = "openrouter.ai/settings/privacy"
 _SHOWN = 100
+_ELSEWHERE = "allow fallbacks to other vendors in Settings, or choose another model."
 
 _LIMITS: Dict[str, Advice] = {
     "openrouter_credits": ("The account at OpenRouter has no credit left.", f"Add credit at {CREDITS_PAGE}, or choose "
@@ -94,34 +95,22 @@ def _busy(facts: ErrorFacts) -> Advice:
     words = facts.words.lower()
     if "routing requirements" in words or "no available model provider" in words or "no allowed providers" in words:
         return _UNAVAILABLE["constraint_filtered"]
-    who = _text(facts.metadata.get("provider_name"))
-    if not who:
-        return NO_ADVICE
-    return (f"{who}, the vendor that OpenRouter asked, is not available.",
-            "Try again in a moment, allow fallbacks to other vendors in Settings, or choose another model.")
+    return _by_vendor("is not available", f"Try again in a moment, {_ELSEWHERE}")(facts)
 
 
-def _limited(facts: ErrorFacts) -> Advice:
-    who = _text(facts.metadata.get("provider_name"))
-    if not who:
-        return NO_ADVICE
-    return (f"{who}, the vendor that OpenRouter asked, has too many requests.",
-            "Wait a moment, allow fallbacks to other vendors in Settings, or choose another model.")
+def _by_vendor(what: str, step: str = "") -> Callable[[ErrorFacts], Advice]:
+    """Advice that names the vendor that failed, where the error does."""
+    def advise(facts: ErrorFacts) -> Advice:
+        who = _text(facts.metadata.get("provider_name"))
+        return (f"{who}, the vendor that OpenRouter asked, {what}.", step) if who else NO_ADVICE
 
-
-def _slow(facts: ErrorFacts) -> Advice:
-    who = _text(facts.metadata.get("provider_name"))
-    return (f"{who}, the vendor that OpenRouter asked, did not answer in time.", "") if who else NO_ADVICE
-
-
-def _failed(facts: ErrorFacts) -> Advice:
-    who = _text(facts.metadata.get("provider_name"))
-    return (f"{who}, the vendor that OpenRouter asked, had an error of its own.", "") if who else NO_ADVICE
+    return advise
 
 
 _ADVISERS: Dict[str, Callable[[ErrorFacts], Advice]] = {
     "credits": _credits, "content_filter": _filtered, "model_not_found": _unavailable, "permission": _unavailable,
-    "overloaded": _busy, "rate_limit": _limited, "timeout": _slow, "server_error": _failed,
+    "overloaded": _busy, "rate_limit": _by_vendor("has too many requests", f"Wait a moment, {_ELSEWHERE}"),
+    "timeout": _by_vendor("did not answer in time"), "server_error": _by_vendor("had an error of its own"),
 }
 
 
