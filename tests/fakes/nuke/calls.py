@@ -9,6 +9,7 @@ from nuke_ai_panel.nk import NkSyntaxError, parse_knobs
 
 from . import node_text
 from .cores import Core
+from .guard import check_thread
 from .nodes import Node
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class NodeConstructor:
         self._calls, self._class_name = calls, class_name
 
     def __call__(self, **kwargs: Any) -> Node:
+        check_thread(self._calls.host, f"nuke.nodes.{self._class_name}")
         return self._calls.construct(self._class_name, kwargs)
 
 

@@ -10,7 +10,7 @@ from nuke_ai_panel.nk.classes import KnobData
 
 from .knobs import Knob
 from .number_knobs import ARRAY_KINDS, Enumeration_Knob
-from .text_knobs import PLAIN_KINDS, ScriptName
+from .text_knobs import PLAIN_KINDS, NodeName, ScriptName
 
 if TYPE_CHECKING:
     from .host import Host
@@ -69,8 +69,7 @@ class Core:
         for name, data in common_knobs().items():
             if name not in self.knobs and not (name == "disable" and self.class_name in NO_DISABLE):
                 self._make_knob(name, data)
-        if self.class_name == "Root":
-            self.adopt(ScriptName("name"))
+        self.adopt(ScriptName("name") if self.class_name == "Root" else NodeName("name"))
         self.knobs["name"]._default = self.knobs["name"]._state = ""
 
     def _make_knob(self, name: str, data: KnobData) -> None:

@@ -25,6 +25,7 @@ class Group(Node):
         return self.begin()
 
     def __exit__(self, type: Any, value: Any, traceback: Any) -> None:
+        # The group may be gone by now; the context ends all the same.
         contexts = self._core.host.scene.contexts
         if contexts:
             contexts.pop()

@@ -38,11 +38,12 @@ class Host:
     """A Nuke of a version, with an interface or in the terminal."""
 
     def __init__(
-        self, version: Tuple[int, int, int] = (16, 0, 8), gui: bool = True, *, hiero: bool = False,
+        self, version: Tuple[int, int, int] = (16, 0, 8), gui: bool = True, *, terminal: bool = False,
+        hiero: bool = False,
         options: Optional[Options] = None, arguments: Sequence[str] = (),
     ) -> None:
         self.version = version
-        self.gui = gui
+        self.gui = gui and not terminal
         self.hiero = hiero
         self.arguments = tuple(arguments)
         self.options = options or Options()

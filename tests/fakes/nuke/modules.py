@@ -56,6 +56,8 @@ def build(host: Host) -> Dict[str, ModuleType]:
     nuke.nodes = Nodes(calls)  # type: ignore[attr-defined]
     nuke.env = environment(host)  # type: ignore[attr-defined]
     add_missing(nuke)
+    if host.hiero:
+        del nuke.message  # type: ignore[attr-defined]  # Hiero has none
     scripts = _nukescripts(host)
     modules = {"nuke": nuke, "nukescripts": scripts, "nukescripts.panels": scripts.panels}
     if host.version[0] >= 14:
@@ -140,8 +142,10 @@ def _layer_class(host: Host) -> Any:
 def _nukescripts(host: Host) -> Any:
     scripts = ModuleType("nukescripts")
     panels = host.panels.module()
+    for name in ("registerPanel", "unregisterPanel", "restorePanel", "registerWidgetAsPanel"):
+        setattr(panels, name, _guarded(host, f"nukescripts.{name}", getattr(panels, name)))
     for name in ("registerPanel", "unregisterPanel", "restorePanel", "registerWidgetAsPanel", "PythonPanel"):
-        setattr(scripts, name, getattr(host.panels, name))
+        setattr(scripts, name, getattr(panels, name))
     scripts.panels = panels  # type: ignore[attr-defined]
     scripts.executeDeferred = host.queue.executeInMainThread  # type: ignore[attr-defined]
     scripts.cut_paste_file = lambda: "%clipboard%"  # type: ignore[attr-defined]

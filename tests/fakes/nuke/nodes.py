@@ -37,6 +37,7 @@ class Node:
         if object.__getattribute__(self, "_dead"):
             raise ValueError(DEAD)
         core: Core = object.__getattribute__(self, "_core")
+        check_thread(core.host, f"Node of {core.class_name}")
         return core
 
     def __repr__(self) -> str:

@@ -48,6 +48,20 @@ class String_Knob(_Words):
         return str(self._state)
 
 
+class NodeName(String_Knob):
+    """A node's name: clean, and the only one in its group."""
+
+    def Class(self) -> str:
+        return "String_Knob"
+
+    def _assign(self, state: Any) -> None:
+        core = self._core
+        if self._host is not None and core is not None and core.parent is not None:
+            clean = re.sub(r"[^A-Za-z0-9_]", "_", str(state).strip())
+            state = self._host.scene.free_name(clean or core.name, core.parent, core)
+        super()._assign(state)
+
+
 class ScriptName(String_Knob):
     """The root's name: the file of the script, empty while it has none."""
 

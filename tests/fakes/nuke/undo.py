@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple, Type
 
+from .guard import check_thread
+
 if TYPE_CHECKING:
     from .host import Host
 
@@ -103,12 +105,13 @@ class History:
 
 
 class _Both:
-    """Lets `Undo.begin()` and `Undo().begin()` mean the same, as in Nuke."""
+    """Lets `Undo.begin()` and `Undo().begin()` mean the same, as in Nuke, and only on the main thread."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
 
     def __get__(self, instance: Any, owner: Any) -> Callable[..., Any]:
+        check_thread(owner._host, f"nuke.Undo.{self.function.__name__}")
         return lambda *args: self.function(owner, *args)
 
 
@@ -118,6 +121,8 @@ def undo_class(host: Host) -> Type[Any]:
 
     class Undo:
         """Groups changes into one step."""
+
+        _host = host
 
         def __init__(self, name: str = "") -> None:
             self._title = name
@@ -185,6 +190,7 @@ def undo_class(host: Host) -> Type[Any]:
             del history.done[: max(0, len(history.done) - size)]
 
         def __enter__(self) -> Any:
+            check_thread(host, "nuke.Undo")
             history.begin(self._title)
             return self
 

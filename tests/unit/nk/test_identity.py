@@ -30,7 +30,7 @@ from nuke_ai_panel.nk import (
 from .scripts import FIXTURES, SCRIPTS, Tcl
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-# What a loaded two-core machine may need for what must take three seconds on an idle one.
+# What a slow machine may need, of its processor alone, for what takes three seconds at the most on an artist's.
 TEN_MEGABYTES_S = 6.0
 
 
@@ -152,9 +152,9 @@ def test_ten_megabytes_are_read_in_time() -> None:
     text = "".join(one.format(number) for number in range(130_000))[:10_000_000]
     text = text[: text.rindex("set ")]
 
-    began = time.perf_counter()
+    began = time.process_time()
     script = parse(text)
-    took = time.perf_counter() - began
+    took = time.process_time() - began
 
     assert write(script) == text
     assert took < TEN_MEGABYTES_S

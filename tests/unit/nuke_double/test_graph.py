@@ -85,6 +85,10 @@ def test_names_are_unique_clean_and_not_mechanical(host: Host) -> None:
     assert nuke.nodes.Blur(name="Soft").name() == "Soft1"
     second.setName("Soft")
     assert second.name() == "Soft2"
+    second["name"].setValue("Soft b")
+    assert second.name() == "Soft_b"
+    second["name"].setValue("Soft")
+    assert second.name() == "Soft2"
 
 
 @shows("B4")

@@ -140,6 +140,7 @@ def test_versions_differ(version: int, binding: str, has: bool) -> None:
 
     assert (version, f"{version}.1v2") == (nuke.NUKE_VERSION_MAJOR, nuke.NUKE_VERSION_STRING)
     assert (host.qt_binding, hasattr(nuke, "activeGroup"), nuke.canCreateNode("VariableGroup")) == (binding, has, has)
-    assert nuke.env["hiero"] is True
+    assert nuke.env["hiero"] is True and not hasattr(nuke, "message")
+    assert Host(terminal=True).nuke.GUI is False
     names: List[str] = list(host.modules)
     assert ("nuke_internal" in names) is (version >= 14)

@@ -67,6 +67,9 @@ def test_terminal_pumps_nothing_so_a_waiting_thread_is_found_out(terminal: Host)
 
 @pytest.mark.parametrize("touch", [
     lambda nuke, node: nuke.allNodes(), lambda nuke, node: node.name(), lambda nuke, node: node["size"],
+    lambda nuke, node: nuke.Undo.begin("x"), lambda nuke, node: nuke.Undo("x").__enter__(),
+    lambda nuke, node: repr(node),
+    lambda nuke, node: nuke.nodes.Blur(), lambda nuke, node: len(node), lambda nuke, node: nuke.Undo().undo(),
     lambda nuke, node: nuke.root(), lambda nuke, node: nuke.createNode("Dot"), lambda nuke, node: nuke.menu("Nuke"),
 ])
 def test_graph_is_touched_on_the_main_thread_only(host: Host, touch: Any) -> None:
