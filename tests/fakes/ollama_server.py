@@ -185,7 +185,7 @@ def _text(text: str, status: str = "200 OK") -> Behaviour:
 
 
 def main() -> None:
-    """Serves at OLLAMA_HOST until it is killed; FAKE_OLLAMA_WORDS is what it says, FAKE_OLLAMA_FAILS why it cannot."""
+    """Serves at OLLAMA_HOST until it is killed; FAKE_OLLAMA_WORDS is what it says, FAKE_OLLAMA_FAILS why not."""
     trouble = os.environ.get("FAKE_OLLAMA_FAILS")
     if trouble:
         sys.stderr.write(f"Error: {trouble}\n")
@@ -193,6 +193,7 @@ def main() -> None:
     host, _, port = os.environ["OLLAMA_HOST"].rpartition(":")
     words = os.environ.get("FAKE_OLLAMA_WORDS", "Hello, artist.").split("|")
     server = FakeOllama(words, host=host or "127.0.0.1", port=int(port))
+    server.tokens_per_s = float(os.environ.get("FAKE_OLLAMA_RATE", "0")) or None
     server.start()
     threading.Event().wait()
 

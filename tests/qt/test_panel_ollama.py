@@ -279,22 +279,29 @@ def test_loading_is_shown_as_loading_for_as_long_as_it_takes(make_desk: MakeDesk
     assert "Cost: free" in desk.answer().facts_detail
 
 
-def test_a_killed_server_is_an_error_and_the_next_turn_works_once_it_is_back(
-    make_desk: MakeDesk, program: Path
+def test_a_server_that_is_killed_in_mid_answer_answers_again_once_it_is_back(
+    make_desk: MakeDesk, program: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    port = closed_port()
-    desk = make_desk(f"http://127.0.0.1:{port}")
-    desk.session.servers.start("ollama", lambda: None)
-    desk.until(lambda: desk.session.app.providers.status("ollama").state == "connected", timeout_ms=30_000)
-    desk.until(lambda: desk.session.servers.work(ModelChoice("ollama")) is None)
-    assert desk.ask_and_wait("first").text == "Hello, artist."
+    monkeypatch.setenv("FAKE_OLLAMA_WORDS", "|".join(["word "] * 400))
+    monkeypatch.setenv("FAKE_OLLAMA_RATE", "40")
+    desk = make_desk(f"http://127.0.0.1:{closed_port()}")
 
+    def start() -> None:
+        desk.session.servers.start("ollama", lambda: None)
+        desk.until(lambda: desk.session.servers.work(ModelChoice("ollama")) is None, timeout_ms=30_000)
+        assert desk.session.app.providers.status("ollama").state == "connected"
+
+    start()
+    desk.ask("first")
+    desk.until(lambda: len(desk.items()) == 2 and "word word" in desk.answer().text)
     (pid,) = (int(line) for line in (program.parent.parent / "started").read_text().split())
     os.kill(pid, signal.SIGKILL)
-    desk.until(lambda: desk.ask_and_wait("second").error is not None)
-    desk.session.servers.start("ollama", lambda: None)
-    desk.until(lambda: desk.session.app.providers.status("ollama").state == "connected", timeout_ms=30_000)
-    assert desk.ask_and_wait("third").text == "Hello, artist."
+    desk.until(desk.is_idle)
+    assert desk.answer().error is not None and desk.answer().text.startswith("word word")
+
+    monkeypatch.setenv("FAKE_OLLAMA_WORDS", "Back again.")
+    start()
+    assert desk.ask_and_wait("second").text == "Back again."
 
 
 # ---------------------------------------------------------------- the picker's menu
