@@ -90,7 +90,7 @@ def account_lines(account: Account) -> Tuple[str, ...]:
         lines.append(f"Credit: {money(account.credit_left_usd)} left" + (f" of {money(bought)}." if bought else "."))
     if account.limit_usd is not None:
         left = account.limit_left_usd if account.limit_left_usd is not None else account.limit_usd
-        reset = f", set back {account.limit_reset}" if account.limit_reset else ""
+        reset = f", renewed {account.limit_reset}" if account.limit_reset else ""
         lines.append(f"This key: {money(left)} left of its limit of {money(account.limit_usd)}{reset}.")
     elif account.used_usd is not None:
         lines.append("This key: no limit of its own.")

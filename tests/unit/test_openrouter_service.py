@@ -181,7 +181,7 @@ def test_account_has_the_keys_limits_and_the_credit() -> None:
     )
     assert account_lines(account) == (
         "Credit: $12.34 left of $50.00.",
-        "This key: $12.50 left of its limit of $20.00, set back monthly.",
+        "This key: $12.50 left of its limit of $20.00, renewed monthly.",
         "Spent: $0.25 today, $1.00 this week, $7.50 this month, $7.50 altogether.",
         "Free models: 3 of 1000 requests used today.",
     )
