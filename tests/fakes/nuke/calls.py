@@ -191,7 +191,7 @@ class Calls:
 
     def filename(self, node: Node, i: int = 0) -> Optional[str]:
         knob = node._live().knobs.get("file")
-        return str(knob.getEvaluatedValue()) if knob is not None else None  # type: ignore[attr-defined]
+        return str(knob.getEvaluatedValue()) if knob is not None else None
 
     # Where the program stands.
     def thisNode(self) -> Any:

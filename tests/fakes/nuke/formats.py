@@ -129,7 +129,7 @@ class Formats:
     def bbox(self, core: Core) -> Box:
         own = core.knobs.get("box")
         if core.class_name == "Crop" and own is not None:
-            return Box(*[float(one) for one in own.array()])  # type: ignore[attr-defined]  # a BBox_Knob
+            return Box(*[float(one) for one in own.array()])
         found = self.of(core)
         return Box(found.x(), found.y(), found.r(), found.t())
 

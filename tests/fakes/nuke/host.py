@@ -131,8 +131,10 @@ class Host:
             raise ValueError(f"no node {name_or_node}")
         return found
 
-    def handle(self, core: Core) -> Any:
-        return core.handle
+    def handle(self, core: Core) -> Node:
+        """The node's Python object of the moment."""
+        handle: Node = core.handle
+        return handle
 
     def say(self, text: str) -> None:
         """What Nuke prints."""

@@ -57,7 +57,7 @@ def build(host: Host) -> Dict[str, ModuleType]:
     nuke.env = environment(host)  # type: ignore[attr-defined]
     add_missing(nuke)
     if host.hiero:
-        del nuke.message  # type: ignore[attr-defined]  # Hiero has none
+        del nuke.message  # Hiero has none
     scripts = _nukescripts(host)
     modules = {"nuke": nuke, "nukescripts": scripts, "nukescripts.panels": scripts.panels}
     if host.version[0] >= 14:

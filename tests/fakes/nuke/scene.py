@@ -232,16 +232,21 @@ class Scene:
             door.knobs["number"].setValue(number)
             doors[source] = door
         for one in cores:
-            for at, source in enumerate(list(one.inputs)):
-                if source in doors:
-                    one.connect(at, doors[source])
+            for at, outer in enumerate(list(one.inputs)):
+                if outer in doors:
+                    self._rewire(one, at, doors[outer])
         self.connect(self.make("Output", group), 0, last)
         for number, source in enumerate(outside):
             self.connect(group, number, source)
         for out, at in readers:
-            out.connect(at, group)
+            self._rewire(out, at, group)
         self.select_only([group], parent)
         return group
+
+    def _rewire(self, core: Core, at: int, other: Optional[Core]) -> None:
+        before = core.inputs[at]
+        core.connect(at, other)
+        self.host.undo.record("Connect", lambda: core.connect(at, before), lambda: core.connect(at, other))
 
     def _move(self, core: Core, parent: Core) -> None:
         before = core.parent or self.host.root
@@ -273,12 +278,12 @@ class Scene:
         moved = [one for one in list(group.children) if one.class_name not in ("Input", "Output")]
         for one in moved:
             self._move(one, parent)
-            one.knobs["name"]._state = self.free_name(one.name, parent, one)
+            one.knobs["name"]._assign(one.name)
             for at, inner in enumerate(list(one.inputs)):
                 if inner in doors:
-                    one.connect(at, doors[inner])
+                    self._rewire(one, at, doors[inner])
         for out, at in readers:
-            out.connect(at, source)
+            self._rewire(out, at, source)
         self.delete(group)
         self.select_only(moved, parent)
 

@@ -285,7 +285,7 @@ class Format_Knob(Knob):
         text = decode(word)
         self._assign(self._host.formats.from_text(text) if self._host else text)
 
-    def value(self) -> Any:
+    def value(self, index: int = -1) -> Any:
         if self._state is None and self._host is not None and self._core is not None:
             return self._host.formats.of_root(self._core)
         return self._state
@@ -318,7 +318,7 @@ class Link_Knob(Knob):
         core = self._core.find(node) if self._core and node else None
         return core.knobs.get(knob) if core else None
 
-    def value(self) -> Any:
+    def value(self, index: int = -1) -> Any:
         target = self.getLinkedKnob()
         return None if target is None else target.value()
 

@@ -237,18 +237,25 @@ def test_clone_shares_knobs_and_neither_inputs_nor_place(host: Host) -> None:
     assert (clone.inputs(), blur.xpos(), clone.xpos(), blur.clones()) == (0, 10, 100, 1)
 
 
-def test_collapse_and_expand_keep_what_feeds_what(host: Host) -> None:
+def test_collapse_and_expand_keep_what_feeds_what_and_can_be_undone(host: Host) -> None:
     nuke = host.nuke
     a = nuke.nodes.Constant(name="A")
     b = nuke.nodes.Blur(name="B", inputs=[a])
     c = nuke.nodes.NoOp(name="C", inputs=[b])
     b.setSelected(True)
 
-    group = nuke.collapseToGroup(show=False)
+    with nuke.Undo("collapse"):
+        group = nuke.collapseToGroup(show=False)
     assert (c.input(0), group.input(0), group.node("B").input(0).Class()) == (group, a, "Input")
 
-    group.expand()
+    nuke.undo()
+    assert (c.input(0).name(), nuke.toNode("B").input(0), len(nuke.allNodes())) == ("B", a, 3)
+    nuke.redo()
+    with nuke.Undo("expand"):
+        c.input(0).expand()
     assert (c.input(0), nuke.toNode("B").input(0)) == (nuke.toNode("B"), a)
+    nuke.undo()
+    assert c.input(0).Class() == "Group"
 
 
 def test_a_test_may_add_a_class(host: Host) -> None:
