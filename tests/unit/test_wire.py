@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+import tracemalloc
 from typing import Callable, Iterable, List
 
 import pytest
@@ -222,3 +223,26 @@ def test_nan_is_read() -> None:
 def test_bad_or_bottomless_json_is_refused(payload: bytes) -> None:
     with pytest.raises(ValueError):
         parse_json(payload)
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * (1 << 20), '\\n\\"[{' * (1 << 15), "[" * (1 << 18)], ids=["plain", "code", "brackets"]
+)
+def test_long_strings_full_of_brackets_cost_little_memory(text: str) -> None:
+    payload = b'{"a":[' + b"[]," * 200 + b'"' + text.encode() + b'"]}'
+    tracemalloc.start()
+    value = parse_json(payload)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(value["a"]) == 201
+    assert most < 8 * len(payload)
+
+
+@pytest.mark.parametrize("payload", [
+    b'{"a":' * 250 + b"1" + b"}" * 250, b'["' + b"]" * 300 + b'",' + b"[" * 250 + b"]" * 250 + b"]",
+    b'["\\\\",' + b"[" * 250 + b"]" * 250 + b"]", b'["\\"",' + b"[" * 250 + b"]" * 250 + b"]",
+], ids=["objects", "after a string of brackets", "after a backslash", "after a quote"])
+def test_depth_is_counted_outside_strings_only(payload: bytes) -> None:
+    with pytest.raises(ValueError, match="deep"):
+        parse_json(payload)
+    assert parse_json(b'["' + b"[" * 300 + b'","\\"' + b"{" * 300 + b'"]') == ["[" * 300, '"' + "{" * 300]
