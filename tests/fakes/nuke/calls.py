@@ -10,7 +10,7 @@ from nuke_ai_panel.nk import NkSyntaxError, parse_knobs
 from . import node_text
 from .cores import Core
 from .guard import check_thread
-from .nodes import Node
+from .nodes import Node, core_of
 
 if TYPE_CHECKING:
     from .host import Host
@@ -110,7 +110,7 @@ class Calls:
         host = self.host
         core = host.scene.make(class_name, host.scene.context(), name=str(knobs.get("name", "")))
         for at, source in enumerate(knobs.get("inputs", ())):
-            host.scene.connect(core, at, source._live() if source is not None else None)
+            host.scene.connect(core, at, core_of(source) if source is not None else None)
         for name, value in knobs.items():
             if name not in ("name", "inputs"):
                 core.handle[name].setValue(value)
@@ -118,7 +118,7 @@ class Calls:
         return host.handle(core)
 
     def clone(self, n: Node, args: str = "", inpanel: bool = True) -> Node:
-        core = self.host.scene.clone(n._live())
+        core = self.host.scene.clone(core_of(n))
         self._apply_text(core, args)
         return self.host.handle(core)
 
@@ -138,6 +138,8 @@ class Calls:
         return self.host.handle(self.host.root)
 
     def toNode(self, s: str) -> Optional[Node]:
+        if not isinstance(s, str):
+            raise TypeError(f"a name is needed, not {type(s).__name__}")
         if s == "root":
             return self.root()
         if s == "preferences":
@@ -146,7 +148,7 @@ class Calls:
         return self.host.handle(found) if found else None
 
     def allNodes(self, filter: Optional[str] = None, group: Any = None, recurseGroups: bool = False) -> List[Node]:
-        where = group._live() if group is not None else self.host.scene.context()
+        where = core_of(group) if group is not None else self.host.scene.context()
         cores = list(where.everything()) if recurseGroups else list(where.children)
         return [one.handle for one in reversed(cores) if filter in (None, one.class_name)]
 
@@ -173,7 +175,7 @@ class Calls:
             self.host.scene.select(core, not core.knobs["selected"].value())
 
     def delete(self, n: Node) -> None:
-        core = n._live()
+        core = core_of(n)
         if core is self.host.root or core is self.host.preferences:
             raise ValueError("this node cannot be deleted")
         self.host.scene.delete(core)
@@ -190,7 +192,7 @@ class Calls:
         return sorted(self.host.class_names())
 
     def filename(self, node: Node, i: int = 0) -> Optional[str]:
-        knob = node._live().knobs.get("file")
+        knob = core_of(node).knobs.get("file")
         return str(knob.getEvaluatedValue()) if knob is not None else None
 
     # Where the program stands.
@@ -231,7 +233,7 @@ class Calls:
 
     # Looks.
     def show(self, n: Node, forceFloat: bool = False) -> None:
-        n.showControlPanel(forceFloat)
+        core_of(n).handle.showControlPanel(forceFloat)
 
     def zoom(self, scale: Any = None, center: Any = None, group: Any = None) -> Optional[float]:
         return float(scale or 1) if self.host.gui else None
@@ -255,7 +257,7 @@ class Calls:
     def connectViewer(self, inputNum: int, node: Node) -> None:
         viewer = next((one for one in self.host.root.children if one.class_name == "Viewer"), None)
         if viewer is not None:
-            self.host.scene.connect(viewer, inputNum, node._live())
+            self.host.scene.connect(viewer, inputNum, core_of(node))
 
     def frame(self, f: Union[int, None] = None) -> int:
         if f is not None:

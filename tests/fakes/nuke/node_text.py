@@ -52,7 +52,8 @@ def entries(core: Core, *, everything: bool = False, defs: bool = True) -> List[
         if knob._flags & DO_NOT_WRITE or (core.clone_of and knob._name not in OWN_KNOBS):
             continue
         wanted = everything or knob._name in ALWAYS_WRITTEN or knob._flags & ALWAYS_SAVE or not knob._is_default()
-        if knob._name in ("selected",) and not knob.value() and not everything:
+        # A node that was never placed has no place to write.
+        if knob._name in ("selected", "xpos", "ypos") and knob._is_default() and not everything:
             wanted = False
         if wanted and knob.Class() not in ("Tab_Knob", "Text_Knob", "Obsolete_Knob"):
             found.append(NkKnob(knob._name, knob._written()))

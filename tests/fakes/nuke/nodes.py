@@ -118,17 +118,17 @@ class Node:
         return found.handle if found else None
 
     def setInput(self, i: int, node: Optional[Node]) -> bool:
-        return self._core.host.scene.connect(self._core, i, node._live() if node is not None else None)
+        return self._core.host.scene.connect(self._core, i, core_of(node) if node is not None else None)
 
     def canSetInput(self, i: int, node: Optional[Node]) -> bool:
-        return self._core.accepts(i, node._live() if node is not None else None)
+        return self._core.accepts(i, core_of(node) if node is not None else None)
 
     def connectInput(self, i: int, node: Node) -> bool:
         scene = self._core.host.scene
         if i >= len(self._core.inputs) or self._core.inputs[i] is None:
-            return scene.connect(self._core, i, node._live())
+            return scene.connect(self._core, i, core_of(node))
         free = next((at for at, one in enumerate(self._core.inputs) if one is None), len(self._core.inputs))
-        return scene.connect(self._core, free, node._live())
+        return scene.connect(self._core, free, core_of(node))
 
     def maxInputs(self) -> int:
         most = self._core.wanted_inputs()
@@ -278,3 +278,10 @@ class Node:
 
     def running(self) -> bool:
         return False
+
+
+def core_of(node: Any) -> Core:
+    """The inside of a node; TypeError for anything else."""
+    if not isinstance(node, Node):
+        raise TypeError(f"a node is needed, not {type(node).__name__}")
+    return node._live()

@@ -182,6 +182,8 @@ class Scene:
 
     # Knobs.
     def add_knob(self, core: Core, knob: Knob) -> None:
+        if not isinstance(knob, Knob):
+            raise TypeError(f"a knob is needed, not {type(knob).__name__}")
         if knob._core is not None:
             raise RuntimeError("this knob already belongs to a node")
         self._writable(core)

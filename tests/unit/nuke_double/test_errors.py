@@ -197,6 +197,18 @@ def test_wrong_type_of_value_is_a_type_error(host: Host, knob: str, value: Any) 
         node[knob].setValue(value)
 
 
+@pytest.mark.parametrize("call", [
+    lambda nuke, node: nuke.toNode(None), lambda nuke, node: nuke.delete(None), lambda nuke, node: nuke.delete("Blur1"),
+    lambda nuke, node: node.setInput(0, "Blur1"), lambda nuke, node: node.addKnob("a knob"),
+    lambda nuke, node: nuke.show("Blur1"),
+])
+def test_wrong_type_of_argument_is_a_type_error(host: Host, call: Any) -> None:
+    node = host.nuke.createNode("Blur")
+
+    with pytest.raises(TypeError, match="needed"):
+        call(host.nuke, node)
+
+
 @shows("E26")
 @pytest.mark.parametrize("raises", [True, False])
 def test_bad_choice_is_refused_or_ignored(raises: bool) -> None:
