@@ -48,11 +48,11 @@ def create(database: Database, conversation: Conversation) -> Conversation:
 def conversations(database: Database, wanted: HistoryFilter, *, limit: int, offset: int) -> List[Conversation]:
     """One page, the one that was written to last first; `offset` skips."""
     condition, values = where(_answerable(database, wanted))
-    rows = database.connection.execute(
+    rows = database.rows(
         f"{_select(database)} WHERE {condition} ORDER BY c.activity DESC, c.seq DESC LIMIT ? OFFSET ?",
         (*values, limit, offset),
     )
-    return [_conversation(row) for row in rows.fetchall()]
+    return [_conversation(row) for row in rows]
 
 
 def count(database: Database, wanted: HistoryFilter) -> int:
@@ -64,17 +64,17 @@ def count(database: Database, wanted: HistoryFilter) -> int:
 
 def conversation(database: Database, conversation_id: str) -> Optional[Conversation]:
     """The conversation, also while it is in the bin; None when there is none."""
-    row = database.connection.execute(f"{_select(database)} WHERE c.id = ?", (conversation_id,)).fetchone()
-    return None if row is None else _conversation(row)
+    rows = database.rows(f"{_select(database)} WHERE c.id = ?", (conversation_id,))
+    return _conversation(rows[0]) if rows else None
 
 
 def by_prefix(database: Database, prefix: str, *, limit: int) -> List[Conversation]:
     """The conversations whose id begins so, in any state."""
-    rows = database.connection.execute(
+    rows = database.rows(
         f"{_select(database)} WHERE c.id >= ? AND c.id < ? ORDER BY c.id LIMIT ?",
         (prefix, prefix + "\U0010ffff", limit),
     )
-    return [_conversation(row) for row in rows.fetchall()]
+    return [_conversation(row) for row in rows]
 
 
 def update(
@@ -128,12 +128,10 @@ def save_draft(database: Database, draft: Draft) -> None:
 
 def draft(database: Database, conversation_id: str) -> Optional[Draft]:
     """What stands unsent in a conversation's composer."""
-    row = database.connection.execute(
-        "SELECT text, attachments, caret FROM drafts WHERE conversation_id = ?", (conversation_id,)
-    ).fetchone()
-    if row is None:
+    rows = database.rows("SELECT text, attachments, caret FROM drafts WHERE conversation_id = ?", (conversation_id,))
+    if not rows:
         return None
-    text, attachments, caret = row
+    text, attachments, caret = rows[0]
     try:
         found = blobs.attachments_from(attachments, blobs.load(database.connection, [attachments]))
     except (ValueError, TypeError, KeyError, AttributeError):

@@ -14,7 +14,7 @@ import logging
 import os
 import sqlite3
 from pathlib import Path
-from typing import Dict, FrozenSet, Iterator, Literal, Optional, Set, Tuple
+from typing import Any, Dict, FrozenSet, Iterator, List, Literal, Optional, Sequence, Set, Tuple
 from urllib.parse import quote
 
 from filelock import FileLock, Timeout
@@ -74,6 +74,20 @@ class Database:
         self._write_lock = write_lock
         self._session_lock = session_lock
         self._columns: Dict[str, FrozenSet[str]] = {}
+
+    def rows(self, sql: str, values: Sequence[object] = ()) -> List[Any]:  # Any: each column has its own type
+        """What a query finds. Bytes that are no UTF-8, as damage leaves them, are read all the same."""
+        connection = self.connection
+        try:
+            return connection.execute(sql, values).fetchall()
+        except sqlite3.OperationalError as exc:
+            if "decode" not in str(exc):
+                raise
+        connection.text_factory = lambda data: data.decode("utf-8", "replace")  # slower, so only now
+        try:
+            return connection.execute(sql, values).fetchall()
+        finally:
+            connection.text_factory = str
 
     def columns(self, table: str) -> FrozenSet[str]:
         """The columns of a table; empty when there is no such table, as in a file of an older schema."""

@@ -50,7 +50,7 @@ def update(database: Database, message: Message) -> None:
 def message(database: Database, message_id: str) -> Optional[Message]:
     """The message, or None when there is none or it is deleted."""
     sql = f"SELECT {_selected(database)} FROM messages WHERE id = ? AND deleted_root IS NULL"
-    rows = _fetch(database, sql, (message_id,))
+    rows = database.rows(sql, (message_id,))
     return _messages(database, rows)[0] if rows else None
 
 
@@ -60,7 +60,7 @@ def path(
 ) -> List[Message]:
     """The messages from the root to the remembered leaf, or to exactly `leaf_id`; of them the last `limit`
     that stand before the message `before`."""
-    tree = load_tree(database.connection, conversation_id)
+    tree = load_tree(database, conversation_id)
     for asked in (leaf_id, before):
         if asked is not None and asked not in tree.nodes:
             raise _unknown(asked)
@@ -77,13 +77,13 @@ def path(
 
 def everything(database: Database, conversation_id: str) -> List[Message]:
     """Every message that is not deleted, in all branches, in the order they were stored."""
-    tree = load_tree(database.connection, conversation_id)
+    tree = load_tree(database, conversation_id)
     return _load(database, [node for node in sorted(tree.nodes.values()) if not node.deleted], conversation_id)
 
 
 def shape(database: Database, conversation_id: str) -> List[Tuple[str, Optional[str], int]]:
     """(id, parent, `chosen`) of every message that is not deleted: enough to find text in any branch, or to copy."""
-    tree = load_tree(database.connection, conversation_id)
+    tree = load_tree(database, conversation_id)
     return [(node.id, node.parent_id, node.chosen) for node in sorted(tree.nodes.values()) if not node.deleted]
 
 
@@ -103,13 +103,13 @@ def recent(database: Database, *, limit: int) -> List[Message]:
 
 def branches(database: Database, conversation_id: str) -> Dict[str, Tuple[int, int]]:
     """For the visible path: message id → (position from 1, number of siblings)."""
-    tree = load_tree(database.connection, conversation_id)
+    tree = load_tree(database, conversation_id)
     return tree.branches(tree.visible_path())
 
 
 def select_branch(database: Database, conversation_id: str, message_id: str, step: int) -> List[Message]:
     """Shows the sibling `step` places further (stops at the ends) and what was last shown below it."""
-    tree = load_tree(database.connection, conversation_id)
+    tree = load_tree(database, conversation_id)
     node = _node(tree, message_id)
     siblings = tree.siblings(node)
     place = min(max(siblings.index(node) + step, 0), len(siblings) - 1)
@@ -119,14 +119,14 @@ def select_branch(database: Database, conversation_id: str, message_id: str, ste
 
 def show(database: Database, conversation_id: str, message_id: str) -> List[Message]:
     """Makes a message visible, whatever branch it is in, and what was last shown below it."""
-    tree = load_tree(database.connection, conversation_id)
+    tree = load_tree(database, conversation_id)
     _choose(database.connection, conversation_id, tree.path_to(_node(tree, message_id).id))
     return path(database, conversation_id)
 
 
 def delete(database: Database, message_id: str) -> int:
     """Hides a message and all below it; how many of those were in branches that were not shown."""
-    tree = load_tree(database.connection, _conversation_of(database.connection, message_id))
+    tree = load_tree(database, _conversation_of(database.connection, message_id))
     node = _node(tree, message_id)
     shown = {visible.seq for visible in tree.visible_path()}
     gone = tree.subtree(node)
@@ -143,13 +143,13 @@ def restore(database: Database, message_id: str) -> List[Message]:
     return path(database, conversation_id)
 
 
-def load_tree(connection: sqlite3.Connection, conversation_id: str) -> Tree:
+def load_tree(database: Database, conversation_id: str) -> Tree:
     """The shape of a conversation."""
-    rows = connection.execute(
+    rows = database.rows(
         "SELECT seq, id, parent_id, chosen, deleted_root IS NOT NULL FROM messages WHERE conversation_id = ?",
         (conversation_id,),
     )
-    return Tree(map(Node._make, rows.fetchall()))
+    return Tree(map(Node._make, rows))
 
 
 def _conversation_of(connection: sqlite3.Connection, message_id: str) -> str:
@@ -199,7 +199,7 @@ def _load(database: Database, nodes: Sequence[Node], conversation_id: str) -> Li
     for start in range(0, len(nodes), _CHUNK):
         chunk = nodes[start : start + _CHUNK]
         try:
-            rows = _fetch(database, _by_seq(database, chunk), ())
+            rows = database.rows(_by_seq(database, chunk), ())
         except sqlite3.DatabaseError as exc:
             if isinstance(exc, sqlite3.OperationalError):
                 raise
@@ -224,7 +224,7 @@ def _readable_rows(database: Database, nodes: Sequence[Node]) -> List[Row]:
     rows: List[Row] = []
     for node in nodes:
         try:
-            rows += _fetch(database, _by_seq(database, [node]), ())
+            rows += database.rows(_by_seq(database, [node]), ())
         except sqlite3.DatabaseError:
             database.is_damaged = True
             log.info("message %s of the chat history cannot be read", node.id, exc_info=True)
@@ -233,21 +233,6 @@ def _readable_rows(database: Database, nodes: Sequence[Node]) -> List[Row]:
 
 def _hole(node: Node, conversation_id: str) -> Message:
     return placeholder(node.id, conversation_id, node.parent_id, reason="the database page is damaged")
-
-
-def _fetch(database: Database, sql: str, values: Tuple[str, ...]) -> List[Row]:
-    connection = database.connection
-    try:
-        return connection.execute(sql, values).fetchall()
-    except sqlite3.OperationalError as exc:
-        if "decode" not in str(exc):
-            raise
-    # Bytes that are no UTF-8: read them all the same. Slower, so only now.
-    connection.text_factory = lambda data: data.decode("utf-8", "replace")
-    try:
-        return connection.execute(sql, values).fetchall()
-    finally:
-        connection.text_factory = str
 
 
 def _messages(database: Database, rows: Sequence[Row]) -> List[Message]:

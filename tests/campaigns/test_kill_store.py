@@ -90,6 +90,82 @@ def test_nothing_acknowledged_is_lost_when_processes_are_killed(
     assert len(promised) > kills
 
 
+# The real client: an App whose turns stream, each in a conversation of its own; it tells what its events promised.
+CLIENT = """
+import os, sys, threading
+from nuke_ai_panel.app import App, ModelChoice, TurnRequest
+from nuke_ai_panel.events import AnswerStored, TextAdded, TurnStarted
+from nuke_ai_panel.providers.scripted_provider import ScriptedProvider
+
+def tell(*words):
+    os.write(1, (" ".join(words) + "\\n").encode())
+
+def steps(request):
+    for number in range(40):
+        yield f"word{number} " * 20
+        yield 0.01
+
+ScriptedProvider.scripts["say"] = steps
+app = App.open(overrides={"providers.demo.kind": "scripted", "default_provider": "demo", "default_model": "say"})
+tell("start", "-")
+
+def chat():
+    conversation = None
+    while True:
+        heard = {"length": 0}
+        over = threading.Event()
+
+        def sink(event):
+            if isinstance(event, TurnStarted):
+                heard["conversation"], heard["answer"] = event.conversation_id, event.answer.id
+                tell("stored", event.question.id, str(len(event.question.text)))
+                tell("stored", event.answer.id, "0")
+            elif isinstance(event, TextAdded):
+                heard["length"] += len(event.text)
+                tell("heard", heard["answer"], str(heard["length"]))
+            elif isinstance(event, AnswerStored):
+                tell("stored", event.answer.id, str(len(event.answer.text)))
+                over.set()
+
+        app.start_turn(TurnRequest("a question " * 30, conversation_id=conversation), sink)
+        over.wait(60)
+        conversation = heard["conversation"]
+
+threads = [threading.Thread(target=chat, daemon=True) for _ in range(3)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_real_clients_that_are_killed_while_answers_stream_lose_nothing_they_promised(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUKE_AI_PANEL_HOME", str(tmp_path))
+    path = tmp_path / "history.db"
+    rng = random.Random(SEED)
+    promised: Dict[str, int] = {}
+    kills = 0
+    for round_number in range(ROUNDS):
+        clients = [other_process(CLIENT) for _ in range(rng.randrange(1, 5))]
+        for process in clients:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("start"), process.communicate()
+        time.sleep(rng.uniform(0.2, 1.5))
+        for process in clients:
+            kills += 1
+            take_promises(process, promised)
+        assert [*lost_promises(path, promised)] == [], f"round {round_number} of seed {SEED}"
+        marked = interrupted_after_a_look(path)
+    with capsys.disabled():
+        print(
+            f"\nreal clients: {kills} kills, {len(promised)} messages acknowledged, 0 lost, 0 damaged,"
+            f" {marked} answers marked interrupted"
+        )
+    assert promised
+
+
 def take_promises(process: subprocess.Popen[str], promised: Dict[str, int]) -> None:
     """Kills the process and notes what it had been told; a line that was cut was not a promise."""
     process.kill()

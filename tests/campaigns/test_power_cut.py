@@ -2,7 +2,7 @@
 
 A real client on the host's own SQLite is traced once; its writes and flushes are then played back up to a moment. What
 was flushed is there; of what was not, any part may be, torn at any sector, in any order. That is what a disk may do.
-NUKE_AI_PANEL_CAMPAIGN multiplies the number of cuts (50 at 1; 20 is the large form of 1,000).
+NUKE_AI_PANEL_CAMPAIGN multiplies the number of cuts (50 at 1; 2,500 at 50).
 """
 
 from __future__ import annotations
