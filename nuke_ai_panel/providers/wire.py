@@ -79,7 +79,7 @@ _MARKS = re.compile(rb'\\.|["\[\]{}]', re.DOTALL)
 
 
 def _check_depth(payload: bytes) -> None:
-    """One mark at a time: a pattern for whole strings remembers each of their characters, which is 60 times the size."""
+    """One mark at a time: a pattern for whole strings remembers each of their characters, 60 times the size."""
     depth, is_inside = 0, False
     for found in _MARKS.finditer(payload):
         mark = found.group()
