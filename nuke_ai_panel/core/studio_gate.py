@@ -24,7 +24,7 @@ from ..messages import ErrorInfo, Json, Usage
 from ..providers.base import ChatRequest, ModelInfo
 from ..providers.gate import Errand, Outgoing, Passage, subject_of
 from ..providers.redact import redact
-from ..settings.policy import Policy, Price, RedactionRules
+from ..settings.policy import NO_POLICY, Policy, Price, RedactionRules
 from ..settings.policy_rules import Subject, refusal, trust_of
 from ..settings.policy_source import PolicySource
 from ..settings.user import host_names, personal_names, user_name
@@ -182,6 +182,8 @@ class StudioGate:
 
     async def fresh(self) -> Policy:
         """The policy as its files say now. Raises PolicyError when they do not answer."""
+        if self._source.is_absent():
+            return NO_POLICY
         return await self._job(self._ledger.submit(lambda file: self._source.read()))
 
     def answer_errand(
@@ -243,7 +245,7 @@ class StudioGate:
     # ------------------------------------------------------------ ledger thread
 
     def _let_through(self, file: LedgerFile, outgoing: Outgoing, passage: _Passage) -> None:
-        policy, now = self._source.read(), time.time()
+        policy, now = NO_POLICY if self._source.is_absent() else self._source.read(), time.time()
         refused = refusal(policy, subject_of(outgoing))
         if refused is not None:
             raise refused

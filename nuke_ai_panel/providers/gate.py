@@ -100,6 +100,8 @@ class PolicyGate:
 
     async def permit(self, outgoing: Outgoing) -> Passage:
         """See Gate."""
+        if self._source.is_absent():
+            return FREE
         refused = refusal(await in_daemon_thread(self._source.read), subject_of(outgoing))
         if refused is not None:
             raise refused

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Tuple
 
 from ..errors import PolicyError
-from .policy import Policy, PolicyFile
+from .policy import NO_POLICY, Policy, PolicyFile
 from .policy_file import read_policy, unreadable
 
 POLICY_FILES = "NUKE_AI_PANEL_POLICY"
@@ -59,6 +59,14 @@ class PolicySource:
         """What the last `read` found; reads if there was none."""
         known = self._current
         return known if known is not None else self.read()
+
+    def is_absent(self) -> bool:
+        """Whether there is certainly no policy, told without looking further than this computer's own disk."""
+        named = any(layer.get(POLICY_FILES, "").strip() for layer in (os.environ, self._env or {}))
+        if named or os.path.lexists(machine_policy_path()):
+            return False
+        self._current = NO_POLICY
+        return True
 
     def read(self) -> Policy:
         """The policy as the files say right now. Never raises: what cannot be read is a policy with an error."""

@@ -6,19 +6,22 @@ that a budget is looked at and charged in one step. A forked child starts a thre
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from concurrent.futures import Future
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Callable, Optional, TypeVar
+from typing import Callable, ContextManager, Optional, TypeVar
 
+from ..errors import StoreError
 from .ledger_file import LedgerFile, trouble
 
 T = TypeVar("T")
 Job = Callable[[], None]
 
 THREAD_NAME = "nuke-ai-ledger"
+_MOST_AT_ONCE = 64
 
 
 class Ledger:
@@ -73,6 +76,9 @@ class Ledger:
         if thread is not None and self._pid == os.getpid() and thread is not threading.current_thread():
             thread.join(timeout_s)
 
+    def _turn(self) -> ContextManager[None]:
+        return self._file.turn()
+
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
@@ -82,7 +88,7 @@ class Ledger:
 
     def _is_running(self) -> bool:
         if self._thread is None:
-            thread = threading.Thread(target=_serve, args=(self._jobs,), name=THREAD_NAME, daemon=True)
+            thread = threading.Thread(target=_serve, args=(self._jobs, self._turn), name=THREAD_NAME, daemon=True)
             try:
                 thread.start()
             except RuntimeError:  # the interpreter is going down
@@ -91,11 +97,19 @@ class Ledger:
         return True
 
 
-def _serve(jobs: SimpleQueue[Optional[Job]]) -> None:
+def _serve(jobs: SimpleQueue[Optional[Job]], take_turn: Callable[[], ContextManager[None]]) -> None:
+    """Works off jobs; those that wait together share one turn at the files."""
     while True:
-        job = jobs.get()
-        if job is None:
-            return
-        job()
+        group = [jobs.get()]
+        while not jobs.empty() and len(group) < _MOST_AT_ONCE:
+            group.append(jobs.get())
+        with contextlib.ExitStack() as turn:
+            if len(group) > 1:
+                with contextlib.suppress(StoreError):  # then each job finds out by itself, and says it
+                    turn.enter_context(take_turn())
+            for job in group:
+                if job is None:
+                    return
+                job()
 
 

@@ -47,6 +47,9 @@ class LedgerFile:
         self.folder = folder
         self._lock: Optional[FileLock] = None
         self._tail: Optional[Tuple[Path, int, str]] = None
+        self._handle: Optional[int] = None
+        self._place: Tuple[Path, int] = (folder, 0)
+        self._is_held = False
         self._offsets: Dict[Path, int] = {}
         self._known: Dict[str, LedgerEntry] = {}
         self._charges: Dict[Tuple[str, str], Charge] = {}
@@ -54,7 +57,10 @@ class LedgerFile:
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
-        """Holds the lock of all sessions. Raises StoreError when the folder cannot be used."""
+        """Holds the lock of all sessions; a turn inside a turn is part of it. Raises StoreError."""
+        if self._is_held:
+            yield
+            return
         import filelock  # takes longer than the whole library may, so not before the first line
 
         lock = self._lock = self._lock or filelock.FileLock(str(self.folder / "lock"), timeout=LOCK_S)
@@ -63,28 +69,32 @@ class LedgerFile:
             lock.acquire(poll_interval=_LOCK_POLL_S)
         except (OSError, filelock.Timeout) as exc:
             raise trouble(self.folder, exc) from exc
+        self._is_held = True
         try:
             yield
         finally:
+            self._is_held = False
+            if self._handle is not None:
+                os.close(self._handle)
+                self._handle = None
             lock.release()
 
     def append(self, record: Dict[str, Json]) -> None:
         """Adds a line; it is with the system when this returns. Inside `turn`. Raises StoreError."""
         try:
-            # Never into an older file than there is: a clock that was set back must not break the chain.
-            path = max([self.folder / f"{utc_day(time.time())}.jsonl", *self._files(0.0)[-1:]])
-            handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
-            try:
-                size = os.fstat(handle).st_size
-                chain, is_torn = self._chain(path, size)
-                line, link = line_of(record, chain)
-                data = f"{chr(10) if is_torn else ''}{line}".encode("ascii")
-                written = os.write(handle, data)
-                if written != len(data):
-                    raise OSError(28, "No space left on device")
-                self._tail = (path, size + written, link)
-            finally:
-                os.close(handle)
+            if self._handle is None or self._tail is None:
+                chain, is_torn = self._open_last()
+            else:  # still our turn: nobody else has written since
+                chain, is_torn = self._tail[2], False
+            assert self._handle is not None
+            line, link = line_of(record, chain)
+            data = f"{chr(10) if is_torn else ''}{line}".encode("ascii")
+            written = os.write(self._handle, data)
+            if written != len(data):
+                raise OSError(28, "No space left on device")
+            path, size = self._place
+            self._place = (path, size + written)
+            self._tail = (path, size + written, link)
         except OSError as exc:
             self._tail = None
             raise trouble(self.folder, exc) from exc
@@ -146,6 +156,16 @@ class LedgerFile:
         return faults
 
     # ------------------------------------------------------------ how
+
+    def _open_last(self) -> Tuple[str, bool]:
+        """Opens the file that the next line goes into; the link that it hangs on, and whether the last line is torn."""
+        # Never into an older file than there is: a clock that was set back must not break the chain.
+        path = max([self.folder / f"{utc_day(time.time())}.jsonl", *self._files(0.0)[-1:]])
+        if self._handle is not None:
+            os.close(self._handle)
+        self._handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+        self._place = (path, os.fstat(self._handle).st_size)
+        return self._chain(*self._place)
 
     def _files(self, since: float) -> List[Path]:
         """The files that can hold entries from `since` on, or their ends; the oldest first."""
