@@ -227,6 +227,11 @@ def _open_file(path: Path, busy_timeout_s: float) -> Database:
                 connection.execute("BEGIN IMMEDIATE")  # a file without write access says so here, not at the first chat
                 connection.execute("ROLLBACK")
                 size = path.stat().st_size
+                has_lost_all = not is_new and connection.execute(
+                    "SELECT NOT EXISTS (SELECT 1 FROM conversations) AND EXISTS (SELECT 1 FROM messages)"
+                ).fetchone()[0]
+                if has_lost_all:
+                    raise sqlite3.DatabaseError("database disk image is malformed: messages without conversations")
                 if not is_new and size <= (_CHECKED_LEFTOVER_BYTES if leftovers else _CHECKED_BYTES):
                     check(connection)
         except (sqlite3.OperationalError, OSError) as exc:
@@ -245,8 +250,8 @@ def _open_file(path: Path, busy_timeout_s: float) -> Database:
 
 
 def check(connection: sqlite3.Connection) -> None:
-    """Raises sqlite3.DatabaseError when the pages do not fit together."""
-    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    """Raises sqlite3.DatabaseError when the pages, or the tables and their indexes, do not fit together."""
+    verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if verdict != "ok":
         raise sqlite3.DatabaseError(f"database disk image is malformed: {verdict}")
 
