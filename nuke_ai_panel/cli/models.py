@@ -107,12 +107,13 @@ def run_pull(arguments: argparse.Namespace, console: Console) -> int:
     from ..utils.event_loop_manager import shutdown_event_loop
 
     settings = load_settings(overrides=overrides)
-    server = model_servers.server_for_pull(settings, getattr(arguments, "provider", None))
-    if server is not None and arguments.model not in CATALOGUE:
+    asked = getattr(arguments, "provider", None)
+    server = model_servers.server_for_pull(settings, asked)
+    if server is not None and (asked is not None or arguments.model not in CATALOGUE):
         try:
             return model_servers.pull(server, arguments.model, overrides, console)
         except ProviderError as error:
-            if error.code != "not_running" or getattr(arguments, "provider", None):
+            if error.code != "not_running" or asked is not None:
                 raise
             raise ModelFileError(
                 f"{arguments.model} is no built-in model, and Ollama does not run: {error.message}",

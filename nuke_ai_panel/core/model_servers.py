@@ -14,6 +14,7 @@ from ..events import Progress
 from ..providers.base import Provider
 from ..providers.ollama_pull import followed_pull
 from ..providers.services import Account, LoadedModel, Metered, ModelServer, Startable
+from ..providers.threads import in_daemon_thread
 from ..utils.event_loop_manager import create_task
 from .provider_manager import ProviderManager
 from .request import ModelChoice
@@ -103,7 +104,8 @@ class ModelServers:
     async def _can_start(self, name: str) -> bool:
         try:
             async with self._providers.borrowed(name) as provider:
-                return isinstance(provider, Startable) and provider.can_start()
+                # Not on the loop: a folder on the PATH may lie on a share that is away.
+                return isinstance(provider, Startable) and await in_daemon_thread(provider.can_start)
         except NukeAIError:
             return False
 

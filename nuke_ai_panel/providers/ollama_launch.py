@@ -40,7 +40,7 @@ def find_program(env: Optional[Mapping[str, str]] = None, *, platform: str = sys
 
 async def start_server(base_url: str, *, answers: Callable[[], Awaitable[bool]], timeout_s: float) -> None:
     """Starts `ollama serve` at `base_url` and waits until `answers()`. Raises ProviderError that says why not."""
-    program = find_program()
+    program = await in_daemon_thread(find_program)
     if program is None:
         raise _cannot("its program is not on this machine", "Ollama is not installed on this machine.",
                       f"Get it at {DOWNLOAD_PAGE}, then try again.")

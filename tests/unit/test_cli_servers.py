@@ -63,6 +63,12 @@ def test_an_interrupted_pull_says_so_and_the_next_goes_on(cli: Cli, ollama: Fake
     assert cli.run("models", "pull", "big", env={"OLLAMA_HOST": ollama.url}).returncode == 0
 
 
+def test_a_provider_that_is_named_fetches_also_what_is_built_in(cli: Cli, ollama: FakeOllama) -> None:
+    ollama.library["smollm2"] = (10,)
+    done = cli.run("models", "pull", "--provider", "ollama", "smollm2", env={"OLLAMA_HOST": ollama.url})
+    assert (done.returncode, len(ollama.pulls)) == (0, 1)
+
+
 def test_a_model_that_nobody_has_is_said(cli: Cli, ollama: FakeOllama) -> None:
     done = cli.run("models", "pull", "--provider", "ollama", "gpt-9", env={"OLLAMA_HOST": ollama.url})
     assert done.returncode == 4 and "There is no model called gpt-9 to pull." in done.stderr

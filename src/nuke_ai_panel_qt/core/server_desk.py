@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 OLLAMA, OPENROUTER, LOCAL = "ollama", "openrouter", "local"
 ACCOUNT_AGE_S = 60.0
+PROGRAM_AGE_S = 10.0  # so long an Ollama that was just installed goes unnoticed
 # Kinds whose models cost nothing to ask, wherever their server stands.
 FREE_KINDS = frozenset({"local", "scripted"})
 _STEPS = {
@@ -62,7 +63,7 @@ class ServerDesk:
         self._said: Dict[ModelChoice, str] = {}
         self._pending: Set[ModelChoice] = set()
         self._latest: Dict[ModelChoice, Progress] = {}
-        self._can_start: Dict[str, bool] = {}
+        self._can_start: Dict[str, Tuple[float, bool]] = {}
         self._accounts: Dict[str, Tuple[float, Tuple[str, ...]]] = {}
         self._listeners: List[Tuple[Callable[[], bool], Callable[[str], None]]] = []
 
@@ -116,13 +117,14 @@ class ServerDesk:
         return self._said.get(choice) or self._said.get(ModelChoice(choice.provider), "")
 
     def can_start(self, name: str) -> bool:
-        """Whether a server could be started from here, as far as is known; the first question asks."""
-        if name not in self._can_start:
-            self._can_start[name] = False
+        """Whether a server could be started from here, as far as is known; asks again when that is a while ago."""
+        asked_at, can = self._can_start.get(name, (-PROGRAM_AGE_S, False))
+        if time.monotonic() - asked_at >= PROGRAM_AGE_S:
+            self._can_start[name] = (time.monotonic(), can)
             self._session.bridge.when_done(
                 self._session.app.model_servers.can_start(name), lambda done: self._learnt(name, done)
             )
-        return self._can_start[name]
+        return can
 
     def account(self, name: str) -> Tuple[str, ...]:
         """What a paid provider last said about money, as sentences; asks again when that is a minute old."""
@@ -247,8 +249,11 @@ class ServerDesk:
                 then()
 
     def _learnt(self, name: str, future: Future[bool]) -> None:
-        self._can_start[name] = bool(outcome(future).value)
-        self._tell(name)
+        asked_at, before = self._can_start[name]
+        can = bool(outcome(future).value)
+        self._can_start[name] = (asked_at, can)
+        if can != before:
+            self._tell(name)
 
     def _tell(self, name: str) -> None:
         self._listeners = [one for one in self._listeners if one[0]()]
