@@ -15,6 +15,7 @@ from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from typing import Callable, Dict, Generic, List, Optional, TypeVar
 
+from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.events import TextAdded, ThinkingAdded, TurnEvent, WaitChanged
 
 from ..qt import QtCore, Signal, is_valid
@@ -131,9 +132,15 @@ class EventBridge:
         def deliver(finished: Future[T]) -> None:
             if owner is None or is_valid(owner):
                 callback(finished)
+            else:
+                _read_unshown(finished)
 
         def done(finished: Future[T]) -> None:
-            self.call(lambda: deliver(finished))
+            if self._closed:
+                _read_unshown(finished)
+            else:
+                outcome(finished)  # read here: the bridge may close before it is delivered
+                self.call(lambda: deliver(finished))
 
         future.add_done_callback(done)
 
@@ -182,6 +189,13 @@ class EventBridge:
                     self._on_event(entry.joined())
             except Exception:  # the slot boundary: one bad handler must not end the drain
                 log.exception("an event could not be shown")
+
+
+def _read_unshown(future: Future[T]) -> None:
+    """Takes note of a result that nobody is left to see: an error of ours is none then, any other is a bug."""
+    error = outcome(future).error
+    if error is not None and not isinstance(error, (NukeAIError, CancelledError)):
+        log.error("something failed after its panel was gone", exc_info=error)
 
 
 @dataclass(frozen=True)
