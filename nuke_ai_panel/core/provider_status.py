@@ -15,6 +15,7 @@ from ..messages import ErrorInfo
 from ..providers.base import ModelInfo
 from ..providers.urls import is_private_url, normalise_base_url
 from ..settings import ProviderSettings, is_loopback_url
+from ..settings.presets import FORWARDING
 
 State = Literal["unknown", "connecting", "connected", "unreachable", "needs key", "forbidden"]
 
@@ -69,7 +70,7 @@ def trust_of(row: ProviderSettings) -> Trust:
     """How far a prompt travels that is sent to the provider of this row; what is not known is outside."""
     if row.kind in KEYLESS_KINDS:
         return Trust.MACHINE
-    if not row.base_url:
+    if not row.base_url or row.options.get("vendor", row.name) in FORWARDING:
         return Trust.OUTSIDE
     if is_loopback_url(row.base_url):
         return Trust.MACHINE

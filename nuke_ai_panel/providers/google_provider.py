@@ -33,6 +33,8 @@ _FOLDERS = ("models", "tunedModels")
 class GoogleProvider:
     """Gemini, at Google or behind a proxy that speaks its language."""
 
+    default_base_url = DEFAULT_BASE_URL
+
     def __init__(self, settings: ProviderSettings, *, key: Optional[str] = None) -> None:
         self.name = settings.name
         self._base = _base_url(settings)

@@ -15,7 +15,7 @@ from ..errors import ProviderError, SettingsError
 from ..events import Progress, StreamEvent
 from ..messages import Json
 from ..settings import ProviderSettings
-from ..settings.presets import BUILT_IN
+from ..settings.presets import BUILT_IN, FORWARDING
 from .azure_address import AzureAddress, read_address
 from .base import ChatRequest, ModelInfo
 from .classify import classify_error
@@ -44,10 +44,11 @@ class OpenAIProvider:
         self.name = settings.name
         said = normalise_base_url(settings.base_url or "")
         self._vendor = vendor_of(settings, said or self.default_base_url)
-        self._base = said or BUILT_IN.get(self._vendor.name, {}).get("base_url") or self.default_base_url
+        self.default_base_url = BUILT_IN.get(self._vendor.name, {}).get("base_url") or self.default_base_url
+        self._base = said or self.default_base_url
         self._azure = _azure_address(self._vendor, settings, said)
-        self.is_local = is_private_url(self._base)
-        self.needs_key = not self.is_local and not has_own_key(settings)
+        self.is_local = is_private_url(self._base) and self._vendor.name not in FORWARDING
+        self.needs_key = not is_private_url(self._base) and not has_own_key(settings)
         self._label = settings.label
         self._headers = _key_headers(self._vendor, key, self._own_headers(settings))
         self._client = open_client(settings, key)

@@ -50,6 +50,8 @@ ADDRESS_ENVS: Mapping[str, str] = {
     "GOOGLE_GEMINI_BASE_URL": "google",
     "AZURE_OPENAI_ENDPOINT": "azure",
 }
+# Gateways: wherever they stand, nobody can tell where they send a prompt on to.
+FORWARDING: FrozenSet[str] = frozenset({"litellm"})
 # One sentence for whoever sets a preset up: what it is, and where its key comes from.
 ABOUT: Mapping[str, str] = {
     "google": "The Gemini models, from Google itself. Get a key at aistudio.google.com/apikey.",

@@ -7,6 +7,8 @@ from typing import Any, Awaitable, Callable, Dict, List, Mapping, Optional
 
 import pytest
 
+from nuke_ai_panel.core.passing import address_of
+from nuke_ai_panel.core.provider_status import Trust, trust_of
 from nuke_ai_panel.errors import ProviderError, SettingsError
 from nuke_ai_panel.events import Progress, StreamEvent, StreamWarning, TextDelta, ThinkingDelta, UsageReport
 from nuke_ai_panel.messages import Attachment, Json, Message, ToolCall
@@ -97,6 +99,22 @@ def test_every_preset_of_the_dialect_is_a_vendor_and_goes_to_its_own_address() -
         if preset["kind"] == "openai":
             assert name in VENDORS
     assert OpenAIProvider(row("groq", None))._base == BUILT_IN["groq"]["base_url"]
+
+
+def test_gateway_on_this_machine_is_not_taken_for_a_model_on_this_machine() -> None:
+    settings = row("litellm", "http://127.0.0.1:4000/v1")
+    gateway, server = OpenAIProvider(settings), OpenAIProvider(row("vllm", "http://127.0.0.1:8000/v1"))
+
+    assert (gateway.is_local, gateway.needs_key, trust_of(settings)) == (False, False, Trust.OUTSIDE)
+    assert (server.is_local, server.needs_key) == (True, False)
+
+
+@pytest.mark.parametrize(("vendor", "address"), [("groq", "https://api.groq.com/openai/v1"),
+                                                 ("openai", "https://api.openai.com/v1")])
+def test_row_without_an_address_tells_the_policy_where_it_really_sends(vendor: str, address: str) -> None:
+    settings = row(vendor, None)
+
+    assert address_of(settings, OpenAIProvider(settings)) == address
 
 
 # ---------------------------------------------------------------- what each is sent
