@@ -8,7 +8,10 @@ import pytest
 
 from .fault_server import Behaviour, FaultServer
 from .model_server import FakeModelServer
+from .nuke_fixture import nuke_double
 from .server import Server
+
+__all__ = ["fault_server", "model_server", "nuke_double"]
 
 StartFaultServer = Callable[..., FaultServer]
 

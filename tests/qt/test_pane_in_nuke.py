@@ -13,9 +13,7 @@ import pytest
 from nuke_ai_panel.utils.event_loop_manager import shutdown_event_loop
 from nuke_ai_panel_qt import qt
 from tests.fakes.nuke import Host
-from tests.fakes.nuke_fixture import nuke_double
 
-__all__ = ["nuke_double"]
 ROOT = Path(__file__).resolve().parents[2]
 LAYOUT = ('<layout><window><dock id="" activePageId="com.nuke_ai_panel.chat"><page id="DAG.1"/>'
           '<page id="com.nuke_ai_panel.chat"/></dock></window></layout>')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from dataclasses import replace
@@ -29,7 +30,8 @@ from nuke_ai_panel.nk import (
 
 from .scripts import FIXTURES, SCRIPTS, Tcl
 
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+ROUNDS = int(os.environ.get("NUKE_AI_PANEL_CAMPAIGN", "1"))
+QUICK = settings(max_examples=120 * ROUNDS, deadline=None, suppress_health_check=list(HealthCheck))
 # What a slow machine may need, of its processor alone, for what takes three seconds at the most on an artist's.
 TEN_MEGABYTES_S = 6.0
 

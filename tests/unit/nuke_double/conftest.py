@@ -5,9 +5,6 @@ from __future__ import annotations
 import pytest
 
 from tests.fakes.nuke import Host
-from tests.fakes.nuke_fixture import nuke_double
-
-__all__ = ["nuke_double"]
 
 
 @pytest.fixture

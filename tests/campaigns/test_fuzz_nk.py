@@ -1,8 +1,8 @@
 """Whatever the text is, the answer is a script that comes back byte for byte, or an error with a place.
 
-NUKE_AI_PANEL_NK_FUZZ is the number of inputs, NUKE_AI_PANEL_SEED replays one run. The large form:
+NUKE_AI_PANEL_CAMPAIGN multiplies the number of inputs, NUKE_AI_PANEL_SEED replays one run. 200,000 of them:
 
-    NUKE_AI_PANEL_NK_FUZZ=200000 python -m pytest tests/unit/nk/test_fuzz.py
+    NUKE_AI_PANEL_CAMPAIGN=50 python -m pytest tests/campaigns/test_fuzz_nk.py
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ import random
 from typing import List
 
 from nuke_ai_panel.nk import NkSyntaxError, digest, parse, parse_bytes, review, screen, write, write_bytes
+from tests.unit.nk.scripts import FIXTURES
 
-from .scripts import FIXTURES
-
-INPUTS = int(os.environ.get("NUKE_AI_PANEL_NK_FUZZ", "3000"))
+INPUTS = 4000 * int(os.environ.get("NUKE_AI_PANEL_CAMPAIGN", "1"))
 SEED = int(os.environ.get("NUKE_AI_PANEL_SEED", "20260101"))
 PIECES = [
     "{", "}", '"', "[", "]", "$", "\\", ";", "\n", "\r\n", " ", "\t", "#", "Blur {", "}\n", "Group {\n}\n",
