@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 from concurrent.futures import Future
 from typing import Any, Callable, Dict, Hashable, List, Optional, Tuple
 
 from ..errors import StoreError
 from .database import Database
 from .errors import translated
+
+log = logging.getLogger(__name__)
 
 Outcome = Tuple[Any, Optional[BaseException]]  # Any: each job has its own result
 
@@ -43,6 +47,28 @@ class Job:
                 future.set_result(result)
             else:
                 future.set_exception(error)
+
+
+def kept_copy(job: Job) -> Job:
+    """The same write for later, with nobody waiting."""
+    kept = Job(job.run, writes=True, key=job.key, is_kept=True)
+    kept.futures = []
+    return kept
+
+
+def mark_lost(database: Database) -> None:
+    """Before anyone reads: what streams for a process that is gone was interrupted."""
+    if database.mode != "disk":
+        return  # in memory there is no other process; read-only rows are marked as they are read
+    writers = database.writers
+    try:
+        lost = writers.lost_streams(database.connection)
+        if lost:
+            with database.writing() as connection:
+                writers.mark_interrupted(connection, lost)
+            writers.forget(lost)
+    except (sqlite3.Error, StoreError, OSError):
+        log.info("interrupted answers could not be marked", exc_info=True)  # they still read as interrupted
 
 
 def merged(jobs: List[Job]) -> List[Job]:

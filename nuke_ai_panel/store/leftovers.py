@@ -80,4 +80,4 @@ def _first_pages_of_journal(file: BinaryIO, head: bytes) -> Iterator[bytes]:
 
 def _is_ours(page: bytes) -> bool:
     owner = page[68:72]
-    return owner == APPLICATION_ID.to_bytes(4, "big") or owner == b"\0\0\0\0" and page[60:64] == b"\0\0\0\0"
+    return owner == APPLICATION_ID.to_bytes(4, "big") or (owner == b"\0\0\0\0" and page[60:64] == b"\0\0\0\0")

@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import Callable, List, Optional
 
 from ..errors import StoreError
-from ..messages import ErrorInfo
-from . import backups, many
+from . import backups, many, notices
 from .board import Board
 from .database import Database, identity_of, locked, open_database, open_in_memory, write_lock
 from .errors import locked_for_long
 from .filesystems import sync_service_of
-from .jobs import Job, Outcome, again, code_of, merged, run_group
+from .jobs import Job, Outcome, again, code_of, kept_copy, mark_lost, merged, run_group
 from .moved_file import bring_along, put_back
 from .salvage import is_ours, notice_of, salvage
+from .upkeep import Upkeep
 from .values import StoreChange
 from .writers import Writers
 
@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 RETRY_S = 10.0
 POLL_S = 0.3
 READ_ONLY_AFTER_S = 30.0
-FIRST_BACKUP_S = 60.0
 _TROUBLED_PATIENCE_S = 0.25
 _MOST_MENDINGS = 3
 _DAY_S = 86_400.0
@@ -63,9 +62,8 @@ class OpenHistory:
         self._seen_activity = 0
         self._poll_at = 0.0
         self._has_written = False
-        self._backup_at: Optional[float] = None
         self._purge_at = 0.0
-        self._copy_is_damaged = threading.Event()
+        self._upkeep = Upkeep(path, board)
 
     def wait_s(self) -> Optional[float]:
         """How long the thread may sleep when nobody asks for anything; None for as long as it likes."""
@@ -75,8 +73,8 @@ class OpenHistory:
             waits.append(self._retry_at - now)
         if self._board.has_listeners and self._database is not None:
             waits.append(self._poll_at - now)
-        if self._has_written and self._backup_at is not None:
-            waits.append(self._backup_at - now)
+        if self._has_written and self._upkeep.due_at is not None:
+            waits.append(self._upkeep.due_at - now)
         return max(0.0, min(waits)) if waits else None
 
     def run(self, group: List[Job], *, is_last: bool = False) -> None:
@@ -102,14 +100,14 @@ class OpenHistory:
         database, now = self._database, time.monotonic()
         if database is None:
             return
-        if database.is_damaged or self._copy_is_damaged.is_set():
-            self._copy_is_damaged.clear()
+        if database.is_damaged or self._upkeep.copy_is_damaged.is_set():
+            self._upkeep.copy_is_damaged.clear()
             self._mend_open()
         if self._board.has_listeners and now >= self._poll_at:
             self._poll_at = now + POLL_S
             self._look_for_news()
-        if self._has_written and self._backup_at is not None and now >= self._backup_at:
-            self._back_up(serve_waiting)
+        if self._has_written and database.mode == "disk" and self._upkeep.is_due():
+            self._has_written = not self._upkeep.back_up(database.connection, serve_waiting)
         if self._has_written and now >= self._purge_at:
             self._purge_at = now + _DAY_S
             self.run([Job(lambda db: many.purge(db, now=time.time()), writes=True)])
@@ -159,10 +157,10 @@ class OpenHistory:
             database.writers = writers
         self._take(database)
         if is_missing and database.mode == "disk" and backups.listed(self._path):
-            self._board.set_notice(_missing(self._path))
+            self._board.set_notice(notices.missing(self._path))
         service = sync_service_of(self._path)
         if service is not None and database.mode == "disk":
-            self._board.set_notice(_in_sync_folder(self._path, service))
+            self._board.set_notice(notices.in_sync_folder(self._path, service))
         return database
 
     def _open_again(self, old: Database) -> Database:
@@ -190,10 +188,7 @@ class OpenHistory:
             return
         self._first_seq = int(database.connection.execute("SELECT coalesce(max(seq), 0) FROM messages").fetchone()[0])
         self._seen_version = -1
-        if self._backup_at is None:
-            made = backups.last_at(self._path)
-            age_s = backups.EVERY_S if made is None else max(0.0, time.time() - made)
-            self._backup_at = time.monotonic() + max(FIRST_BACKUP_S, backups.EVERY_S - age_s)
+        self._upkeep.begin()
         if self._unsaved:
             replayed, self._unsaved = self._unsaved, []
             outcomes = run_group(database, replayed)
@@ -234,7 +229,7 @@ class OpenHistory:
             answers = iter(run_group(database, reads))
             return [(None, again(refused)) if job.writes else next(answers) for job in group]
         if not all(job.writes for job in group):
-            _mark_interrupted(database)
+            mark_lost(database)
         outcomes = run_group(database, group)
         if database.mode != "disk":
             return outcomes
@@ -261,10 +256,10 @@ class OpenHistory:
         assert database is not None
         done = [job for job, (_, error) in zip(group, outcomes) if job.writes and error is None]
         if database.mode == "memory" and code_of(database.trouble) in _PASSING:
-            self._unsaved = merged(self._unsaved + [_copy(job) for job in done])
+            self._unsaved = merged(self._unsaved + [kept_copy(job) for job in done])
         refused = [job for job, (_, error) in zip(group, outcomes) if job.is_kept and code_of(error) in _PASSING]
         if refused:
-            self._owed += [_copy(job) for job in refused]
+            self._owed += [kept_copy(job) for job in refused]
             self._retry_at = min(max(self._retry_at, time.monotonic()), time.monotonic() + RETRY_S)
             if self._retry_at <= time.monotonic():
                 self._retry_at = time.monotonic() + RETRY_S
@@ -367,78 +362,3 @@ class OpenHistory:
         self._seen_activity = max([self._seen_activity, *(activity for _, activity in rows)])
         if not is_first:
             self._board.tell(StoreChange(tuple(name for name, _ in rows), trouble=self._board.trouble))
-
-    def _back_up(self, serve_waiting: Callable[[], None]) -> None:
-        database = self._database
-        self._backup_at = time.monotonic() + backups.EVERY_S
-        if database is None or database.mode != "disk" or backups.is_paused(self._path):
-            return
-        made = backups.last_at(self._path)
-        if made is not None and 0 <= time.time() - made < backups.EVERY_S:
-            return  # another session was faster
-        partial = None
-        try:
-            partial = backups.partial_file(self._path)
-            backups.copy_into(database.connection, partial, between=serve_waiting)
-        except (sqlite3.Error, OSError, StoreError) as exc:
-            if partial is not None:
-                backups.discard(partial)
-            self._backup_failed(exc)
-            return
-        self._has_written = False
-        threading.Thread(target=self._accept, args=(partial,), name="nuke-ai-backup-check", daemon=True).start()
-
-    def _accept(self, partial: Path) -> None:
-        try:
-            backups.accept(partial, self._path, "auto")
-        except (sqlite3.DatabaseError, StoreError, OSError) as exc:
-            self._backup_failed(exc)
-            if not isinstance(exc, OSError):
-                self._copy_is_damaged.set()
-
-    def _backup_failed(self, exc: Exception) -> None:
-        log.info("a backup of the chat history could not be made", exc_info=exc)
-        self._backup_at = time.monotonic() + backups.EVERY_S / 6
-        if code_of(exc) != "busy_copy":
-            self._board.set_notice(ErrorInfo(
-                kind="store", code="backup_failed", message=str(exc),
-                user_text=f"A backup of the chat history could not be made: {exc}.",
-                next_step="The older backups are untouched; it is tried again in five minutes.",
-            ))
-
-
-def _copy(job: Job) -> Job:
-    kept = Job(job.run, writes=True, key=job.key, is_kept=True)
-    kept.futures = []
-    return kept
-
-
-def _mark_interrupted(database: Database) -> None:
-    """Before anyone reads: what streams for a process that is gone was interrupted."""
-    if database.mode != "disk":
-        return  # in memory there is no other process; read-only rows are marked as they are read
-    writers = database.writers
-    try:
-        lost = writers.lost_streams(database.connection)
-        if lost:
-            with database.writing() as connection:
-                writers.mark_interrupted(connection, lost)
-            writers.forget(lost)
-    except (sqlite3.Error, StoreError, OSError):
-        log.info("interrupted answers could not be marked", exc_info=True)  # they still read as interrupted
-
-
-def _missing(path: Path) -> ErrorInfo:
-    return ErrorInfo(
-        kind="store", code="missing", message=f"{path} was not there",
-        user_text=f"The chat history {path} was not there, so a new one was begun; there are backups of the old one.",
-        next_step="To have it back, run: nuke-ai-panel history restore",
-    )
-
-
-def _in_sync_folder(path: Path, service: str) -> ErrorInfo:
-    return ErrorInfo(
-        kind="store", code="sync_folder", message=f"{path} is in a folder of {service}",
-        user_text=f"The chat history lies in a folder that {service} copies; such copies can miss the newest chats.",
-        next_step="Set NUKE_AI_PANEL_HOME to a folder outside it; copy the history with nuke-ai-panel history backup.",
-    )

@@ -1,4 +1,4 @@
-"""Full, failing, busy, read-only, missing disks: the chat goes on, the cause is named, and all is written in the end."""
+"""Full, failing, busy, read-only, missing disks: the chat goes on, the cause is named, all is written in the end."""
 
 from __future__ import annotations
 

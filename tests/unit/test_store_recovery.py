@@ -15,7 +15,7 @@ import pytest
 
 from nuke_ai_panel.errors import StoreError
 from nuke_ai_panel.messages import Attachment, Message
-from nuke_ai_panel.store import Store, backups, migrations, open_history
+from nuke_ai_panel.store import Store, backups, migrations, upkeep
 
 from .store_kit import REPO, WAIT_S, new_conversation, other_process, said, talk, texts
 
@@ -226,7 +226,7 @@ def test_a_history_that_is_replaced_while_open_is_followed_and_gets_this_session
 
 
 def test_a_backup_is_made_in_use_checked_and_rotated(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(open_history, "FIRST_BACKUP_S", 0.05)
+    monkeypatch.setattr(upkeep, "FIRST_BACKUP_S", 0.05)
     monkeypatch.setattr(backups, "EVERY_S", 0.2)
     store = Store(path)
     conversation_id = new_conversation(store)
@@ -242,7 +242,7 @@ def test_a_backup_is_made_in_use_checked_and_rotated(path: Path, monkeypatch: py
 
 
 def test_an_idle_history_is_not_copied_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(open_history, "FIRST_BACKUP_S", 0.05)
+    monkeypatch.setattr(upkeep, "FIRST_BACKUP_S", 0.05)
     monkeypatch.setattr(backups, "EVERY_S", 0.1)
     store = Store(path)
     new_conversation(store)

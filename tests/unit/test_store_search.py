@@ -288,7 +288,8 @@ def test_statistics_add_up_by_day_model_provider_and_script(store: Store) -> Non
 
 
 def everything_in_one(store: Store) -> List[Message]:
-    chat = store.create_conversation(title="All of it", provider="p", model="m", tags=["x"], script="/s.nk").result(5).id
+    made = store.create_conversation(title="All of it", provider="p", model="m", tags=["x"], script="/s.nk")
+    chat = made.result(WAIT_S).id
     question = replace(said(chat, "q \0 \U0001d11e ```open"), attachments=(
         Attachment("a", "paste", "P", "long " * 500), Attachment("b", "image", "i", "", "image/png", "iVBORw0KGgo=")))
     answer = replace(
