@@ -394,6 +394,7 @@ class ChatSession:
         self.bridge.close()
         for future in self._learning.values():
             future.cancel()
+        self.servers.close()
         self._views.clear()
         if is_valid(self.models):
             self.models.deleteLater()

@@ -61,6 +61,7 @@ class ServerDesk:
         self._futures: Dict[ModelChoice, Future[Any]] = {}  # of a path or of nothing: only how it ends counts
         self._after: Dict[ModelChoice, List[Callable[[], None]]] = {}
         self._said: Dict[ModelChoice, str] = {}
+        self._asking: List[Future[Any]] = []
         self._pending: Set[ModelChoice] = set()
         self._latest: Dict[ModelChoice, Progress] = {}
         self._can_start: Dict[str, Tuple[float, bool]] = {}
@@ -70,6 +71,11 @@ class ServerDesk:
     def listen(self, is_alive: Callable[[], bool], callback: Callable[[str], None]) -> None:
         """Calls `callback(provider)` after every step, until the listener is gone."""
         self._listeners.append((is_alive, callback))
+
+    def close(self) -> None:
+        """Ends what is under way before the providers are closed, so that nothing opens one of them again."""
+        for future in (*self._futures.values(), *self._asking):
+            future.cancel()
 
     # ------------------------------------------------------------ commands
 
@@ -121,9 +127,9 @@ class ServerDesk:
         asked_at, can = self._can_start.get(name, (-PROGRAM_AGE_S, False))
         if time.monotonic() - asked_at >= PROGRAM_AGE_S:
             self._can_start[name] = (time.monotonic(), can)
-            self._session.bridge.when_done(
-                self._session.app.model_servers.can_start(name), lambda done: self._learnt(name, done)
-            )
+            asking = self._session.app.model_servers.can_start(name)
+            self._asking.append(asking)
+            self._session.bridge.when_done(asking, lambda done: self._learnt(name, done))
         return can
 
     def account(self, name: str) -> Tuple[str, ...]:
@@ -134,9 +140,9 @@ class ServerDesk:
         asked_at, lines = self._accounts.get(name, (-ACCOUNT_AGE_S, ()))
         if time.monotonic() - asked_at >= ACCOUNT_AGE_S:
             self._accounts[name] = (time.monotonic(), lines)
-            self._session.bridge.when_done(
-                self._session.app.model_servers.account(name), lambda done: self._account_read(name, done)
-            )
+            asking = self._session.app.model_servers.account(name)
+            self._asking.append(asking)
+            self._session.bridge.when_done(asking, lambda done: self._account_read(name, done))
         return lines
 
     def _account_read(self, name: str, future: Future[Account]) -> None:
