@@ -44,6 +44,7 @@ class ProviderSetup:
         self._on_ready = on_ready
         self._sources: Dict[str, str] = {}
         self._then_use = ""
+        self._holds_result = False  # what a save met is not overwritten by a state that was reported meanwhile
         card.saved.connect(self._save)
         card.tested.connect(self._test)
         card.forgot.connect(self._forget)
@@ -51,6 +52,7 @@ class ProviderSetup:
 
     def open(self, name: str) -> None:
         """Shows the card at one provider."""
+        self._holds_result = False
         rows = [row for row in self._session.app.settings.providers.values() if " " not in row.name]
         rows.sort(key=lambda row: not row.enabled)
         names = [row.name for row in rows]
@@ -60,7 +62,7 @@ class ProviderSetup:
     def status_changed(self, status: ProviderStatus) -> None:
         """A provider's state, if it is the one on the card."""
         form = self._card.form()
-        if form is None or form.name != status.name or not self._card.isVisible():
+        if form is None or form.name != status.name or not self._card.isVisible() or self._holds_result:
             return
         self._card.set_result(status.state, status_sentence(self._session, status))
 
@@ -106,6 +108,7 @@ class ProviderSetup:
         row = self._row(name)
         if row is None:
             return
+        self._holds_result = False
         changes: Dict[str, Json] = {} if row.enabled else {f"providers.{name}.enabled": True}
         if row.kind not in KEYLESS_KINDS and base_url and base_url != (row.base_url or ""):
             changes[f"providers.{name}.base_url"] = base_url
@@ -120,6 +123,7 @@ class ProviderSetup:
             return
         if row.kind not in KEYLESS_KINDS and base_url and row.base_url != base_url:
             source = self._session.app.settings.sources.get(f"providers.{name}.base_url", "another setting")
+            self._holds_result = True
             self._card.set_result("unreachable", f"Saved, but {source} decides this address: {row.base_url}")
             return
         if not key:
