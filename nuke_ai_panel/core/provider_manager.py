@@ -85,6 +85,7 @@ class ProviderManager:
         self._marks: Dict[str, Tuple[Policy, Tuple[ModelInfo, ...], Tuple[ModelInfo, ...]]] = {}
         # Below: loop thread only.
         self._live: Dict[str, _Live] = {}
+        self._closing: List[_Live] = []
         self._builds: Dict[str, asyncio.Lock] = {}
         self._fetches: Dict[Tuple[str, Optional[int]], asyncio.Task[None]] = {}
         self._infos: Dict[ModelChoice, ModelInfo] = {}
@@ -290,7 +291,8 @@ class ProviderManager:
         get_event_loop_manager().forget(self._closer)
         for task in self._fetches.values():
             task.cancel()
-        lives, self._live, self._builds, self._fetches = list(self._live.values()), {}, {}, {}
+        lives = [*self._live.values(), *self._closing]
+        self._live, self._builds, self._fetches = {}, {}, {}
         for outcome in await asyncio.gather(*(one.provider.close() for one in lives), return_exceptions=True):
             if isinstance(outcome, Exception):
                 log.error("a provider did not close", exc_info=outcome)
@@ -374,7 +376,9 @@ class ProviderManager:
         if live is not None:
             live.is_retired = True
             if not live.users:
+                self._closing.append(live)  # until it is closed: the loop may end meanwhile
                 await live.provider.close()
+                self._closing.remove(live)
 
     async def _refresh(self, name: Optional[str]) -> ModelCatalogue:
         await asyncio.gather(*(self._fetch_once(one) for one in (self.names() if name is None else (name,))))
