@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import io
 import re
@@ -11,7 +12,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import asdict
 from datetime import datetime
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Dict, List, Optional
+from typing import TYPE_CHECKING, Dict, Iterator, List, Optional
 
 from ..errors import StoreError
 from ..messages import Json
@@ -82,6 +83,20 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     finally:
         gate.close(1.0)
     return exits.COMPLETE
+
+
+@contextlib.contextmanager
+def kept_ledger() -> Iterator[None]:
+    """Keeps the ledger for a command that sends something without an App."""
+    from ..providers.gate import install_gate, remove_gate
+
+    gate = _open_gate()
+    install_gate(gate)
+    try:
+        yield
+    finally:
+        remove_gate(gate)
+        gate.close(1.0)
 
 
 def _open_gate() -> StudioGate:

@@ -56,6 +56,10 @@ def run_list(arguments: argparse.Namespace, console: Console) -> int:
             app.providers.settings(provider)
         catalogue = waited(app.providers.refresh_models(provider))
         labels = {name: app.providers.settings(name).label for name in app.providers.names()}
+        refusals = {} if provider is not None else {
+            row.label: app.providers.forbidden(name) for name, row in app.settings.providers.items()
+            if row.enabled and name not in labels
+        }
     finally:
         app.close()
     if getattr(arguments, "json", False):
@@ -67,6 +71,9 @@ def run_list(arguments: argparse.Namespace, console: Console) -> int:
             console.say(line)
     for name, error in catalogue.errors.items():
         console.note(f"{labels.get(name, name)}: {error.user_text or error.message} {error.next_step}".rstrip())
+    for label, refused in refusals.items():
+        if refused is not None:
+            console.note(f"{label}: forbidden by policy ({refused.rule}). {refused.next_step}")
     answered = set(catalogue.fetched_at) - set(catalogue.errors)
     if answered or not catalogue.errors:
         return exits.COMPLETE
@@ -100,7 +107,14 @@ def run_show(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def run_pull(arguments: argparse.Namespace, console: Console) -> int:
-    """Downloads with a bar on a terminal, and with a line now and then elsewhere."""
+    """Downloads with a bar on a terminal, and with a line now and then elsewhere; the ledger knows of it."""
+    from .ledger import kept_ledger
+
+    with kept_ledger():
+        return _pull(arguments, console)
+
+
+def _pull(arguments: argparse.Namespace, console: Console) -> int:
     overrides = overrides_of(arguments)
     from ..providers.model_files import CATALOGUE
     from ..settings import load_settings

@@ -14,6 +14,7 @@ from typing import List
 import pytest
 
 from nuke_ai_panel.errors import StoreError
+from nuke_ai_panel.store import ledger_file
 from nuke_ai_panel.store.ledger import Ledger
 from nuke_ai_panel.store.ledger_file import LedgerFile
 from nuke_ai_panel.store.ledger_rows import LedgerEntry, ended_record, sent_record
@@ -44,7 +45,7 @@ def write(file: LedgerFile, *entries: LedgerEntry) -> None:
             file.append(sent_record(one))
 
 
-def writer(folder: Path, name: str, count: int = 1_000_000) -> "subprocess.Popen[str]":
+def writer(folder: Path, name: str, count: int = 1_000_000) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", WRITER, str(folder), name, str(count)], stdout=subprocess.PIPE, text=True)
 
@@ -109,9 +110,9 @@ def test_changed_byte_or_removed_line_is_named(line: int, tmp_path: Path) -> Non
 
 
 def test_chain_goes_on_over_days_and_a_clock_that_is_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = time.strftime
+    real = ledger_file.utc_day
     for day in ("2026-11-20", "2026-11-22", "2026-11-21"):
-        monkeypatch.setattr(time, "strftime", lambda form, *when, day=day: day if form == "%Y-%m-%d" else real(form, *when))
+        monkeypatch.setattr(ledger_file, "utc_day", lambda at, day=day: day if at > 1 else real(at))
         write(LedgerFile(tmp_path), entry(day))
     monkeypatch.undo()
     file = LedgerFile(tmp_path)
@@ -123,7 +124,8 @@ def test_chain_goes_on_over_days_and_a_clock_that_is_set_back(tmp_path: Path, mo
 
 def test_charges_are_summed_by_user_and_day_as_lines_arrive(tmp_path: Path) -> None:
     file, other = LedgerFile(tmp_path), LedgerFile(tmp_path)
-    write(other, entry("a", user="ada", reserved_tokens=100, reserved_usd=1.0), entry("b", user="bob", reserved_tokens=7))
+    write(other, entry("a", user="ada", reserved_tokens=100, reserved_usd=1.0))
+    write(other, entry("b", user="bob", reserved_tokens=7))
     today = time.strftime("%Y-%m-%d")
     assert file.charges(0.0) == {("ada", today): (1.0, 100), ("bob", today): (0.0, 7)}
     with other.turn():

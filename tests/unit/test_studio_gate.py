@@ -184,6 +184,8 @@ def test_command_line_is_refused_and_says_whom_to_ask(
     done = cli.ask("hi", env=env)
     assert done.returncode not in (0, 5) and done.stdout == ""
     assert "forbids OpenAI (rule providers.deny). Ask pipeline@studio" in done.stderr
+    listed = cli.run("models", env=env)
+    assert "OpenAI: forbidden by policy (providers.deny). Ask pipeline@studio" in listed.stderr
     policy.write_text("local_only = tru")
     done = cli.ask("hi", env=env)
     assert f"{policy}, line 1" in done.stderr and "nothing is sent" in done.stderr
