@@ -159,7 +159,8 @@ def test_parameters_come_from_the_request_then_from_settings() -> None:
 def test_thinking_warnings_and_counters_are_kept(app: App) -> None:
     SCRIPTS["rich"] = [
         StreamStarted("r1", "actual-model", "Azure"), Keepalive("comment"), Progress("loading", 1, 2),
-        ThinkingDelta("Hm. "), ThinkingDelta("Yes."), TextDelta("Do it."), StreamWarning("unknown_delta"), UsageReport(Usage(input=7)),
+        ThinkingDelta("Hm. "), ThinkingDelta("Yes."), TextDelta("Do it."), StreamWarning("unknown_delta"),
+        UsageReport(Usage(input=7)),
         UsageReport(Usage(output=3)), Finish("length", "max_tokens"),
     ]
     chat = Chat(app)
