@@ -305,6 +305,8 @@ def _inspect(connection: sqlite3.Connection, path: Path) -> Optional[StoreError]
     """None for ours or an empty one; an error value when it is newer than we are. Raises StoreError when not ours."""
     owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
     version = schema_version(connection)
+    if owner == APPLICATION_ID and version < 0:
+        raise translated(sqlite3.DatabaseError("malformed schema number"), path)
     if owner == APPLICATION_ID and version <= len(STEPS):
         return None
     if owner == APPLICATION_ID:

@@ -21,10 +21,12 @@ from nuke_ai_panel.store import Store
 
 from .store_kit import WAIT_S, new_conversation, said
 
-RUNS = 15 * int(os.environ.get("NUKE_AI_PANEL_CAMPAIGN", "1"))
-STEPS = 30
+CAMPAIGN = int(os.environ.get("NUKE_AI_PANEL_CAMPAIGN", "1"))
+RUNS = 15 * CAMPAIGN
+STEPS = 30 if CAMPAIGN == 1 else 50
 
-TEXTS = st.text(max_size=20) | st.sampled_from(["", "\ud800", "\0", "'; --", "𝄞"])
+TEXTS = st.text(max_size=20) | st.sampled_from(["", "\ud800", "\0", "'; --", "𝄞"]) | st.sampled_from(
+    ["apple pear", "pear plum", "plum"])
 WHICH = st.integers(min_value=0, max_value=1)
 PICK = st.integers(min_value=0, max_value=1000)
 
@@ -141,6 +143,28 @@ class Conversations(RuleBasedStateMachine):
         answer = self.stores[which].restore_message(message_id).result(WAIT_S)
         assert answer == [entry.message for entry in self.shown()]
 
+    @rule(which=WHICH, word=st.sampled_from(["apple", "pear", "plum"]))
+    def search(self, which: int, word: str) -> None:
+        page = self.stores[which].search(word, limit=1000, time_s=30).result(WAIT_S)
+        found = {hit.message_id for hit in page.hits if hit.message_id is not None}
+        assert found == {
+            entry.message.id for entry in self.everything.values()
+            if entry.deleted_with is None and word in entry.message.text.split()
+        }
+
+    @rule(which=WHICH, pick=PICK)
+    def read_a_part(self, which: int, pick: int) -> None:
+        path = [entry.message for entry in self.shown()]
+        limit = pick % 4 + 1
+        pages, before = [], None
+        while True:
+            page = self.stores[which].path(self.conversation_id, limit=limit, before=before).result(WAIT_S)
+            pages[:0] = page
+            if len(page) < limit:
+                break
+            before = page[0].id
+        assert pages == path
+
     # ------------------------------------------------------------ what must hold
 
     @invariant()
@@ -154,6 +178,9 @@ class Conversations(RuleBasedStateMachine):
             places[entry.message.id] = (siblings.index(entry) + 1, len(siblings))
         for store in self.stores:
             assert store.path(self.conversation_id).result(WAIT_S) == expected
+            if path:  # what is shown is what a turn below its last message would send
+                sent = store.path(self.conversation_id, leaf_id=path[-1].message.id).result(WAIT_S)
+                assert sent == expected
             assert store.branches(self.conversation_id).result(WAIT_S) == places
         listed = self.stores[0].conversation(self.conversation_id).result(WAIT_S)
         assert listed is not None
