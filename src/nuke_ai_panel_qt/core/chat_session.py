@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 KEPT_ANSWERS = 64
 STALE_MODELS_S = 600.0
 LIST_LIMIT = 200
+CLOSE_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -367,7 +368,7 @@ class ChatSession:
         """Ends turns (stored as interrupted), sessions, store and loop. Idempotent; two seconds at most."""
         if not self._closed:
             self._let_go()
-            self.app.close(2.0)
+            self.app.close(max(CLOSE_S / 2, ends - time.monotonic()))
 
     def release(self) -> Dict[str, Any]:  # Any: plain values of many kinds
         """Ends the session but not its App; what `take_back` of another one needs, as plain values."""
@@ -388,6 +389,7 @@ class ChatSession:
 
     def _let_go(self) -> None:
         self._closed = True
+        ends = time.monotonic() + CLOSE_S
         self.writer.flush()
         self._unsubscribe()
         self._leave_history()
