@@ -40,7 +40,8 @@ from ..fakes.server import Behaviour, Connection, Request
 from ..unit.cli_kit import Cli
 from ..unit.turn_kit import Events
 
-COUNT = int(os.environ.get("NUKE_AI_PANEL_CANARIES", "40"))
+CAMPAIGN = int(os.environ.get("NUKE_AI_PANEL_CAMPAIGN", "1"))
+COUNT = int(os.environ.get("NUKE_AI_PANEL_CANARIES", str(min(500, 40 * CAMPAIGN))))
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
 SHAPES = (
     "sk-{48}", "sk-proj-{64}", "sk-svcacct-{60}", "sk-ant-api03-{80}AA", "sk-or-v1-{64}", "AIza{35}", "gsk_{52}",

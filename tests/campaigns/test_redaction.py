@@ -14,7 +14,8 @@ from typing import List, Tuple
 from nuke_ai_panel.core.redaction import Redaction, Restorer
 from nuke_ai_panel.core.secret_words import Wanted
 
-ROUNDS = int(os.environ.get("NUKE_AI_PANEL_REDACTION_ROUNDS", "10000"))
+CAMPAIGN = int(os.environ.get("NUKE_AI_PANEL_CAMPAIGN", "1"))
+ROUNDS = int(os.environ.get("NUKE_AI_PANEL_REDACTION_ROUNDS", str(10_000 * CAMPAIGN)))
 LETTERS = "abcxyzPATH0129_-éßİıſΩж日本語😀\u0301"
 FILLER = (
     " ", "\n", " the matte is clipped ", "nuke.toNode('Blur1')", "…", '"', "'", "(", ")", "[value root.name]", "{", "}",
