@@ -172,7 +172,7 @@ def whole_turn(port: int, requests: int, at_once: int) -> Dict[str, float]:
                     assert isinstance(event, AnswerStored), event
                     loop.call_soon_threadsafe(done.set_result, event.answer.text)
 
-            app.start_turn(TurnRequest(QUESTION, choice=choice), sink)
+            app.start_turn(TurnRequest(QUESTION, choice=choice, kind="batch"), sink)
             text = await done
             return firsts[0], text
 
