@@ -367,6 +367,7 @@ class ChatSession:
     def close(self) -> None:
         """Ends turns (stored as interrupted), sessions, store and loop. Idempotent; two seconds at most."""
         if not self._closed:
+            ends = time.monotonic() + CLOSE_S
             self._let_go()
             self.app.close(max(CLOSE_S / 2, ends - time.monotonic()))
 
@@ -389,7 +390,6 @@ class ChatSession:
 
     def _let_go(self) -> None:
         self._closed = True
-        ends = time.monotonic() + CLOSE_S
         self.writer.flush()
         self._unsubscribe()
         self._leave_history()
