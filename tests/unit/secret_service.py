@@ -46,6 +46,13 @@ class SecretService:
         assert self._keyring.stdin is not None
         self._keyring.stdin.write(b"a password")
         self._keyring.stdin.close()
+        try:
+            self._wait()
+        except BaseException:
+            self.close()
+            raise
+
+    def _wait(self) -> None:
         ends = time.monotonic() + TIMEOUT_S
         while self.run("import secretstorage as s; c = s.dbus_init(); assert s.check_service_availability(c)\n"
                        "assert not s.get_default_collection(c).is_locked()").returncode:
