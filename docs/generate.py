@@ -72,8 +72,8 @@ def settings_page() -> str:
         _table(ROWS["parameters"]),
         "## `[panel]`\n", _table(ROWS["panel"]),
         "## `[redaction]`\n",
-        "What becomes a placeholder before a prompt leaves, and is put back into the answer (see [trust](trust.md)). The "
-        "studio's policy may ask for more.\n",
+        "What becomes a placeholder before a prompt leaves, and is put back into the answer (see [trust](trust.md)). "
+        "The studio's policy may ask for more.\n",
         _table(ROWS["redaction"]),
         "## `[providers.NAME]`\n",
         "These rows are built in; others are added by giving them a `kind`. A row marked *on demand* is off until "
