@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 
-_PLAIN = re.compile(r"[^\s;'\"\[\]{}$\\\x00-\x1f#][^\s;'\"\[\]{}$\\\x00-\x1f]*\Z")
-_ESCAPED = re.compile(r'["\[{}$\\\n\t\r]')
+# Half of a pair, which no file can hold; the others of their kind stand for bytes that are no UTF-8.
+_HALVES = "\ud800-\udc7f\udd00-\udfff"
+_PLAIN = re.compile(rf"(?!#)[^\s;'\"\[\]{{}}$\\\x00-\x1f{_HALVES}]+\Z")
+_ESCAPED = re.compile(rf'["\[{{}}$\\\n\t\r{_HALVES}]')
 _ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _BACKSLASH = re.compile(
     r"\\(?:(?P<line>\r?\n)[ \t]*|x(?P<x>[0-9a-fA-F]{1,2})|u(?P<u>[0-9a-fA-F]{1,4})|(?P<o>[0-7]{1,3})|(?P<any>.)|\Z)",
@@ -40,4 +42,9 @@ def encode(text: str) -> str:
     """The word that stands for `text`."""
     if _PLAIN.match(text):
         return text
-    return '"' + _ESCAPED.sub(lambda found: _ESCAPES.get(found.group(), "\\" + found.group()), text) + '"'
+    return '"' + _ESCAPED.sub(_escape, text) + '"'
+
+
+def _escape(found: re.Match[str]) -> str:
+    mark = found.group()
+    return _ESCAPES.get(mark) or (f"\\u{ord(mark):04x}" if mark >= "\ud800" else "\\" + mark)

@@ -22,6 +22,7 @@ TYPES = {
 }
 # Those whose text, or whose items' text, is code.
 CODE_IDS = frozenset({22, 32, 52, 68})
+_ID = re.compile(r"[0-9]{1,6}\Z")
 _FLAG = re.compile(r"[+-][A-Z][A-Z_]*\Z")
 
 
@@ -53,7 +54,7 @@ class UserKnob:
 def parse_user_knob(word: str) -> UserKnob:
     """The user knob in an `addUserKnob` value; raises NkSyntaxError."""
     parts = split(word[1:-1]) if word.startswith("{") else split(decode(word))
-    if not parts or not decode(parts[0]).isdigit() or len(parts[0]) > 6:
+    if not parts or not _ID.match(decode(parts[0])):
         raise NkSyntaxError("addUserKnob must begin with the number of a knob type", 1, 1)
     known = UserKnob(int(decode(parts[0])), decode(parts[1]) if len(parts) > 1 else "")
     options: List[Tuple[str, str]] = []

@@ -77,7 +77,7 @@ def curve(keys: Tuple[Key, ...], shape: str = "") -> str:
 
 def number(value: float) -> str:
     """A number with up to ten significant digits, as Nuke writes it."""
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else f"{value:.10g}"
+    return str(int(value)) if abs(value) < 1e15 and value == int(value) else f"{value:.10g}"
 
 
 def _field(raw: str) -> Field:

@@ -39,7 +39,7 @@ def test_ten_thousand_braces_are_an_error_and_no_crash() -> None:
     assert len(list(parse("Blur {a " + "{" * 9_000 + "}" * 9_000 + "}").nodes())) == 1
 
 
-@pytest.mark.parametrize("word", ["{}", "{x y}", "{7 amount R 1}", "{7 amount l}", "{99999999 a}", '{7 "a}'])
+@pytest.mark.parametrize("word", ["{}", "{x y}", "{7 amount R 1}", "{7 amount l}", "{² a}", "{99999999 a}", '{7 "a}'])
 def test_user_knob_that_is_none_is_refused(word: str) -> None:
     with pytest.raises(NkSyntaxError):
         parse_user_knob(word)

@@ -20,7 +20,7 @@ from nuke_ai_panel.nk import (
     user_knobs,
     write_user_knob,
 )
-from nuke_ai_panel.nk.values import Key, curve, expressions, is_animated
+from nuke_ai_panel.nk.values import Key, curve, expressions, is_animated, number
 
 from .scripts import DATA
 
@@ -76,6 +76,7 @@ def test_curve_keys_are_counted_on_from_the_last_one() -> None:
     assert field.keys == (Key(1001, 0), Key(1002, 1), Key(1010, 2.5))
     assert field.plain
     assert not fields("{{curve x45 3.2 s0}}")[0].plain
+    assert number(float("inf")) == "inf" and number(1e300) == "1e+300" and number(-0.5) == "-0.5"
     assert is_animated("{{curve x1 0}}") and not is_animated("{1 2}") and not is_animated("{{a.b}}")
     assert fields("{" + curve((Key(1, 0), Key(10, 1.5))) + "}")[0].keys == (Key(1, 0), Key(10, 1.5))
 
