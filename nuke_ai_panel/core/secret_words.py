@@ -25,7 +25,7 @@ _SEPARATOR = r"[/\\]"
 # last, a relative one whose file has an extension.
 _PATH = re.compile(
     r"(?<![\w/\\#])(?:"
-    rf"file:/{{1,3}}[^{_STOPS}]+"
+    rf"(?:file|smb|nfs|afp|ftp|sftp):/{{1,3}}[^{_STOPS}]+"
     rf"|[A-Za-z]:{_SEPARATOR}{{1,2}}[^{_STOPS}]*"
     rf"|(?:\\\\|(?<!:)//){_PART}+{_SEPARATOR}[^{_STOPS}]*"
     rf"|\.{{1,2}}{_SEPARATOR}{_PART}[^{_STOPS}]*"
@@ -38,6 +38,7 @@ _PATH = re.compile(
 )
 # A folder's name may hold a blank: the next word belongs to the path when it goes on with a separator.
 _MORE = re.compile(rf" {_PART}+{_SEPARATOR}[^{_STOPS}]*")
+_FILE = re.compile(rf" {_PART}+\.[A-Za-z0-9]{{2,4}}\b")
 _TAIL = ".,:!?"
 _HOME = re.compile(r"(?:^|[/\\])(?:home|Users|Documents and Settings)[/\\]+([^/\\\s\"'<>|:]+)", re.I)
 _INSIDE_HOST = re.compile(
@@ -187,6 +188,8 @@ def _paths(text: str) -> Iterable[Find]:
             while more is not None:
                 end = more.end()
                 more = _MORE.match(text, end)
+            last = _FILE.match(text, end) if "." not in re.split(_SEPARATOR, text[start:end])[-1] else None
+            end = last.end() if last is not None else end
             while end > start + 1 and text[end - 1] in _TAIL:
                 end -= 1
         yield Find(start, end, "PATH")
