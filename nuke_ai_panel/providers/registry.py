@@ -46,7 +46,8 @@ def provider_class(kind: str) -> Type[Provider]:
 def third_parties() -> Tuple[str, ...]:
     """The top-level packages of the third parties whose providers were loaded; a reload takes them along."""
     entries = _entry_points() if any(kind not in _BUILT_IN for kind in _loaded) else {}
-    return tuple(sorted({entries[kind].value.partition(".")[0].partition(":")[0] for kind in _loaded if kind in entries}))
+    modules = {entries[kind].value.partition(":")[0] for kind in _loaded if kind in entries}
+    return tuple(sorted({module.partition(".")[0] for module in modules}))
 
 
 def _load(kind: str) -> Type[Provider]:
