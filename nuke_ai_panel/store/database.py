@@ -92,8 +92,7 @@ class Database:
     def columns(self, table: str) -> FrozenSet[str]:
         """The columns of a table; empty when there is no such table, as in a file of an older schema."""
         if table not in self._columns:
-            rows = self.connection.execute(f"PRAGMA table_info({table})").fetchall()
-            self._columns[table] = frozenset(str(row[1]) for row in rows)
+            self._columns[table] = frozenset(str(row[1]) for row in self.rows(f"PRAGMA table_info({table})"))
         return self._columns[table]
 
     def be_patient(self, timeout_s: Optional[float]) -> None:

@@ -16,6 +16,8 @@ _TABLE: Tuple[Tuple[str, str, str, str], ...] = (
      "Free some space; the chat goes on unsaved until then."),
     ("readonly database", "read_only", "The chat history {file} can be read but not written.",
      "Ask for write access to its folder, or set NUKE_AI_PANEL_HOME to another one."),
+    ("Could not decode", "corrupt", "The chat history {file} is damaged.",
+     "Keep a copy of the file; nothing in it was changed. The chat goes on unsaved."),
     ("already exists", "corrupt", "The chat history {file} is damaged.",
      "Keep a copy of the file; nothing in it was changed. The chat goes on unsaved."),
     ("duplicate column", "corrupt", "The chat history {file} is damaged.",
