@@ -55,7 +55,8 @@ def objection(chosen: ProviderSettings, other: ProviderSettings) -> Optional[str
 
 def stood_in_text(error: NukeAIError, other: ModelChoice, label: str) -> str:
     """Why another model answered."""
-    return f"{error.user_text.rstrip('.')}. {other.model} of {label} was asked instead."
+    why = error.user_text if error.user_text.endswith((".", "?", "!")) else f"{error.user_text}."
+    return f"{why} {other.model} of {label} was asked instead."
 
 
 def skipped_text(label: str, error: NukeAIError) -> str:
