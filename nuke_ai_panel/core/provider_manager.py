@@ -86,6 +86,7 @@ class ProviderManager:
         # Below: loop thread only.
         self._live: Dict[str, _Live] = {}
         self._closing: List[_Live] = []
+        self._errands: Dict[str, Errand] = {}
         self._builds: Dict[str, asyncio.Lock] = {}
         self._fetches: Dict[Tuple[str, Optional[int]], asyncio.Task[None]] = {}
         self._infos: Dict[ModelChoice, ModelInfo] = {}
@@ -316,7 +317,7 @@ class ProviderManager:
         refused = refusal(await self.gate.fresh(), subject_of_row(self.settings(name), *models))
         if refused is not None:
             raise refused
-        begin_errand(Errand(self.gate, name))
+        begin_errand(self._errands.setdefault(name, Errand(self.gate, name)))
         live = self._live.get(name)
         if live is not None and not live.is_key_doubted:
             return live

@@ -8,12 +8,14 @@ errand that is being run (see `errand`), else the one installed last, else the s
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 import threading
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Iterator, List, NamedTuple, Optional, Protocol, Tuple
+from weakref import WeakValueDictionary
 
 from ..errors import NukeAIError
 from ..messages import Json
@@ -81,6 +83,7 @@ class Errand:
     row: str
     model: Optional[str] = None
     conversation_id: Optional[str] = None
+    number: int = field(default_factory=itertools.count(1).__next__, init=False, compare=False)
 
 
 class FreePassage:
@@ -111,7 +114,9 @@ class PolicyGate:
 FREE = FreePassage()
 # Google's and Azure's way to name a model.
 _IN_ADDRESS = re.compile(r"/(?:models|deployments)/([^/:?#]+)")
-_errand: ContextVar[Optional[Errand]] = ContextVar("nuke_ai_panel_errand", default=None)
+# A number, and no object of ours: aiohttp's timers keep the context that they were made in, and outlive a reload.
+_errand: ContextVar[int] = ContextVar("nuke_ai_panel_errand", default=0)
+_errands: WeakValueDictionary[int, Errand] = WeakValueDictionary()
 _installed: List[Gate] = []
 _lock = threading.Lock()
 
@@ -129,15 +134,17 @@ def remove_gate(gate: Gate) -> None:
 
 
 def begin_errand(errand: Optional[Errand]) -> None:
-    """From now on the current task's requests belong to `errand`; None ends that."""
-    _errand.set(errand)
+    """From now on the current task's requests belong to `errand`, as long as somebody holds it; None ends that."""
+    if errand is not None:
+        _errands[errand.number] = errand
+    _errand.set(errand.number if errand is not None else 0)
 
 
 def outgoing_for(
     sender: Sender, method: str, url: str, body: Json, *, size_bytes: int, proxy: Optional[str] = None
 ) -> Outgoing:
     """The request as the gate sees it."""
-    errand = _errand.get()
+    errand = _errands.get(_errand.get())
     named: List[Json] = [errand.model] if errand is not None and errand.model else []
     if isinstance(body, dict):
         listed = body.get("models")
