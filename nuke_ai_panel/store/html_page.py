@@ -10,7 +10,10 @@ import html
 import re
 from typing import Sequence
 
-from markdown_it import MarkdownIt
+try:
+    from markdown_it import MarkdownIt
+except ModuleNotFoundError:  # a farm's Python may come without: then an answer is shown as it was written
+    MarkdownIt = None  # type: ignore[assignment,misc]  # asked for where it is used
 
 from ..messages import Attachment, Conversation, Message
 from .exporting import closed, heading
@@ -69,6 +72,8 @@ def _attachment(one: Attachment) -> str:
 
 
 def _rendered(text: str) -> str:
+    if MarkdownIt is None:
+        return f'<div style="white-space: pre-wrap">{_escaped(text)}</div>'
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
     markdown.validateLink = lambda url: _LINKS.match(url) is not None  # type: ignore[method-assign]  # its own hook
     rendered = str(markdown.render(closed(_visible(text))))

@@ -350,6 +350,7 @@ def test_markdown_keeps_fences_whole(store: Store) -> None:
 
 
 def test_the_page_to_send_holds_no_script_and_nothing_from_elsewhere(store: Store) -> None:
+    pytest.importorskip("markdown_it")
     chat = new_conversation(store, "<script>alert(1)</script>")
     evil = ("<script>x</script> <img src=http://evil/x> ![p](http://evil/p.png) [l](javascript:alert(1)) [f](file:///etc)"
             " [d](data:text/html,x) [ok](https://example.org) <b onclick=x>\n\n```html\n<script>y</script>\n```")
