@@ -20,7 +20,7 @@ from typing import Callable, List, Optional, Tuple, TypeVar
 from ..errors import StoreError
 from .database import Database, connect, connect_to_read
 from .errors import translated
-from .search import NO_FULL_TEXT, ODD_CHARACTERS, by_index, by_reading
+from .search import NO_FULL_TEXT, NO_INDEX, ODD_CHARACTERS, by_index, by_reading
 from .search_index import Document, SearchIndex, has_full_text, index_path, mark_all, mark_indexed, remove, waiting
 from .search_words import parse
 from .statistics import statistics
@@ -99,7 +99,8 @@ class Reader:
             with self._history() as history:
                 index = self._ready_index(history, time.monotonic() + _CATCH_UP_S) if not query.literal else None
                 if index is None or not query.terms:
-                    return by_hand(lambda: history.connection, ODD_CHARACTERS if query.literal else NO_FULL_TEXT)
+                    why = NO_INDEX if self.has_full_text() else NO_FULL_TEXT
+                    return by_hand(lambda: history.connection, ODD_CHARACTERS if query.literal else why)
                 page = by_index(
                     history.connection, index, query, wanted, limit=limit, before=cursor, until=until,
                     is_stopped=task.is_stopped,
@@ -217,13 +218,16 @@ class Reader:
 
     def _ready_index(self, history: _Opened, until: Optional[float]) -> Optional[SearchIndex]:
         """The index after some catching up, at least one batch; None where there is no full-text search."""
-        if not self.has_full_text() or not history.has_generation:
+        if not self.has_full_text() or not history.has_generation or self._worker.board.mode != "disk":
             return None
         for _ in range(2):
             try:
                 index = self._open_index(history)
                 self._catch_up(history, index, until)
                 return index
+            except StoreError:
+                log.info("the history does not take what the index has seen", exc_info=True)
+                return None
             except sqlite3.DatabaseError:
                 log.info("the search index cannot be used and is built anew", exc_info=True)
                 self._close_index()

@@ -17,6 +17,7 @@ from .search_words import Query, fold, looked_through, may_hold, snippet, spans
 from .values import HistoryFilter, Hit, SearchPage
 
 NO_FULL_TEXT = "This SQLite has no full-text search, so every message is read; that takes longer."
+NO_INDEX = "The search index cannot be written now, so every message is read; that takes longer."
 ODD_CHARACTERS = "There is no word in what is searched for, so every message is read; that takes longer."
 _READ_AT_ONCE = 64
 _SCANNED_AT_ONCE = 1000

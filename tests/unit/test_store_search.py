@@ -182,6 +182,29 @@ def test_an_index_that_is_damaged_or_gone_is_built_anew(tmp_path: Path) -> None:
         again.close(WAIT_S)
 
 
+def test_a_history_that_may_only_be_read_is_searched_by_reading(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    store = Store(path)
+    talk(store, new_conversation(store), "an apple", "a pear")
+    store.close(WAIT_S)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    newer = Store(path)
+    page = newer.search("apple").result(WAIT_S)
+    assert len(page.hits) == 1 and page.is_slow and page.note
+    assert newer.statistics().result(WAIT_S).total.messages == 2
+    newer.close(WAIT_S)
+
+
+def test_a_history_in_memory_is_searched_too(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    store = Store(tmp_path / "file" / "history.db")
+    talk(store, new_conversation(store), "an apple", "a pear")
+    assert len(store.search("apple").result(WAIT_S).hits) == 1
+    assert store.statistics().result(WAIT_S).total.messages == 2
+    store.close(WAIT_S)
+
+
 def test_a_search_can_be_cancelled_and_the_next_one_answers(store: Store, named: Dict[str, str]) -> None:
     futures = [store.search("merge") for _ in range(50)]
     for future in futures:
