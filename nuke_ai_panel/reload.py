@@ -12,7 +12,6 @@ into plain or foreign values, and names a function of the next generation, as "m
 
 from __future__ import annotations
 
-import gc
 import importlib
 import logging
 import sys
@@ -213,9 +212,7 @@ def _swap(old: Mapping[str, ModuleType], started: float) -> Outcome:
     if strangers:
         log.warning("a reload left something of ours behind: %s", "; ".join(strangers))
     log.info("reloaded %d modules of %s; survivors: %s", len(old), package, ", ".join(names()) or "none")
-    count = len(old)
-    threading.Thread(target=gc.collect, name="nuke-ai-collect", daemon=True).start()
-    return Outcome(True, f"Reloaded {count} modules.", seconds=time.monotonic() - started)
+    return Outcome(True, f"Reloaded {len(old)} modules.", seconds=time.monotonic() - started)
 
 
 def _broken() -> Optional[Outcome]:

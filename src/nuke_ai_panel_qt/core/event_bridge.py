@@ -162,15 +162,21 @@ class EventBridge:
             self._closed = True
             self._queue.clear()
             self._last.clear()
-        if is_valid(self._wakeup):
-            self._wakeup.timer.stop()
+            wakeup = self._wakeup
+        if is_valid(wakeup):
+            wakeup.timer.stop()
+            # Here and now, by its own thread: collected later, it would be destroyed on whichever thread collects.
+            wakeup.deleteLater()
 
     def _wake(self) -> None:
         self.wakeups += 1
-        try:
-            self._wakeup.woken.emit()
-        except RuntimeError:  # the interpreter or the application is going down: nobody is left to tell
-            log.debug("the event bridge was woken after its end")
+        with self._lock:  # it cannot be deleted while it emits
+            if self._closed:
+                return
+            try:
+                self._wakeup.woken.emit()
+            except RuntimeError:  # the interpreter or the application is going down: nobody is left to tell
+                log.debug("the event bridge was woken after its end")
 
     def _wait_ms(self) -> int:
         return max(0, int((self._drained_at + self._interval_s - time.monotonic()) * 1000))

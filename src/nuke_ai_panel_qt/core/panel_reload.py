@@ -7,6 +7,7 @@ asked for the reload is destroyed by it, so it must ask from Qt's event loop and
 
 from __future__ import annotations
 
+import gc
 from typing import Any, Dict, List, Tuple
 
 from nuke_ai_panel.messages import Json
@@ -92,6 +93,8 @@ def thaw(state: Dict[str, Any]) -> None:
 
 def tell(outcome: Outcome) -> None:
     """Says in every panel how the reload went."""
+    # The old generation is garbage as soon as the reload has returned. Qt's objects among it belong to this thread.
+    QtCore.QTimer.singleShot(0, gc.collect)
     for pane in panes():
         widget = content(pane)
         if widget is not None and widget.manager is not None:

@@ -263,7 +263,8 @@ class ErrorPanel(QtWidgets.QWidget):
 
     def words(self) -> str:
         """Everything the card says."""
-        return "\n".join(view.words() for view in (self._sentence, self._next, self._facts, self._note))
+        views = (self._sentence, self._next, self._facts, self._note)
+        return "\n".join(view.words() for view in views if view.words())
 
     def height_for(self, width: int) -> int:
         """Lays the card out."""
