@@ -17,6 +17,7 @@ from .code_watch import the_watch
 from .core.fallback import named_choices
 from .errors import NukeAIError, SettingsError, provider_error
 from .events import TurnEvent
+from .log_file import install_log, remove_log
 from .messages import Attachment, FinishReason, Json, Message, Usage
 from .reload import Part, register, unregister
 from .utils.event_loop_manager import get_event_loop_manager
@@ -118,6 +119,8 @@ def shared_app() -> App:
     with _Shared.lock:
         if _Shared.app is None or _Shared.app.is_closed:
             _Shared.app = App.open()
+            install_log(_Shared.app.settings.home)
+            _Shared.app.when_closed(remove_log)
             register(Part("script editor", _freeze, f"{__name__}:_thaw"))
             _Shared.app.watch_settings(_settings_edited)
             if _Shared.app.settings.developer.reload:

@@ -111,8 +111,15 @@ class App:
         self._watch: Optional[FileWatch] = None
         self._heard: List[Callable[[Optional[SettingsError]], None]] = []
         self._settings_problem: Optional[SettingsError] = None
+        self._when_interrupted: List[Callable[[], None]] = []
+        self._when_closed: List[Callable[[], None]] = []
+        get_event_loop_manager().when_given_up(self._name, self._loop_given_up)
         with _open_apps_lock:
             _open_apps[id(self)] = self
+
+    @property
+    def _name(self) -> str:
+        return f"app {id(self):x}"
 
     @classmethod
     def open(
@@ -203,6 +210,23 @@ class App:
         """What is wrong with the settings as they lie on disk, while the last good ones are in force."""
         return self._settings_problem
 
+    def when_loop_replaced(self, heard: Callable[[], None]) -> None:
+        """Has `heard` called, on any thread, when the background loop was blocked and is replaced.
+
+        The answers that were being written are marked interrupted; the next question gets a new loop.
+        """
+        self._when_interrupted.append(heard)
+
+    def when_closed(self, heard: Callable[[], None]) -> None:
+        """Has `heard` called, once, at the end of `close`; a reload of the code does not count."""
+        self._when_closed.append(heard)
+
+    def _loop_given_up(self) -> None:
+        # What holds a place on the blocked loop gives it back there, should it ever come free.
+        self._services = replace(self._services, slots=slots_by_kind())
+        for heard in tuple(self._when_interrupted):
+            heard()
+
     def _settings_edited(self, files: List[Path]) -> None:
         try:
             self.reload_settings()
@@ -290,8 +314,11 @@ class App:
             except FutureTimeoutError:
                 log.error("the providers did not close in time")
         self._close_gate()
+        for heard in self._when_closed:
+            heard()
 
     def _close_gate(self) -> None:
+        get_event_loop_manager().forget_given_up(self._name)
         remove_gate(self.gate)
         self.gate.close(1.0)
 

@@ -1,38 +1,33 @@
-"""Keeps warnings and errors of the log in a file, so that standard error holds only what a reader should act on."""
+"""Keeps warnings and errors of a command in the log file, so that standard error holds only what calls for action."""
 
 from __future__ import annotations
 
 import logging
-from typing import Optional
 
 from ..errors import SettingsError
 
-_LIMIT_BYTES = 1 << 20
-
 
 def keep_log() -> None:
-    """From here on, warnings go to `nuke-ai-panel.log` in the folder of user data. Once in a process."""
+    """From here on, warnings go to the log in the folder of user data. Once in a process."""
     root = logging.getLogger()
-    if not any(isinstance(one, LogFile) for one in root.handlers):
-        root.addHandler(LogFile())
+    if not any(isinstance(one, CommandLog) for one in root.handlers):
+        root.addHandler(CommandLog())
 
 
-class LogFile(logging.Handler):
-    """Opens its file for every line: there are few, from several processes. A line that cannot be kept is dropped."""
+class CommandLog(logging.Handler):
+    """Passes lines on to the log file, which is found when the first one comes: most commands have none."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Appends the line; the file begins anew once it is large."""
+        """Appends the line."""
+        from ..log_file import LogFile, log_folder
         from ..settings.home import home_dir
 
         try:
-            path = home_dir() / "nuke-ai-panel.log"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            size: Optional[int] = path.stat().st_size if path.exists() else 0
-            with path.open("w" if size and size > _LIMIT_BYTES else "a", encoding="utf-8", errors="replace") as file:
-                file.write(self.format(record) + "\n")
-        except (OSError, SettingsError):
+            file = LogFile(log_folder(home_dir()))
+        except SettingsError:  # a user without a home
             return
+        file.emit(record)
+        file.close()

@@ -15,7 +15,7 @@ import time
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import AsyncGenerator, AsyncIterator, Callable, Dict, List, Optional, Tuple, Type
+from typing import AsyncGenerator, AsyncIterator, Awaitable, Callable, Dict, List, Optional, Tuple, Type
 
 from ..errors import MissingKeyError, NukeAIError, PolicyError, ProviderError, SettingsError
 from ..events import Finish, StreamEvent, UsageReport
@@ -290,13 +290,18 @@ class ProviderManager:
     async def close(self) -> None:
         """Closes every provider and stops asking for models; the next use builds anew."""
         get_event_loop_manager().forget(self._closer)
+        get_event_loop_manager().forget_given_up(self._closer)
         for task in self._fetches.values():
             task.cancel()
         lives = [*self._live.values(), *self._closing]
         self._live, self._builds, self._fetches = {}, {}, {}
-        for outcome in await asyncio.gather(*(one.provider.close() for one in lives), return_exceptions=True):
-            if isinstance(outcome, Exception):
-                log.error("a provider did not close", exc_info=outcome)
+        await _close_all(lives)
+
+    def _leave(self) -> Callable[[], Awaitable[None]]:
+        """Forgets the providers of a loop that is blocked; what closes them there, should it come free."""
+        lives = [*self._live.values(), *self._closing]
+        self._live, self._closing, self._builds, self._fetches = {}, [], {}, {}
+        return lambda: _close_all(lives)
 
     async def hand_over(self) -> None:
         """Closes as `close` does, but leaves sessions, states and what is known of models to the next generation."""
@@ -336,6 +341,7 @@ class ProviderManager:
                     return live
                 await self._retire(name)
             get_event_loop_manager().on_shutdown(self._closer, self.close)
+            get_event_loop_manager().when_given_up(self._closer, self._leave)
             self._live[name] = built
             return built
 
@@ -494,6 +500,12 @@ class ProviderManager:
                 listener(status)
             except Exception:
                 log.exception("a listener to provider states failed")
+
+
+async def _close_all(lives: List[_Live]) -> None:
+    for outcome in await asyncio.gather(*(one.provider.close() for one in lives), return_exceptions=True):
+        if isinstance(outcome, Exception):
+            log.error("a provider did not close", exc_info=outcome)
 
 
 async def _close_events(events: AsyncIterator[StreamEvent]) -> None:

@@ -119,7 +119,11 @@ class Turn:
     def abandon(self) -> None:
         """Ends a turn whose task is gone, if it has not ended: the loop was shut down under it."""
         if not self._has_ended:
-            self._end(self._stop_status or "interrupted", self._answer.message(self._stop_status or "interrupted"))
+            status = self._stop_status or "interrupted"
+            message = self._answer.message(status)
+            if self._place is not None:
+                self._journal.leave(message)
+            self._end(status, message)
 
     # ------------------------------------------------------------ the path
 
@@ -130,11 +134,11 @@ class Turn:
         if self._stop_status is not None:
             self._stop_now()
         slot = False
+        slots = self._services.slots[self._request.kind]
         try:
             await self._open()
             if self._stop_status is None:
                 self._is_stoppable = True
-                slots = self._services.slots[self._request.kind]
                 slot = await slots.take(lambda: self._tell(WaitChanged(self.turn_id, "queued")))
                 await self._converse()
         except asyncio.CancelledError:
@@ -152,7 +156,7 @@ class Turn:
             await self._close(None)
         finally:
             if slot:
-                self._services.slots[self._request.kind].give_back()
+                slots.give_back()
 
     async def _open(self) -> None:
         settings = self._services.settings()

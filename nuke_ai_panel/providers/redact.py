@@ -23,12 +23,17 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u
 
 
 def redact(text: str, secrets: Sequence[str] = ()) -> str:
-    """`text` with `secrets` (also percent-encoded) and everything that looks like a key masked, at most 2,000 long."""
+    """`masked`, at most 2,000 long."""
+    text = masked(text, secrets)
+    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"
+
+
+def masked(text: str, secrets: Sequence[str] = ()) -> str:
+    """`text` with `secrets` (also percent-encoded) and everything that looks like a key masked."""
     text = without_secrets(text)
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= 4:
             text = text.replace(secret, MASK).replace(quote(secret, safe=""), MASK)
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
-    text = _CONTROL.sub(" ", text)
-    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"
+    return _CONTROL.sub(" ", text)

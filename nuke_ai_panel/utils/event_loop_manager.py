@@ -24,6 +24,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, Coroutine, Dict, Mapping, Optional, TypeVar, cast
 
+from .loop_watch import LoopWatch
 from .survivors import keep, look, take
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Closer = Callable[[], Awaitable[None]]
 _Coro = Coroutine[Any, Any, T]  # Any: what a coroutine yields to its loop is nobody else's business
 
 # A waiting caller looks this often whether the loop's thread still lives.
@@ -54,7 +56,9 @@ class _Process:
     running: Optional[RunningLoop] = None
     # The module that started `running` ends it too, also while a reload has another one under its name.
     life: Any = None  # Any: a module
-    closers: Dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    watch: Optional[LoopWatch] = None
+    closers: Dict[str, Closer] = field(default_factory=dict)
+    leavers: Dict[str, Callable[[], Optional[Closer]]] = field(default_factory=dict)
     is_exit_registered: bool = False
 
 
@@ -126,13 +130,44 @@ class EventLoopManager:
         running = self._process().running
         return running is not None and _is_current(running)
 
-    def on_shutdown(self, name: str, close: Callable[[], Awaitable[None]]) -> None:
+    def on_shutdown(self, name: str, close: Closer) -> None:
         """Has `close` awaited on the loop, once, at the start of the next shutdown. The same name replaces."""
         self._process().closers[name] = close
 
     def forget(self, name: str) -> None:
         """Takes back `on_shutdown`. An unknown name is fine: the shutdown may have been quicker."""
         self._process().closers.pop(name, None)
+
+    def when_given_up(self, name: str, leave: Callable[[], Optional[Closer]]) -> None:
+        """Has `leave` called, on any thread, when a loop is replaced because something blocks it.
+
+        It forgets what lives on that loop, and may return what closes it there should the loop come free. It holds
+        for every loop until `forget_given_up`. The same name replaces.
+        """
+        self._process().leavers[name] = leave
+
+    def forget_given_up(self, name: str) -> None:
+        """Takes back `when_given_up`. An unknown name is fine."""
+        self._process().leavers.pop(name, None)
+
+    def _give_up(self, running: RunningLoop) -> None:
+        """Replaces a blocked loop: its next user gets a fresh one, and whoever waits for the old one is freed."""
+        process = self._process()
+        with process.lock:
+            if process.running is not running:
+                return  # it was shut down or handed over meanwhile
+            closers: Dict[str, Closer] = {}
+            for name, leave in list(process.leavers.items()):
+                try:
+                    closer = leave()
+                except Exception:
+                    log.exception("%s could not be taken from a blocked event loop", name)
+                    continue
+                if closer is not None:
+                    closers[name] = closer
+            process.closers.clear()
+            life, process.running, process.watch = process.life, None, None
+        life.leave_loop(running, closers)
 
     def shutdown(self) -> None:
         """Closes what was registered, cancels and awaits what runs, ends loop and threads, within 2 s. Idempotent.
@@ -146,7 +181,7 @@ class EventLoopManager:
             if process.running is not None:
                 _end(process, process.running)
 
-    def hand_over(self, releasers: Mapping[str, Callable[[], Awaitable[None]]]) -> None:
+    def hand_over(self, releasers: Mapping[str, Closer]) -> None:
         """Leaves the loop and its thread, running and empty, to the next generation of this code; see `survivors`.
 
         `releasers` are awaited on the loop first, then what was registered with `on_shutdown`; what still runs
@@ -161,6 +196,7 @@ class EventLoopManager:
             if running is not None:
                 closers = {**releasers, **process.closers}
                 process.closers.clear()
+                _end_watch(process)
                 process.life.empty_loop(running, closers)
                 process.running = None
                 keep(LOOP, (os.getpid(), running.loop, running.thread, running.executor, running.workers))
@@ -220,6 +256,9 @@ def _started(process: _Process) -> RunningLoop:
             process.running = loop_life.RunningLoop(*parts)
         else:
             process.running = loop_life.start_loop()
+        running = process.running
+        process.watch = LoopWatch(running.loop, running.thread, lambda: EventLoopManager()._give_up(running))
+        process.watch.start()
         if not process.is_exit_registered:
             process.is_exit_registered = True
             atexit.register(_shutdown_at_exit)
@@ -241,12 +280,19 @@ def _end(process: _Process, running: RunningLoop) -> None:
     if look(SESSIONS) or look(CHILDREN):
         closers[SESSIONS] = _close_unclaimed
     process.closers.clear()
+    _end_watch(process)
     try:
         # `running` stays in place until it has ended, so that closers and tasks may use this module as ever.
         process.life.end_loop(running, closers)
     finally:
         process.running = None
         process.closers.clear()
+
+
+def _end_watch(process: _Process) -> None:
+    watch, process.watch = process.watch, None
+    if watch is not None:
+        watch.end()
 
 
 async def _close_unclaimed() -> None:

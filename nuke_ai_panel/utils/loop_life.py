@@ -12,7 +12,6 @@ import logging
 import sys
 import threading
 import time
-import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures import thread as pool_module
@@ -20,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Awaitable, Callable, Coroutine, Dict, Iterable, List, Mapping, Optional, Set, cast
 
 from .loop_future import LoopFuture, abandon, begin
+from .loop_watch import stack_of
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +111,21 @@ def end_loop(running: RunningLoop, closers: Mapping[str, Closer]) -> None:
             worker.join(max(0.0, deadline - time.monotonic()))
 
 
+def leave_loop(running: RunningLoop, closers: Mapping[str, Closer]) -> None:
+    """Gives a blocked loop up without waiting for it: whoever waits for something on it is freed at once.
+
+    Should it come free one day, it closes, cancels and ends as it would have in order.
+    """
+    loop = running.loop
+    drained = LoopFuture("the end of a blocked event loop")
+    drained.add_done_callback(lambda _: loop.stop())
+    loop.call_soon_threadsafe(begin, loop, _drain(closers, generators=loop.shutdown_asyncgens), drained)
+    running.executor.shutdown(wait=False)
+    _left_behind.append(running)
+    for future, coro in list(running.unfinished.items()):
+        abandon(coro, future)
+
+
 def empty_loop(running: RunningLoop, closers: Mapping[str, Closer]) -> None:
     """Closes, cancels and awaits everything on the loop as `end_loop` does, but leaves it running, with nothing of
     ours on it. Not on its thread.
@@ -124,12 +139,6 @@ def empty_loop(running: RunningLoop, closers: Mapping[str, Closer]) -> None:
         raise
     for future, coro in list(running.unfinished.items()):
         abandon(coro, future)
-
-
-def stack_of(thread: threading.Thread) -> str:
-    """Where `thread` is right now, as a traceback's text."""
-    frame = sys._current_frames().get(thread.ident or 0)
-    return "".join(traceback.format_stack(frame)) if frame is not None else "(no longer running)"
 
 
 def _close_left_behind() -> None:

@@ -24,9 +24,12 @@ MAY: Dict[str, FrozenSet[str]] = {
     "core": BELOW_CORE,
     "app": BELOW_CORE | {"core"},
     "reload": BELOW_CORE | {"core", "app"},
-    **{name: BELOW_CORE | {"core", "app", "reload", "code_watch"} for name in FRONTS},
+    "log_file": BELOW_CORE | {"reload"},
+    "install": VALUES,
+    "report": BELOW_CORE | {"core", "app", "reload", "api", "install", "log_file"},
+    **{name: BELOW_CORE | {"core", "app", "reload", "code_watch", "log_file", "install", "report"} for name in FRONTS},
     "code_watch": BELOW_CORE | {"core", "app", "reload"},
-    "troubleshooter": BELOW_CORE | {"core", "app", "reload", "api", "code_watch"},
+    "troubleshooter": BELOW_CORE | {"core", "app", "reload", "api", "code_watch", "log_file", "report"},
     "__main__": VALUES | {"cli"},
 }
 QT_MAY = {
@@ -125,7 +128,8 @@ def test_imports_in_functions_stand_behind_a_door() -> None:
         "tomllib", "ctypes", "filelock",
     }
     startup = ("nuke_ai_panel.cli", "nuke_ai_panel.__main__", "nuke_ai_panel.api", "nuke_ai_panel_qt.__main__",
-               "nuke_ai_panel_qt.standalone", "nuke_ai_panel_qt.host", "nuke_ai_panel.utils.event_loop_manager")
+               "nuke_ai_panel_qt.standalone", "nuke_ai_panel_qt.host", "nuke_ai_panel.utils.event_loop_manager",
+               "nuke_ai_panel.report", "nuke_ai_panel.install.packages")
     wrong = [
         place(one) for one in ALL
         if one.nested and not one.typing_only and one.path.name != "__init__.py"  # lazy public names

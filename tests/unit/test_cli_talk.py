@@ -310,7 +310,7 @@ def test_what_is_logged_goes_to_a_file_not_to_the_reader(cli: Cli, home: Path) -
     done = cli.start_python(script)
 
     assert "a detail" not in done.stderr
-    assert "WARNING nuke_ai_panel.x: a detail" in (home / "nuke-ai-panel.log").read_text()
+    assert "WARNING nuke_ai_panel.x: a detail" in (home / "logs" / "nuke-ai-panel.log").read_text()
 
 
 @posix
