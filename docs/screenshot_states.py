@@ -373,7 +373,7 @@ def wide(stage: Stage) -> None:
 
 def deleted(stage: Stage) -> None:
     several(stage)
-    stage.manager.delete_conversation(stage.session.conversations[-1].id)
+    stage.manager.commands.delete(stage.session.conversations[-1].id)
 
 
 def provider(stage: Stage) -> None:

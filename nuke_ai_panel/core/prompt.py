@@ -1,9 +1,9 @@
 """Builds the request from what is shown: settings, the visible path, attachments and tools. Pure.
 
 What is shown is what is sent, with three exceptions that a reader of the transcript expects: an answer of which
-nothing arrived, a call without its result (no vendor accepts one), and what no longer fits the model's window. The
-oldest turns are dropped whole, a turn being a question and everything until the next; the system prompt and the newest
-turn always stay.
+nothing arrived, a call without its result (no vendor accepts one), and what no longer fits the model's window. Where
+the transcript says that a summary stands for what is above, it does; see marks.py. The oldest turns are dropped whole,
+a turn being a question and everything until the next; the system prompt and the newest turn always stay.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import List, Mapping, Optional, Sequence, Tuple
 
 from ..messages import Attachment, Json, Message
 from ..providers.base import ChatRequest, Parameters, ToolSpec
+from .marks import after_summary
 from .tokens import MESSAGE_TOKENS, estimate, estimate_message, estimate_messages
 
 NO_PARAMETERS = Parameters()
@@ -101,8 +102,12 @@ def dropped_by_server(prompt: Prompt, reported: Optional[int]) -> int:
 
 
 def sendable(path: Sequence[Message]) -> List[Message]:
-    """The messages of `path` as they are sent: attachments written out, empty answers and unanswered calls left out."""
+    """The messages of `path` as they are sent: attachments written out, empty answers and unanswered calls left out.
+
+    A summary stands for what is above it.
+    """
     sent: List[Message] = []
+    path = after_summary(path)
     for number, message in enumerate(path):
         if message.role == "user":
             _add_question(sent, render_question(message))

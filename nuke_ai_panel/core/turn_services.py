@@ -10,6 +10,7 @@ from ..settings import Settings
 from ..tools import Toolbox
 from .approval import ApprovalPolicy
 from .known_paths import KnownPaths
+from .marks import system_of
 from .place import Place, merge_parameters
 from .prompt import Prompt, build_request
 from .provider_manager import ProviderManager
@@ -45,7 +46,7 @@ async def prepare(
     """The request for the message after `path`, trimmed to the model's window. Raises SettingsError."""
     settings, row = services.settings(), services.providers.settings(choice.provider)
     parameters = merge_parameters(asked.parameters, settings.parameters)
-    system = place.conversation.system if asked.system is None else asked.system
+    system = system_of(path, place.conversation.system) if asked.system is None else asked.system
     ratio = services.ratios.ratio(choice.provider, choice.model)
 
     tools = allowed_tools(services.providers.gate.current(), specs(services.toolbox))

@@ -37,7 +37,7 @@ def test_a_manual_title_stays(desk: Desk) -> None:
 def test_deleting_a_conversation_can_be_undone(desk: Desk) -> None:
     desk.ask_and_wait("hello")
     desk.until(lambda: desk.titles() == ["hello"])
-    desk.manager.delete_conversation()
+    desk.manager.commands.delete()
     desk.until(lambda: desk.titles() == [])
     assert desk.items() == ()
     desk.click(desk.panel.toast.action)

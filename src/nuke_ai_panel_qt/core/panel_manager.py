@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import logging
 import time
-from concurrent.futures import Future
 from typing import Callable, Dict, FrozenSet, Literal, Mapping, Optional
 
 from nuke_ai_panel.core.provider_manager import ProviderStatus
 from nuke_ai_panel.core.request import ModelChoice, TurnRequest
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.events import AnswerStored, StoreTroubled, TurnEvent, TurnFailed, TurnStopped
-from nuke_ai_panel.messages import Conversation, ErrorInfo, Json
+from nuke_ai_panel.messages import ErrorInfo, Json
 from nuke_ai_panel.reload import Outcome
 from nuke_ai_panel.store import new_id
 
@@ -24,9 +23,9 @@ from ..ui.chat_panel import ChatPanel
 from ..ui.panel_values import Banner, QueuedQuestion
 from .answer_options import AnswerOptions
 from .chat_session import ChatSession
+from .conversation_commands import ConversationCommands
 from .conversation_rows import rows_of
 from .draft_desk import DraftDesk
-from .event_bridge import outcome
 from .first_steps import FirstSteps
 from .ledger_desk import LedgerDesk
 from .message_actions import MessageActions
@@ -61,6 +60,7 @@ class PanelManager(QtCore.QObject):
         self.draft = DraftDesk(session, panel.composer, self._meter_timer.start)
         self.models = ModelDesk(session, panel, self._model_chosen)
         self.actions = MessageActions(self)
+        self.commands = ConversationCommands(self)
         self.settings = SettingsDesk(session, panel)
         self.answers = AnswerOptions(session, panel, lambda: self.shown.id, self.models.show_choice)
         self.ledger = LedgerDesk(session, panel, self.open_conversation)
@@ -74,7 +74,7 @@ class PanelManager(QtCore.QObject):
         session.attach(self)
         self.show_trouble()
         wanted = state.get("conversation") or memory.open_conversation
-        self._open(wanted or new_id(), is_new=wanted is None or bool(state.get("is_new")))
+        self.show(wanted or new_id(), is_new=wanted is None or bool(state.get("is_new")))
         if state.get("model"):
             self.models.take_back(ModelChoice(*state["model"]))
         if state.get("find"):
@@ -117,60 +117,18 @@ class PanelManager(QtCore.QObject):
         """An empty conversation; an empty one that is open already stays."""
         self.panel.overlay.close_content()
         if self.shown.path or self.shown.run() is not None or self.shown.is_loading:
-            self._open(new_id(), is_new=True)
+            self.show(new_id(), is_new=True)
         self.panel.focus_composer()
 
     def open_conversation(self, conversation_id: str) -> None:
         """Shows a conversation."""
         self.panel.overlay.close_content()
         if conversation_id != self.shown.id:
-            self._open(conversation_id)
+            self.show(conversation_id)
         self.panel.focus_composer()
 
-    def rename(self, title: str, conversation_id: Optional[str] = None) -> None:
-        """Gives a conversation a title that nothing overwrites."""
-        future = self.session.app.store.update_conversation(
-            conversation_id or self.shown.id, title=title, title_is_manual=True
-        )
-        self.session.bridge.when_done(future, self._conversation_written, owner=self)
-
-    def delete_conversation(self, conversation_id: Optional[str] = None) -> None:
-        """Moves a conversation to the bin and offers Undo."""
-        target = conversation_id or self.shown.id
-        conversation = self.session.conversation(target)
-        if conversation is None:
-            return
-        run = self.session.run_in(target)
-        if run is not None:
-            run.handle.stop()
-        store, bridge = self.session.app.store, self.session.bridge
-        bridge.when_done(store.delete_conversation(target), self._written, owner=self)
-        if target == self.shown.id:
-            self._open(new_id(), is_new=True)
-        self.panel.say(
-            f"Deleted “{conversation.title}”", action="Undo",
-            run=lambda: bridge.when_done(
-                store.restore_conversation(target), lambda done: self._restored(target, done), owner=self
-            ),
-        )
-
-    def _restored(self, conversation_id: str, future: Future[Conversation]) -> None:
-        self._conversation_written(future)
-        if not self.shown.path:
-            self.open_conversation(conversation_id)
-
-    def _conversation_written(self, future: Future[Conversation]) -> None:
-        self._say_written(outcome(future).error)
-
-    def _written(self, future: Future[None]) -> None:
-        self._say_written(outcome(future).error)
-
-    def _say_written(self, error: Optional[BaseException]) -> None:
-        if error is not None:
-            self.panel.say(error.user_text if isinstance(error, NukeAIError) else str(error))
-        self.session.refresh_conversations()
-
-    def _open(self, conversation_id: str, *, is_new: bool = False) -> None:
+    def show(self, conversation_id: str, *, is_new: bool = False) -> None:
+        """Turns to a conversation; a new one is empty at once."""
         self.actions.cancel_editing()
         self.draft.open(conversation_id)
         if self.panel.find_bar.isVisible():
@@ -386,10 +344,10 @@ class PanelManager(QtCore.QObject):
         panel.transcript.action.connect(self.actions.run)
         panel.text_sheet.insert_requested.connect(self.actions.insert_chip)
         panel.text_sheet.remove_requested.connect(self.actions.remove_chip)
-        panel.header.renamed.connect(self.rename)
+        panel.header.renamed.connect(self.commands.rename)
         panel.conversations.opened.connect(self.open_conversation)
-        panel.conversations.renamed.connect(self._renamed_in_list)
-        panel.conversations.delete_requested.connect(self.delete_conversation)
+        panel.conversations.renamed.connect(self.commands.rename_other)
+        panel.conversations.delete_requested.connect(self.commands.delete)
         panel.conversations.new_requested.connect(self.new_conversation)
         panel.start.suggested.connect(self._suggested)
         panel.command.connect(self._command)
@@ -407,7 +365,7 @@ class PanelManager(QtCore.QObject):
 
     def _command(self, command: str) -> None:
         commands: dict[str, Callable[[], None]] = {
-            "new": self.new_conversation, "delete": self.delete_conversation, "attach": self.attach,
+            "new": self.new_conversation, "delete": self.commands.delete, "attach": self.attach,
             "pick_model": self.models.open_picker, "next_favourite": self.models.next_favourite,
             "settings": self.settings.open, "ledger": self.ledger.open, "refresh_models": self.models.refresh_models,
             "answer_options": self.answers.open,
@@ -418,9 +376,6 @@ class PanelManager(QtCore.QObject):
         run = commands.get(command)
         if run is not None:
             run()
-
-    def _renamed_in_list(self, conversation_id: str, title: str) -> None:
-        self.rename(title, conversation_id)
 
     def _suggested(self, text: str) -> None:
         self.draft.put(text, self.draft.attachments)
