@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from typing import Optional, Tuple
 from urllib.parse import SplitResult, urlsplit
@@ -44,6 +45,7 @@ def is_loopback_url(url: str) -> bool:
     return host is not None and is_loopback_host(host)
 
 
+@functools.lru_cache(maxsize=256)
 def is_private_url(url: str) -> bool:
     """True when `url` leads to this machine or to the local network."""
     host = _split(url).hostname

@@ -10,6 +10,7 @@ a rule by naming another file.
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import sys
 import threading
@@ -28,6 +29,7 @@ _COMMON_APPDATA = 0x23
 Seen = Tuple[int, ...]
 
 
+@functools.lru_cache(maxsize=1)
 def machine_policy_path() -> Path:
     """Where this computer's own policy lies, in a place that only its administrator may write to."""
     if sys.platform == "win32":
@@ -62,8 +64,10 @@ class PolicySource:
 
     def is_absent(self) -> bool:
         """Whether there is certainly no policy, told without looking further than this computer's own disk."""
-        named = any(layer.get(POLICY_FILES, "").strip() for layer in (os.environ, self._env or {}))
-        if named or os.path.lexists(machine_policy_path()):
+        # Asked for every request: no generator, no path made anew.
+        if os.environ.get(POLICY_FILES) or (self._env is not None and self._env.get(POLICY_FILES)):
+            return False
+        if os.path.lexists(machine_policy_path()):
             return False
         self._current = NO_POLICY
         return True
