@@ -99,7 +99,7 @@ class FirstSteps:
         if OLLAMA in names:
             made.append(self._ollama(self._session.app.providers.status(OLLAMA)))
         made.append(StartChoice(
-            CLOUD, "key", "Add a key", "OpenRouter, OpenAI, or any address that speaks like OpenAI.",
+            CLOUD, "key", "Add a key", "Anthropic, Google, OpenAI, OpenRouter and more, or any address that speaks like OpenAI.",
             "Leaves this machine: your questions and what you attach, to the provider you choose.", "Add a key",
         ))
         if LOCAL in names:
