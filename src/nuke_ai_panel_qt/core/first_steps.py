@@ -99,7 +99,8 @@ class FirstSteps:
         if OLLAMA in names:
             made.append(self._ollama(self._session.app.providers.status(OLLAMA)))
         made.append(StartChoice(
-            CLOUD, "key", "Add a key", "Anthropic, Google, OpenAI, OpenRouter and more, or any address that speaks like OpenAI.",
+            CLOUD, "key", "Add a key",
+            "Anthropic, Google, OpenAI, OpenRouter and more, or any address that speaks like OpenAI.",
             "Leaves this machine: your questions and what you attach, to the provider you choose.", "Add a key",
         ))
         if LOCAL in names:
@@ -113,11 +114,12 @@ class FirstSteps:
             "Leaves this machine: nothing." if is_loopback_url(url)
             else f"Leaves this machine: your questions and what you attach, to {host}."
         )
-        count = len(self._session.app.providers.models(OLLAMA).models) if status.state == "connected" else 0
+        is_there = status.state in ("connected", "degraded")
+        count = len(self._session.app.providers.models(OLLAMA).models) if is_there else 0
         sentence = "Models that run on your own machine or server."
         if status.state == "connecting" or (status.state == "unknown" and not status.error):
             return StartChoice(OLLAMA, "local", "Use my Ollama", sentence, leaves, "Looking …", is_enabled=False)
-        if status.state == "connected" and count:
+        if count:
             found = f"Found at {host} with {count} model{'s' if count > 1 else ''}."
             return StartChoice(OLLAMA, "local", "Use my Ollama", found, leaves, "Use Ollama")
         servers = self._session.servers
@@ -125,7 +127,7 @@ class FirstSteps:
         title = "Use my Ollama"
         if work is not None:
             return StartChoice(OLLAMA, "local", title, sentence, work.note, "Cancel", progress=work.share or 0.0)
-        if status.state == "connected":
+        if is_there:
             note = said or f"Ollama runs at {host} but has no model yet. {FIRST_PULL.model} is 4.7 GB and a good start."
             return StartChoice(
                 OLLAMA, "local", title, sentence, f"{leaves} The model comes from ollama.com.",
@@ -164,7 +166,7 @@ class FirstSteps:
     def _choose_ollama(self) -> None:
         providers, servers = self._session.app.providers, self._session.servers
         models = [one for one in providers.models(OLLAMA).models if not one.unavailable_reason]
-        is_connected = providers.status(OLLAMA).state == "connected"
+        is_connected = providers.status(OLLAMA).state in ("connected", "degraded")
         if not (is_connected and models) and servers.work(FIRST_PULL) is not None:
             servers.cancel(FIRST_PULL)
             return
