@@ -12,7 +12,10 @@ NukeAIError                      .user_text: one sentence for an artist; .next_s
 ├─ BusyError                     the conversation already has a running turn
 ├─ ModelFileError                a model file cannot be fetched, checked, kept or found
 ├─ PolicyError                   a studio rule forbids it
-└─ HostError                     not in Nuke, node gone
+├─ InstallError                  a folder for a Nuke cannot be built or taken away
+├─ HostError                     not in Nuke, node gone
+├─ StoppedError                  somebody stopped the answer that a script waits for
+└─ AnswerShapeError              the answer is not of the JSON Schema that a script asked for
 
 Kinds and what they mean: `ErrorKind`. HTTP statuses and aiohttp's exceptions become these in `providers/http.py`.
 """
@@ -153,7 +156,12 @@ class MissingKeyError(SettingsError):
 
 
 class ProviderError(NukeAIError):
-    """A provider, or the way to it, failed. `message` is the vendor's own sentence, redacted."""
+    """A provider, or the way to it, failed. `message` is the vendor's own sentence, redacted.
+
+    `is_unsent` says that no connection came about, so that nothing of the request can have been processed.
+    """
+
+    is_unsent = False
 
     def __init__(
         self, kind: ErrorKind, message: str, *, provider: str = "", model: Optional[str] = None,
@@ -257,7 +265,33 @@ class PolicyError(NukeAIError):
         return replace(super().info(), code=self.rule or None, provider=self.provider or None, model=self.model)
 
 
+class InstallError(NukeAIError):
+    """A folder for a Nuke cannot be built, or not taken away."""
+
+    kind = "install"
+
+
 class HostError(NukeAIError):
     """Not in Nuke, or the node is gone."""
 
     kind = "host"
+
+
+class StoppedError(NukeAIError):
+    """A human, or the end of the program, stopped the answer that a script waits for; `text` is what had arrived."""
+
+    kind = "stopped"
+
+    def __init__(self, message: str, *, user_text: str = "", next_step: str = "", text: str = "") -> None:
+        super().__init__(message, user_text=user_text, next_step=next_step)
+        self.text = text
+
+
+class AnswerShapeError(NukeAIError):
+    """The answer is not JSON of the shape that was asked for; `text` is what the model said instead."""
+
+    kind = "answer_shape"
+
+    def __init__(self, message: str, *, user_text: str = "", next_step: str = "", text: str = "") -> None:
+        super().__init__(message, user_text=user_text, next_step=next_step)
+        self.text = text

@@ -55,12 +55,16 @@ class Keepalive(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """The server works before it answers: `phase` is loading, prompt or pulling; done/total in tokens or bytes."""
+    """The server works before it answers: `phase` is loading, prompt or pulling; done/total in tokens or bytes.
+
+    `is_told` off: that is only what its silence is taken for, and nothing was heard from it yet.
+    """
 
     phase: str
     done: Optional[int] = None
     total: Optional[int] = None
     detail: str = ""
+    is_told: bool = True
 
 
 class StreamWarning(NamedTuple):
@@ -112,6 +116,8 @@ class ContextTrimmed:
 class WaitChanged:
     """Why nothing is visible yet: queued, connecting, loading, prompt, waiting, retrying (with its delay and reason).
 
+    Unreachable is waiting for a server that is not there: `retry_in_s` until it is looked for again, `attempt` how
+    often it was, `detail` what is wrong.
     Queued is waiting for another request's end, or, with `retry_in_s`, until a server's pause is over.
     """
 

@@ -24,7 +24,7 @@ from types import ModuleType
 from typing import Any, Callable, Dict, List, Literal, Mapping, Optional, Tuple
 
 from .app import App, open_apps
-from .core.provider_manager import STATES
+from .core.connection_states import STATES
 from .providers.registry import provider_class, third_parties
 from .utils.event_loop_manager import LOOP, get_event_loop_manager
 from .utils.generations import broken_file, forget, generation, put_back, replace_generation
@@ -69,7 +69,7 @@ class Part:
 
 
 _parts: Dict[str, Part] = {}
-_later: List[Callable[[], None]] = []
+_later: List[Callable[[When], None]] = []
 
 
 def register(part: Part) -> None:
@@ -82,20 +82,20 @@ def unregister(name: str) -> None:
     _parts.pop(name, None)
 
 
-def set_later(ask: Callable[[], None]) -> None:
+def set_later(ask: Callable[[When], None]) -> None:
     """Where the main thread runs an event loop of its host, a reload that has to wait is asked for by `ask`."""
     _later[:] = [ask]
 
 
-def request_reload() -> None:
+def request_reload(when: When = "finished") -> None:
     """Asks for a reload from a thread that must not do it itself, such as a watcher's; logs how it went.
 
     With a host's event loop it happens there. Without one it happens here, between two answers.
     """
     if _later:
-        _later[0]()
+        _later[0](when)
         return
-    outcome = reload(when="finished")
+    outcome = reload(when=when)
     log.log(logging.INFO if outcome.reloaded else logging.WARNING, "%s", outcome.sentence)
 
 
@@ -241,7 +241,7 @@ def _end_answers(when: When, timeout_s: Optional[float]) -> Optional[Outcome]:
                 handle.stop()
         timeout_s = STOP_S
     elif _later and threading.current_thread() is threading.main_thread():
-        _later[0]()  # the host's own event loop must not stand still for it
+        _later[0]("finished")  # the host's own event loop must not stand still for it
         return Outcome(False, "An answer is being written; the code is reloaded when it is finished.")
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     while running_answers():

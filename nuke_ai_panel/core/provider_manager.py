@@ -2,8 +2,8 @@
 
 A request goes to exactly the provider and model that it names; who may stand in is the turn's affair. Providers are
 built on the loop at first use, hold their session until shutdown, and are closed earlier only when their own settings
-or key change. Whoever listens is called on the thread where the fact was found, mostly the loop's. Values may be read
-from any thread.
+or key change. What is known about the way to each is in `states`, the watch over it in `connection_watch`. Values may
+be read from any thread.
 """
 
 from __future__ import annotations
@@ -14,26 +14,27 @@ import threading
 import time
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import AsyncGenerator, AsyncIterator, Awaitable, Callable, Dict, List, Optional, Tuple, Type
 
-from ..errors import MissingKeyError, NukeAIError, PolicyError, ProviderError, SettingsError
-from ..events import Finish, StreamEvent, UsageReport
-from ..keys import Keys
-from ..messages import ErrorInfo
+from ..errors import NukeAIError, PolicyError, ProviderError, SettingsError
+from ..events import Finish, Progress, StreamEvent, UsageReport
+from ..keys import KEYLESS_KINDS, Keys
 from ..providers.base import ChatRequest, ModelInfo, Provider
 from ..providers.gate import Errand, begin_errand
 from ..providers.http_fork import hand_over_sessions
 from ..providers.registry import provider_class
 from ..providers.threads import in_daemon_thread
 from ..settings import ProviderSettings, Settings, origin_of
-from ..settings.policy import Policy
 from ..settings.policy_rules import refusal
 from ..utils.event_loop_manager import create_task, get_event_loop_manager
-from ..utils.survivors import keep, look
+from .connection_states import ConnectionStates
+from .connection_watch import ConnectionWatch, Distance, OnPause
+from .live_provider import LiveProvider, build, close_all, close_events
 from .model_cache import load_models, save_models
+from .model_lists import ModelLists
 from .passing import pass_gate, subject_of_row
-from .provider_status import ModelCatalogue, ProviderStatus, State, state_after
+from .provider_status import ModelCatalogue, ProviderStatus, Trust, trust_of
 from .request import ModelChoice
 from .studio_gate import StudioGate
 
@@ -45,23 +46,8 @@ MODEL_INFO_TIMEOUT_S = 5.0
 # The kinds whose servers take the size of the context window from the request.
 WINDOW_KINDS = frozenset({"ollama"})
 
-# Under this name the states survive a reload: {name: (state, since, latency_s)}.
-STATES = "provider states"
-
 Listener = Callable[[ProviderStatus], None]
-_NO_LIST: Tuple[float, Tuple[ModelInfo, ...]] = (0.0, ())
-
-
-@dataclass
-class _Live:
-    """A built provider. `users` counts the streams that use it; a retired one closes with its last."""
-
-    row: ProviderSettings
-    provider: Provider
-    key: Optional[str]
-    users: int = 0
-    is_retired: bool = False
-    is_key_doubted: bool = False
+_DISTANCES: Dict[Trust, Distance] = {Trust.MACHINE: "machine", Trust.HOUSE: "house", Trust.OUTSIDE: "outside"}
 
 
 class ProviderManager:
@@ -76,24 +62,21 @@ class ProviderManager:
         self._keys = keys
         self._classes = classes
         self._lock = threading.Lock()
-        self._statuses: Dict[str, ProviderStatus] = {}
-        self._listeners: List[Listener] = []
-        self._lists: Dict[str, Tuple[float, Tuple[ModelInfo, ...]]] = {}
-        self._list_errors: Dict[str, ErrorInfo] = {}
-        self._cache_was_read: Dict[str, bool] = {}
         self._generations: Dict[str, int] = {}
-        self._marks: Dict[str, Tuple[Policy, Tuple[ModelInfo, ...], Tuple[ModelInfo, ...]]] = {}
+        self._lists = ModelLists(
+            lambda name: self._settings.provider(name), gate.current,
+            read=lambda row: load_models(self._settings.home, row),
+        )
+        self._states = ConnectionStates(settings, self.forbidden)
+        self._watch = ConnectionWatch(self._states, probe=self._probe, distance=self.distance)
         # Below: loop thread only.
-        self._live: Dict[str, _Live] = {}
-        self._closing: List[_Live] = []
+        self._live: Dict[str, LiveProvider] = {}
+        self._closing: List[LiveProvider] = []
         self._errands: Dict[str, Errand] = {}
         self._builds: Dict[str, asyncio.Lock] = {}
         self._fetches: Dict[Tuple[str, Optional[int]], asyncio.Task[None]] = {}
         self._infos: Dict[ModelChoice, ModelInfo] = {}
         self._closer = f"providers {id(self):x}"
-        for name, (state, since, latency_s) in look(STATES, {}).items():
-            if state == "connected" and name in settings.providers:
-                self._statuses[name] = ProviderStatus(name, settings.provider(name).label, state, since, latency_s)
 
     # ------------------------------------------------------------ any thread
 
@@ -124,37 +107,28 @@ class ProviderManager:
 
     def status(self, name: str) -> ProviderStatus:
         """What is known about the provider right now."""
-        known = self._statuses.get(name)
-        refused = self.forbidden(name)
-        if refused is not None:
-            return ProviderStatus(name, self._settings.provider(name).label, "forbidden", error=refused.info())
-        if known is None or known.state == "forbidden":
-            return ProviderStatus(name, self._settings.provider(name).label)
-        return known
+        known = self._states.status(name)
+        next_try_at = self._watch.next_try_at(name) if known.state == "unreachable" else None
+        return replace(known, next_try_at=next_try_at, waiting=self._watch.waiting(name))
 
     def subscribe(self, callback: Listener) -> Callable[[], None]:
         """Calls `callback` at every change of a status, on any thread; returns what ends that."""
-        with self._lock:
-            self._listeners = [*self._listeners, callback]
+        return self._states.subscribe(callback)
 
-        def unsubscribe() -> None:
-            with self._lock:
-                self._listeners = [one for one in self._listeners if one is not callback]
+    def hold(self, name: str) -> Callable[[], None]:
+        """Keeps the provider's state true by light probes until the returned call: for a panel that has chosen it."""
+        return self._watch.hold(name)
 
-        return unsubscribe
+    def distance(self, name: str) -> Optional[Distance]:
+        """How far away the provider's server is; None for one that has none, or that is not there any more."""
+        row = self._settings.providers.get(name)
+        if row is None or not row.enabled or row.kind in KEYLESS_KINDS:
+            return None
+        return _DISTANCES[trust_of(row)]
 
     def models(self, name: Optional[str] = None) -> ModelCatalogue:
         """The models known so far, without waiting for anything but, the first time, a small file."""
-        names = self.names() if name is None else (name,)
-        for one in names:
-            self._read_cache(one)
-        with self._lock:
-            lists = {one: self._lists[one] for one in names if one in self._lists}
-            errors = {one: self._list_errors[one] for one in names if one in self._list_errors}
-        return ModelCatalogue(
-            tuple(model for one, (_, models) in lists.items() for model in self._marked(one, models)),
-            {one: fetched_at for one, (fetched_at, _) in lists.items()}, errors,
-        )
+        return self._lists.catalogue(self.names() if name is None else (name,))
 
     def refresh_models(self, name: Optional[str] = None) -> Future[ModelCatalogue]:
         """Asks the providers for their models in the background; one that fails leaves the others' alone."""
@@ -167,6 +141,7 @@ class ProviderManager:
     def reload(self, settings: Settings) -> None:
         """Takes new settings; only providers whose own row changed are closed, after their running streams."""
         old, self._settings = self._settings, settings
+        self._states.take(settings)
         for name, row in old.providers.items():
             if settings.providers.get(name) != row:
                 self.reset(name)
@@ -174,9 +149,10 @@ class ProviderManager:
     def reset(self, name: str) -> None:
         """Has the provider built anew at its next use, for example because its key changed."""
         with self._lock:
-            for known in (self._statuses, self._lists, self._list_errors, self._cache_was_read):
-                known.pop(name, None)
             self._generations[name] = self._generations.get(name, 0) + 1
+        self._lists.forget(name)
+        self._states.forget(name)
+        self._watch.forgotten(name)
         if name in self._live:
             create_task(self._retire(name))
 
@@ -186,7 +162,7 @@ class ProviderManager:
 
     def has_live(self) -> bool:
         """Whether anything is open that `close` would close."""
-        return bool(self._live)
+        return bool(self._live) or self._watch.is_running
 
     # ------------------------------------------------------------ loop thread
 
@@ -218,41 +194,44 @@ class ProviderManager:
                 await events.aclose()
 
     async def _stream(self, choice: ModelChoice, request: ChatRequest) -> AsyncGenerator[StreamEvent, None]:
-        before = self.status(choice.provider)
+        contact = self._states.open(choice.provider)
         try:
             live = await self._acquire(choice.provider, choice.model)
-            info = next((one for one in self._lists.get(choice.provider, _NO_LIST)[1] if one.id == choice.model), None)
+            info = self._lists.find(choice.provider, choice.model)
             passing = await pass_gate(self.gate, live.row, live.provider, request, info)
-        except PolicyError as refused:
-            self._publish_error(choice.provider, refused.info())
+        except BaseException as exc:
+            if isinstance(exc, NukeAIError):
+                contact.failed(exc)
+            contact.close()
             raise
-        if before.state != "connected":
-            self._publish(choice.provider, "connecting")
         live.users += 1
         events, error_kind = passing.events(live.provider), ""
-        is_heard = False
+        is_heard = is_whole = False
         try:
             async for event in events:
-                if not is_heard:
+                if not is_heard and (type(event) is not Progress or event.is_told):
                     is_heard = True
-                    self._heard(choice.provider)
+                    contact.flows()
                 if type(event) is UsageReport or type(event) is Finish:
                     passing.note(event)
+                    is_whole = is_whole or type(event) is Finish
                 yield event
         except (ProviderError, PolicyError) as error:
             error_kind = error.kind
             live.is_key_doubted = error.kind == "auth"
-            self._publish_error(choice.provider, error.info())
-            is_heard = True
+            contact.failed(error)
             raise
         finally:
-            if not is_heard and before.state != "connected":
-                self._publish(choice.provider, before.state, error=before.error)
-            live.users -= 1
-            await _close_events(events)
-            passing.end(error_kind)
-            if live.is_retired and not live.users:
-                await live.provider.close()
+            contact.close(is_whole=is_whole)
+            try:
+                await close_events(events)
+            finally:
+                passing.end(error_kind)
+                await live.left()
+
+    async def wait_until_back(self, name: str, on_pause: OnPause) -> None:
+        """Returns once it makes sense to ask an absent provider again; `on_pause` is told before each pause."""
+        await self._watch.wait_until_back(name, on_pause)
 
     @asynccontextmanager
     async def borrowed(self, name: str) -> AsyncIterator[Provider]:
@@ -262,14 +241,12 @@ class ProviderManager:
         try:
             yield live.provider
         finally:
-            live.users -= 1
-            if live.is_retired and not live.users:
-                await live.provider.close()
+            await live.left()
 
     async def known_model(self, choice: ModelChoice) -> Optional[ModelInfo]:
         """What the lists known so far say about a model."""
-        if choice.provider not in self._cache_was_read:
-            await in_daemon_thread(lambda: self._read_cache(choice.provider))
+        if not self._lists.was_read(choice.provider):
+            await in_daemon_thread(lambda: self._lists.read_cache(choice.provider))
         models = self.models(choice.provider).models
         return next((one for one in models if choice.model == one.id or choice.model in one.aliases), None)
 
@@ -291,25 +268,27 @@ class ProviderManager:
         """Closes every provider and stops asking for models; the next use builds anew."""
         get_event_loop_manager().forget(self._closer)
         get_event_loop_manager().forget_given_up(self._closer)
+        await self._watch.stop()
         for task in self._fetches.values():
             task.cancel()
-        lives = [*self._live.values(), *self._closing]
-        self._live, self._builds, self._fetches = {}, {}, {}
-        await _close_all(lives)
+        await close_all(self._take_all())
 
     def _leave(self) -> Callable[[], Awaitable[None]]:
         """Forgets the providers of a loop that is blocked; what closes them there, should it come free."""
+        self._watch.abandon()
+        self._states.abandon()
+        lives, self._closing = self._take_all(), []
+        return lambda: close_all(lives)
+
+    def _take_all(self) -> List[LiveProvider]:
         lives = [*self._live.values(), *self._closing]
-        self._live, self._closing, self._builds, self._fetches = {}, [], {}, {}
-        return lambda: _close_all(lives)
+        self._live, self._builds, self._fetches = {}, {}, {}
+        return lives
 
     async def hand_over(self) -> None:
         """Closes as `close` does, but leaves sessions, states and what is known of models to the next generation."""
-        with self._lock:
-            states = {
-                name: (one.state, one.since, one.latency_s) for name, one in self._statuses.items() if not one.error
-            }
-        keep(STATES, {**look(STATES, {}), **states})
+        await self._watch.stop(for_good=True)
+        self._states.hand_over()
         await hand_over_sessions()
         for live in list(self._live.values()):
             leave = getattr(live.provider, "hand_over", None)  # who holds more than sessions
@@ -317,11 +296,12 @@ class ProviderManager:
                 await leave()
         await self.close()
 
-    async def _acquire(self, name: str, *models: str) -> _Live:
+    async def _acquire(self, name: str, *models: str) -> LiveProvider:
         """The provider, if the policy lets it and `models` be used; what this task sends from now on is its errand."""
         refused = refusal(await self.gate.fresh(), subject_of_row(self.settings(name), *models))
         if refused is not None:
             raise refused
+        self._watch.ensure()
         begin_errand(self._errands.setdefault(name, Errand(self.gate, name)))
         live = self._live.get(name)
         if live is not None and not live.is_key_doubted:
@@ -330,11 +310,7 @@ class ProviderManager:
             live = self._live.get(name)
             if live is not None and not live.is_key_doubted:
                 return live
-            try:
-                built = await self._build(self.settings(name))
-            except SettingsError as error:
-                self._publish_error(name, error.info())
-                raise
+            built = await build(self.settings(name), self._classes, self._keys)
             if live is not None:
                 live.is_key_doubted = False
                 if built.key == live.key:
@@ -352,30 +328,6 @@ class ProviderManager:
             return await self._acquire(name) is not before
         except SettingsError:
             return False
-
-    async def _build(self, row: ProviderSettings) -> _Live:
-        # Not on the loop: importing aiohttp takes a tenth of a second, a key store as long as it likes.
-        return await in_daemon_thread(lambda: self._built(row))
-
-    def _built(self, row: ProviderSettings) -> _Live:
-        try:
-            make: Callable[..., Provider] = self._classes(row.kind)
-        except ImportError as exc:
-            raise SettingsError(
-                f"{exc.name or exc} is not installed", user_text=f"{row.label} needs {exc.name or 'a package'}, which "
-                "is not installed.", next_step="Run: python -m pip install nuke-ai-panel",
-            ) from exc
-        # Constructing touches nothing, so the provider itself can say whether a key is needed.
-        provider = make(row, key=None)
-        found = self._keys.find(row) if provider.needs_key or row.key_env else None
-        if found is None:
-            if provider.needs_key:
-                raise MissingKeyError(
-                    row.label, row.key_env or "the environment variable that key_env names", trouble=self._keys.trouble
-                )
-            return _Live(row, provider, None)
-        key = found.reveal()
-        return _Live(row, make(row, key=key), key)
 
     async def _retire(self, name: str) -> None:
         live = self._live.pop(name, None)
@@ -404,10 +356,7 @@ class ProviderManager:
         await asyncio.wait([task])
 
     async def _fetch(self, name: str, generation: Optional[int]) -> None:
-        before = self.status(name)
-        if before.state != "connected":
-            self._publish(name, "connecting")
-        started = time.monotonic()
+        contact, started = self._states.open(name), time.monotonic()
         try:
             live = await self._acquire(name)
             started = time.monotonic()
@@ -421,94 +370,37 @@ class ProviderManager:
                 models = await live.provider.models()
         except NukeAIError as error:
             if generation == self._generations.get(name):
-                self._list_failed(name, error.info())
-        except asyncio.CancelledError:
-            self._publish(name, before.state, error=before.error)
-            raise
+                self._lists.failed(name, error.info())
+                contact.failed(error)
         except Exception as exc:
             log.exception("the provider %s failed to list its models", name)
-            self._list_failed(name, ErrorInfo("internal", f"{type(exc).__name__}: {exc}", provider=name))
+            bug = NukeAIError(f"{type(exc).__name__}: {exc}")
+            self._lists.failed(name, replace(bug.info(), provider=name))
+            contact.failed(bug)
         else:
             if generation != self._generations.get(name):
                 return  # what an old address or key brought says nothing about the new one
             fetched_at = time.time()
-            with self._lock:
-                self._lists[name] = (fetched_at, tuple(models))
-                self._list_errors.pop(name, None)
-            self._publish(name, "connected", latency_s=time.monotonic() - started)
+            self._lists.keep(name, fetched_at, tuple(models))
+            contact.answered(time.monotonic() - started)
+            contact.close()
             await in_daemon_thread(lambda: save_models(self._settings.home, live.row, fetched_at, tuple(models)))
+        finally:
+            contact.close()
 
-    def _list_failed(self, name: str, error: ErrorInfo) -> None:
-        with self._lock:
-            self._list_errors[name] = error
-        self._publish_error(name, error)
-
-    def _marked(self, name: str, models: Tuple[ModelInfo, ...]) -> Tuple[ModelInfo, ...]:
-        """The models, those that the policy forbids with the reason."""
-        policy, known = self.gate.current(), self._marks.get(name)
-        if not policy:
-            return models
-        if known is None or known[0] is not policy or known[1] is not models:
-            row = self._settings.provider(name)
-            refusals = [refusal(policy, subject_of_row(row, one.id)) for one in models]
-            marked = tuple(
-                one if refused is None else replace(one, unavailable_reason=f"forbidden by policy ({refused.rule})")
-                for one, refused in zip(models, refusals)
-            )
-            known = self._marks[name] = (policy, models, marked)
-        return known[2]
-
-    def _read_cache(self, name: str) -> None:
-        if self._cache_was_read.get(name):
-            return
-        self._cache_was_read[name] = True
-        found = load_models(self._settings.home, self._settings.provider(name))
-        with self._lock:
-            if found is not None and name not in self._lists:
-                self._lists[name] = found
-
-    # ------------------------------------------------------------ status
-
-    def _heard(self, name: str) -> None:
-        known = self._statuses.get(name)
-        if known is None or known.state != "connected" or known.error is not None:
-            self._publish(name, "connected")
-
-    def _publish_error(self, name: str, error: ErrorInfo) -> None:
-        before = self.status(name).state
-        state = state_after(error, "unknown" if before == "connecting" else before)
-        self._publish(name, state, error=error)
-
-    def _publish(
-        self, name: str, state: State, *, latency_s: Optional[float] = None, error: Optional[ErrorInfo] = None
-    ) -> None:
-        with self._lock:
-            row = self._settings.providers.get(name)
-            if row is None:
-                return
-            known = self._statuses.get(name) or ProviderStatus(name, row.label)
-            status = ProviderStatus(
-                name, row.label, state, known.since if known.state == state else time.time(),
-                known.latency_s if latency_s is None else latency_s, error,
-            )
-            self._statuses[name] = status
-            listeners = self._listeners
-        if status == known:
-            return
-        for listener in listeners:
-            try:
-                listener(status)
-            except Exception:
-                log.exception("a listener to provider states failed")
-
-
-async def _close_all(lives: List[_Live]) -> None:
-    for outcome in await asyncio.gather(*(one.provider.close() for one in lives), return_exceptions=True):
-        if isinstance(outcome, Exception):
-            log.error("a provider did not close", exc_info=outcome)
-
-
-async def _close_events(events: AsyncIterator[StreamEvent]) -> None:
-    close = getattr(events, "aclose", None)
-    if close is not None:
-        await close()
+    async def _probe(self, name: str) -> None:
+        """One sign of life of the provider's server. Raises what went wrong, after the state tells."""
+        contact, generation = self._states.open(name, is_probe=True), self._generations.get(name)
+        try:
+            live = await self._acquire(name)
+            begin_errand(self._errands.setdefault(f"{name}?", Errand(self.gate, name, is_probe=True)))
+            started = time.monotonic()
+            await live.probe()
+            if generation == self._generations.get(name):
+                contact.answered(time.monotonic() - started)
+        except NukeAIError as error:
+            if generation == self._generations.get(name):
+                contact.failed(error)
+            raise
+        finally:
+            contact.close()

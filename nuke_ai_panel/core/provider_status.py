@@ -1,7 +1,4 @@
-"""What the product knows about its providers: each one's true state, and the models it offers. Frozen values.
-
-A state comes from real traffic only: an answered request makes a provider connected, a failed connection unreachable.
-"""
+"""What the product knows about its providers: each one's true state, and the models it offers. Frozen values."""
 
 from __future__ import annotations
 
@@ -17,13 +14,9 @@ from ..providers.urls import is_private_url, normalise_base_url
 from ..settings import ProviderSettings, is_loopback_url
 from ..settings.presets import FORWARDING
 
-State = Literal["unknown", "connecting", "connected", "unreachable", "needs key", "forbidden"]
-
-# Errors after which nobody can say that the server is there. All others came from it.
-UNREACHABLE_KINDS = frozenset({"network", "tls", "timeout", "protocol"})
-KEY_KINDS = frozenset({"auth", "missing_key"})
-# Rules that forbid a provider as a whole.
-PROVIDER_RULES = ("providers.", "origins.", "local_only", "policy")
+State = Literal[
+    "unknown", "connecting", "connected", "degraded", "unreachable", "needs key", "forbidden by policy"
+]
 
 
 class Trust(Enum):
@@ -36,7 +29,12 @@ class Trust(Enum):
 
 @dataclass(frozen=True)
 class ProviderStatus:
-    """One provider as a status chip shows it. `since` is UTC seconds; `latency_s` that of the last list of models."""
+    """One provider as a status chip shows it. What the states mean: connection_health.py and docs/status.md.
+
+    `since` is UTC seconds; `latency_s` that of the last short exchange (a list of models, a probe). `error` is the last
+    thing that went wrong and what to do about it. `next_try_at` (UTC seconds) is when the panel looks again by itself,
+    None when it does not; `waiting` counts the questions that wait for the server.
+    """
 
     name: str
     title: str
@@ -44,6 +42,8 @@ class ProviderStatus:
     since: float = 0.0
     latency_s: Optional[float] = None
     error: Optional[ErrorInfo] = None
+    next_try_at: Optional[float] = None
+    waiting: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,17 +53,6 @@ class ModelCatalogue:
     models: Tuple[ModelInfo, ...] = ()
     fetched_at: Mapping[str, float] = field(default_factory=dict)
     errors: Mapping[str, ErrorInfo] = field(default_factory=dict)
-
-
-def state_after(error: ErrorInfo, before: State) -> State:
-    """The state of a provider whose request ended in `error`."""
-    if error.kind in KEY_KINDS:
-        return "needs key"
-    if error.kind == "policy":  # a model or a budget that is refused says nothing about its provider
-        return "forbidden" if (error.code or "").startswith(PROVIDER_RULES) else before
-    if error.kind in UNREACHABLE_KINDS:
-        return "unreachable"
-    return before if error.kind in ("settings", "internal") else "connected"
 
 
 def trust_of(row: ProviderSettings) -> Trust:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Callable, Dict, List, Mapping, Optional, Tuple
 from ..errors import PolicyError, StoreError
 from ..messages import ErrorInfo, Json, Usage
 from ..providers.base import ChatRequest, ModelInfo
-from ..providers.gate import Errand, Outgoing, Passage, subject_of
+from ..providers.gate import FREE, Errand, Outgoing, Passage, subject_of
 from ..providers.redact import redact
 from ..settings.policy import NO_POLICY, Policy, Price, RedactionRules
 from ..settings.policy_rules import Subject, refusal, trust_of
@@ -100,6 +100,8 @@ class StudioGate:
         self._sent: OrderedDict[str, SentRequest] = OrderedDict()
         self._charges: Mapping[Tuple[str, str], Tuple[float, int]] = {}
         self.trouble: Optional[ErrorInfo] = None
+        # Signs of life asked of this machine's own servers, by origin: counted, not written, for they are many.
+        self.probes: Dict[str, int] = {}
 
     # ------------------------------------------------------------ any thread
 
@@ -212,13 +214,19 @@ class StudioGate:
 
     async def permit(self, outgoing: Outgoing) -> Passage:
         """See Gate."""
+        errand = outgoing.errand
+        if errand is not None and errand.is_probe and outgoing.method == "GET" and trust_of(outgoing.url) == "machine":
+            refused = refusal(await self.fresh(), subject_of(outgoing))
+            if refused is not None:
+                raise refused
+            self.probes[outgoing.origin] = self.probes.get(outgoing.origin, 0) + 1
+            return FREE
         passage = _Passage(self, self._entry(outgoing), outgoing)
         try:
             await self._job(self._ledger.submit(lambda file: self._let_through(file, outgoing, passage)))
         except asyncio.CancelledError:
             passage.ended("cancelled", is_unsent=True)
             raise
-        errand = outgoing.errand
         if isinstance(errand, AnswerErrand) and outgoing.method == "POST":
             errand.passages.append(passage)
             self._remember(errand, outgoing, passage.entry)

@@ -9,6 +9,10 @@ from ..messages import Json
 from ..settings import ProviderSettings
 from .http import HttpClient, HttpOptions
 
+LIST_TIMEOUT_S = 15.0
+# A sign of life that takes longer is none.
+PROBE_S = 5.0
+
 
 def http_options(settings: ProviderSettings) -> HttpOptions:
     """The transport's part of a provider's row."""
@@ -39,10 +43,12 @@ def has_own_key(settings: ProviderSettings) -> bool:
     return any(name.lower() in ("authorization", "api-key", "x-api-key") for name in settings.headers)
 
 
-async def ask_list(client: HttpClient, url: str, headers: Mapping[str, str]) -> Json:
+async def ask_list(
+    client: HttpClient, url: str, headers: Mapping[str, str], *, timeout_s: float = LIST_TIMEOUT_S
+) -> Json:
     """What `url` lists; an empty list where a server has none, so that models are named by hand. On the loop."""
     try:
-        return await client.get_json(url, headers=headers)
+        return await client.get_json(url, headers=headers, timeout_s=timeout_s)
     except ProviderError as error:
         if error.status not in (404, 405):
             raise

@@ -77,12 +77,16 @@ class Gate(Protocol):
 
 @dataclass(frozen=True)
 class Errand:
-    """What a request is for, as far as the transport cannot know: it holds for everything its task sends meanwhile."""
+    """What a request is for, as far as the transport cannot know: it holds for everything its task sends meanwhile.
+
+    `is_probe` says that it only asks for a sign of life.
+    """
 
     gate: Gate
     row: str
     model: Optional[str] = None
     conversation_id: Optional[str] = None
+    is_probe: bool = False
     number: int = field(default_factory=itertools.count(1).__next__, init=False, compare=False)
 
 

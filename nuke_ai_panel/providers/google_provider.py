@@ -15,7 +15,7 @@ from ..events import StreamEvent
 from ..settings import ProviderSettings
 from .base import ChatRequest, ModelInfo
 from .classify import classify_error
-from .connection import has_own_key, open_client
+from .connection import PROBE_S, ask_list, has_own_key, open_client
 from .error_facts import read_error
 from .google_decoder import GoogleDecoder
 from .google_dialect import MAX_REPAIRS, Repair, encode, losses, read_options, repair_for
@@ -86,6 +86,10 @@ class GoogleProvider:
         bare = model[len("models/"):] if model.startswith("models/") else model
         known = self._known.get(model) or self._known.get(bare)
         return replace(known, id=model) if known is not None else ModelInfo(model, self.name, local=self.is_local)
+
+    async def probe(self) -> None:
+        """Asks for the first model of the list. Raises ProviderError."""
+        await ask_list(self._client, join_url(self._base, "models?pageSize=1"), self._headers, timeout_s=PROBE_S)
 
     async def close(self) -> None:
         """Closes the session."""

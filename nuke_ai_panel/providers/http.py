@@ -35,6 +35,7 @@ from .http_errors import (
     broken_answer,
     cancelled,
     connection_gone,
+    never_left,
     not_a_url,
     proxy_refused,
     redirected,
@@ -260,6 +261,7 @@ class HttpClient:
                 if is_last or not trip.was_stale or self._session.is_closed or not _nothing_arrived(exc):
                     raise
                 self._session.distrust_old()
+                trip.is_again = True
                 log.debug("an idle connection to %s was gone; sending again", route.address)
                 continue
             finally:
@@ -300,7 +302,9 @@ class HttpClient:
                 raise self.redacted(cancelled(route)) from exc
             if trip.expired:
                 raise self.redacted(timed_out(route, "no answer came", round(timeout_s, 1))) from exc
-            raise self.redacted(translate(exc, route)) from clean_cause(exc)
+            error = translate(exc, route)
+            error.is_unsent = never_left(exc) and not trip.is_again
+            raise self.redacted(error) from clean_cause(exc)
         except (RuntimeError, AttributeError) as exc:  # what aiohttp says when its session goes away underneath
             if not self._session.is_closed:
                 raise

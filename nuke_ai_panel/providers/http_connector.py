@@ -36,10 +36,10 @@ STALE_S = 2.0
 class Trip:
     """One request's way over the wire, through every attempt at it."""
 
-    __slots__ = ("began_at", "expired", "reused", "transport")
+    __slots__ = ("began_at", "expired", "is_again", "reused", "transport")
 
     def __init__(self) -> None:
-        self.expired = False
+        self.expired = self.is_again = False
         self.start()
 
     def start(self) -> None:

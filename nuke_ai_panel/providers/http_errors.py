@@ -53,6 +53,12 @@ def translate(exc: BaseException, route: Route) -> ProviderError:
     return _error(route, "network", f"{_cause(exc)} while talking to {route.address}")
 
 
+def never_left(exc: BaseException) -> bool:
+    """Whether `exc` says that no connection came about: then nothing of the request can have been processed."""
+    unconnected = (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError, socket.gaierror, ConnectionRefusedError)
+    return isinstance(exc, unconnected)
+
+
 def cancelled(route: Route) -> ProviderError:
     """The request ended because we closed its session or its stream."""
     return _error(route, "cancelled", f"the connection to {route.address} was closed here")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import socket
 import time
-from typing import Callable, Dict, Optional
+from typing import Callable, Dict, Optional, Tuple
 
 LOOK_EVERY_S = 5.0
 SLEPT_S = 10.0
@@ -51,3 +51,29 @@ def probe(connected: Optional[socket.socket], times: Dict[str, int]) -> None:
                 connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     except OSError:  # the socket is closing, or the platform has no such option
         pass
+
+
+class NetworkWatch:
+    """Notices that this machine is in another network than before, or in one again. Sends nothing."""
+
+    def __init__(self) -> None:
+        self._seen = _own_addresses()
+
+    def is_other(self) -> bool:
+        """Whether anything changed since the last look."""
+        now = _own_addresses()
+        before, self._seen = self._seen, now
+        return now != before
+
+
+def _own_addresses() -> Tuple[str, ...]:
+    """The addresses that this machine would speak to the world from; the places asked about are nobody's."""
+    found = []
+    for family, nobody in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as asking:
+                asking.connect((nobody, 9))  # only looks up the way
+                found.append(str(asking.getsockname()[0]))
+        except OSError:
+            found.append("")
+    return tuple(found)

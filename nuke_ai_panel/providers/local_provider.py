@@ -62,7 +62,7 @@ class LocalProvider:
         live.users += 1
         try:
             while not live.starting.done():
-                yield Progress("loading", detail=request.model)
+                yield Progress("loading", detail=request.model, is_told=False)
                 await asyncio.wait([live.starting], timeout=_PROGRESS_EVERY_S)
             if live.starting.cancelled():
                 raise ProviderError("cancelled", "the provider was closed", provider=self._label)

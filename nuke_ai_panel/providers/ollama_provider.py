@@ -19,7 +19,7 @@ from ..messages import Json
 from ..settings import ProviderSettings
 from .base import ChatRequest, ModelInfo
 from .classify import classify_error
-from .connection import bearer, has_own_key, open_client
+from .connection import PROBE_S, bearer, has_own_key, open_client
 from .http_stream import StreamResponse
 from .ollama_decoder import OllamaDecoder
 from .ollama_dialect import (
@@ -119,6 +119,11 @@ class OllamaProvider:
         await self._client.close()
 
     # ------------------------------------------------------------ what only Ollama has
+
+    async def probe(self) -> None:
+        """Asks for the version: the cheapest that it answers. Raises ProviderError."""
+        with self._explained():
+            await self._client.get_json(f"{self._base}/api/version", headers=self._headers, timeout_s=PROBE_S)
 
     async def version(self) -> str:
         """The server's version, empty if it does not say. Raises ProviderError."""
@@ -267,7 +272,7 @@ class OllamaProvider:
 
         A server that does not tell what is in its memory is loading, as far as anybody knows.
         """
-        said = ""
+        said, is_told = "", False
         await asyncio.wait({opening}, timeout=QUIET_S)
         while not opening.done():
             asking = asyncio.ensure_future(self._ask_quietly("/api/ps"))
@@ -279,9 +284,9 @@ class OllamaProvider:
             if not opening.done():
                 is_there = running is not None and _is_among(model, running)
                 phase = said if said and running is None else "prompt" if is_there else "loading"
-                if phase != said:
-                    said = phase
-                    yield Progress(phase)
+                if phase != said or (running is not None and not is_told):
+                    said, is_told = phase, running is not None
+                    yield Progress(phase, is_told=is_told)
             await asyncio.wait({opening}, timeout=ASK_AGAIN_S)
 
     async def _ask_quietly(self, path: str, body: Json = None) -> Json:

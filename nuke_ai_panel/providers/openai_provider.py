@@ -19,7 +19,7 @@ from ..settings.presets import BUILT_IN, FORWARDING
 from .azure_address import AzureAddress, read_address
 from .base import ChatRequest, ModelInfo
 from .classify import classify_error
-from .connection import ask_list, bearer, has_own_key, open_client
+from .connection import PROBE_S, ask_list, bearer, has_own_key, open_client
 from .error_facts import read_error
 from .http_stream import StreamResponse
 from .openai_decoder import OpenAIDecoder
@@ -123,6 +123,11 @@ class OpenAIProvider:
             info = self._known[model] = llamacpp_window(props, info)
         return info
 
+    async def probe(self) -> None:
+        """Asks for the list, and reads nothing of it. Raises ProviderError."""
+        url = self._azure.models_url() if self._azure is not None else join_url(self._base, "models")
+        await ask_list(self._client, url, self._headers, timeout_s=PROBE_S)
+
     async def close(self) -> None:
         """Closes the session."""
         await self._client.close()
@@ -141,7 +146,7 @@ class OpenAIProvider:
                 is_loading = error.status == 503 and "loading" in error.message.lower()
                 if not (is_loading and self._vendor.waits_for_loading) or loop.time() + LOADING_POLL_S > give_up_at:
                     raise
-            yield Progress("loading", detail=request.model)
+            yield Progress("loading", detail=request.model, is_told=False)
             await asyncio.sleep(LOADING_POLL_S)
 
     async def _head(self, request: ChatRequest) -> StreamResponse:

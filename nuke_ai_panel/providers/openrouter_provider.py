@@ -13,6 +13,7 @@ from ..errors import ProviderError
 from ..messages import Json
 from ..settings import ProviderSettings
 from .base import ChatRequest, ModelInfo
+from .connection import PROBE_S, ask_list
 from .openai_dialect import Dialect
 from .openai_provider import OpenAIProvider
 from .openrouter_account import read_account
@@ -47,6 +48,10 @@ class OpenRouterProvider(OpenAIProvider):
 
     def _encode(self, request: ChatRequest, repairs: FrozenSet[str]) -> Dict[str, Json]:
         return with_routing(super()._encode(request, repairs), self._routing, request)
+
+    async def probe(self) -> None:
+        """Asks about the key: the list of models is large. Raises ProviderError."""
+        await ask_list(self._client, join_url(self._base, "key"), self._headers, timeout_s=PROBE_S)
 
     async def models(self) -> Tuple[ModelInfo, ...]:
         """The catalogue, with windows, abilities and prices. Raises ProviderError."""

@@ -85,3 +85,12 @@ class Metered(Protocol):
     async def account(self) -> Account:
         """The key's limits and the account's credit. Raises ProviderError."""
         ...
+
+
+@runtime_checkable
+class Probed(Protocol):
+    """A server that can be asked for a sign of life at less cost than a list of models."""
+
+    async def probe(self) -> None:
+        """One short exchange without tokens that starts nothing. Raises ProviderError."""
+        ...

@@ -49,7 +49,7 @@ def test_forbidden_provider_leaves_the_picker_and_its_chip_says_so(
     desk.until(lambda: "'openai'" in listed())
     desk.manager.models.refresh_models()
     desk.until(lambda: "'openai'" not in listed())
-    assert desk.session.app.providers.status("openai").state == "forbidden"
+    assert desk.session.app.providers.status("openai").state == "forbidden by policy"
 
 
 def test_ledger_opens_from_the_menu_filters_and_leads_back_to_the_conversation(

@@ -23,7 +23,7 @@ def test_a_forbidden_provider_says_which_rule_and_cannot_be_switched(
     desk = Desk(qtbot)
     dialog = opened(desk, "provider:groq")
     page = dialog.provider
-    desk.until(lambda: state_in(dialog, "groq") == "forbidden")
+    desk.until(lambda: state_in(dialog, "groq") == "forbidden by policy")
     assert "providers.deny" in page.result.text() and "pipeline@studio" in page.result.text()
     assert not page.power.isEnabled() and "the studio's policy" in page.power_note.text()
     close_desk(desk)

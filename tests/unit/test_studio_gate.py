@@ -145,7 +145,7 @@ def test_forbidden_provider_is_in_no_list_and_its_status_says_why(app: App, poli
     assert "openai" in app.providers.names()
     write_policy(policy, '[providers]\ndeny = ["openai"]')
     status = app.providers.check("openai").result(10)
-    assert status.state == "forbidden" and status.error is not None and status.error.code == "providers.deny"
+    assert status.state == "forbidden by policy" and status.error is not None and status.error.code == "providers.deny"
     assert "openai" not in app.providers.names()
     write_policy(policy, "")
     assert app.providers.check("openai").result(10).state == "connected" and "openai" in app.providers.names()
@@ -161,7 +161,7 @@ def test_forbidden_model_is_listed_with_the_reason(app: App, policy: Path) -> No
 
 def test_broken_policy_hides_no_provider_but_lets_none_answer(app: App, policy: Path) -> None:
     policy.write_text("x")
-    assert app.providers.check("openai").result(10).state == "forbidden"
+    assert app.providers.check("openai").result(10).state == "forbidden by policy"
     assert "openai" in app.providers.names()
 
 

@@ -112,7 +112,7 @@ def _known(
 def _reason(status: ProviderStatus) -> str:
     if status.state == "needs key":
         return f"{status.title} needs a key"
-    if status.state == "forbidden":
+    if status.state == "forbidden by policy":
         return "forbidden by policy"
     return f"{status.title} cannot be reached" if status.state == "unreachable" else ""
 
@@ -122,7 +122,7 @@ def _note(status: ProviderStatus, catalogue: ModelCatalogue, *, now: float) -> s
     age = f"updated {age_text(now - fetched_at)}" if fetched_at is not None else ""
     if status.state == "connecting":
         return "asking …" if not age else f"{age} · asking …"
-    if status.state == "forbidden":
+    if status.state == "forbidden by policy":
         return "forbidden by policy"
     error = catalogue.errors.get(status.name)
     if error is not None or status.state in ("unreachable", "needs key"):

@@ -6,6 +6,7 @@ test what will be used, and a key that was typed is one the artist means to use.
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import Future
 from typing import Callable, Dict, Optional, TypeVar
 
@@ -21,10 +22,13 @@ from nuke_ai_panel.utils.event_loop_manager import create_task
 from ..qt import is_valid
 from ..ui.panel_values import ProviderForm
 from ..ui.provider_card import ProviderCard
+from ..ui.status_chip import state_word
 from .chat_session import ChatSession
 from .event_bridge import outcome
 
 T = TypeVar("T")
+# A state that is younger needs no "since".
+NEW_S = 60.0
 _HINTS = {
     "ollama": "Your own models. A server elsewhere works too; a key only where it stands behind one.",
     "openrouter": "One key for hundreds of models. Get one at openrouter.ai/keys.",
@@ -163,7 +167,7 @@ class ProviderSetup:
             return
         self.status_changed(status)
         self._session.rebuild_models()
-        if status.state == "connected" and self._then_use == name:
+        if status.state in ("connected", "degraded") and self._then_use == name:
             self._then_use = ""
             self._on_ready(name)
 
@@ -193,26 +197,39 @@ def status_sentence(session: ChatSession, status: ProviderStatus) -> str:
         count = len(session.app.providers.models(status.name).models)
         speed = f" in {status.latency_s * 1000:.0f} ms" if status.latency_s is not None else ""
         found = f"Connected{speed}: {count} model{'' if count == 1 else 's'}."
-        return "\n".join((found, *session.servers.account(status.name)))
+        is_new = time.time() - status.since < NEW_S
+        since = "" if is_new else f"Since {clock_time(status.since)}."
+        return "\n".join(line for line in (found, since, *session.servers.account(status.name)) if line)
     if status.state == "connecting":
         return "Connecting …"
-    if status.error is not None:
-        return f"{status.error.user_text or status.error.message} {status.error.next_step}".strip()
-    return ""
+    if status.error is None:
+        return ""
+    said = f"{status.error.user_text or status.error.message} {status.error.next_step}".strip()
+    return f"Degraded: it answers, but not as it should. {said}" if status.state == "degraded" else said
 
 
 def state_sentence(status: ProviderStatus, row: Optional[ProviderSettings]) -> str:
-    """A provider's state as the status chip's tooltip."""
+    """A provider's state as the status chip's tooltip: since when, how quick, what is wrong and what to do."""
     where = ""
     if row is not None and row.base_url:
         where = " on this machine" if is_loopback_url(row.base_url) else f" at {row.base_url}"
-    words = {
-        "unknown": "not asked yet", "connecting": "connecting …", "connected": "connected",
-        "unreachable": "unreachable", "needs key": "needs a key",
-        "forbidden": "forbidden by policy",
-    }[status.state]
-    reason = f". {status.error.user_text or status.error.message}" if status.error is not None else ""
-    return f"{status.title}{where}: {words}{reason}"
+    since = f" since {clock_time(status.since)}" if status.since and status.state != "unknown" else ""
+    quick = status.latency_s is not None and status.state in ("connected", "degraded")
+    speed = f" · {(status.latency_s or 0.0) * 1000:.0f} ms" if quick else ""
+    lines = [f"{status.title}{where}: {state_word(status.state)}{since}{speed}"]
+    if status.error is not None:
+        lines += [status.error.user_text or status.error.message, status.error.next_step]
+    if status.next_try_at is not None:
+        lines.append("It is looked for again by itself.")
+    if status.waiting:
+        lines.append(f"{status.waiting} question{'s wait' if status.waiting > 1 else ' waits'} for it.")
+    return "\n".join(line for line in lines if line)
+
+
+def clock_time(seconds: float) -> str:
+    """A moment as a clock shows it, with the day when that is another one."""
+    then, now = time.localtime(seconds), time.localtime()
+    return time.strftime("%H:%M" if then[:3] == now[:3] else "%d %b %H:%M", then)
 
 
 def key_place(place: str) -> KeyPlace:

@@ -136,7 +136,9 @@ def provider_page(
     enabled = f"{base}enabled"
     return ProviderPage(
         name, FormPage(f"{PROVIDER}{name}", row.label, _lead(row), tuple(groups)), row.enabled,
-        on_locked_by="the studio's policy" if status.state == "forbidden" else stronger_source(settings, enabled),
+        on_locked_by=(
+            "the studio's policy" if status.state == "forbidden by policy" else stronger_source(settings, enabled)
+        ),
         state=status.state, sentence=sentence,
         key=_key(row, key) if row.kind not in KEYLESS_KINDS else None,
         can_remove=name not in BUILT_IN and is_the_users(settings, f"{base}kind"),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Optional, Tuple
 
-ConnectionState = Literal["unknown", "connecting", "connected", "unreachable", "needs key", "forbidden"]
+ConnectionState = Literal[
+    "unknown", "connecting", "connected", "degraded", "unreachable", "needs key", "forbidden by policy"
+]
 ModelKey = Tuple[str, str]  # provider, model id
 
 
@@ -122,11 +124,20 @@ class ProviderForm:
 
 @dataclass(frozen=True)
 class Banner:
-    """A lasting notice under the header; `kind` picks its colour and icon."""
+    """A lasting notice under the header; `kind` picks its colour and icon, `action` and `more` name its buttons."""
 
     kind: Literal["info", "warning", "error"]
     text: str
     action: str = ""
+    more: str = ""
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One entry of the log with all its lines; `level` is debug, info, warning or error."""
+
+    level: str
+    text: str
 
 
 @dataclass(frozen=True)

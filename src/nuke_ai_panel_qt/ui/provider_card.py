@@ -18,8 +18,9 @@ from .theme import theme_of
 
 Qt = QtCore.Qt
 LOOKS: Mapping[ConnectionState, Tuple[str, TextRole]] = {
-    "connected": ("check", "connected"), "unreachable": ("error", "error"), "needs key": ("key", "warning"),
-    "connecting": ("clock", "dim"), "unknown": ("info", "dim"), "forbidden": ("shield", "error"),
+    "unknown": ("info", "dim"), "connecting": ("clock", "dim"), "connected": ("check", "connected"),
+    "degraded": ("warning", "warning"), "unreachable": ("error", "error"), "needs key": ("key", "warning"),
+    "forbidden by policy": ("shield", "error"),
 }
 
 PLACES = (

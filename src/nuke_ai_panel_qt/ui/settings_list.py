@@ -10,17 +10,12 @@ from .grouped_model import GroupedModel
 from .model_list import ROW_ROLE, Index
 from .scroll_bar import quiet_scrolling
 from .settings_values import ListRow
-from .status_chip import state_color
+from .status_chip import STATE_ICONS, state_color, state_word
 from .theme import scaled_font, theme_of
 
 Qt = QtCore.Qt
 _LEFT = flag_value(Qt.AlignmentFlag.AlignLeft) | flag_value(Qt.AlignmentFlag.AlignVCenter)
 _RIGHT = flag_value(Qt.AlignmentFlag.AlignRight) | flag_value(Qt.AlignmentFlag.AlignVCenter)
-# Shape and colour, as in the panel's chip; a provider that is off has a word instead.
-_ICONS = {
-    "unknown": "ring", "connecting": "clock", "connected": "dot", "unreachable": "offline", "needs key": "key",
-    "forbidden": "shield",
-}
 
 
 class SettingsList(QtWidgets.QListView):
@@ -85,9 +80,9 @@ class _RowModel(GroupedModel[ListRow]):
         if role == int(Qt.ItemDataRole.DisplayRole):
             return row.title
         if role == int(Qt.ItemDataRole.AccessibleTextRole):
-            return row.title if row.icon else f"{row.title}, {row.state if row.is_on else 'off'}"
+            return row.title if row.icon else f"{row.title}, {state_word(row.state) if row.is_on else 'off'}"
         if role == int(Qt.ItemDataRole.ToolTipRole) and not row.icon:
-            return f"{row.title}: {row.state if row.is_on else 'off'}"
+            return f"{row.title}: {state_word(row.state) if row.is_on else 'off'}"
         return None
 
 
@@ -127,7 +122,7 @@ class _RowDelegate(QtWidgets.QStyledItemDelegate):
         if is_current and self._view.hasFocus():
             draw_focus_ring(painter, rect.adjusted(1, 1, -1, -1), theme)
         color = state_color(row.state, theme) if not row.icon and row.is_on else theme.dim
-        name = row.icon or (_ICONS[row.state] if row.is_on else "ring")
+        name = row.icon or (STATE_ICONS[row.state] if row.is_on else "ring")
         side = theme.icon_px
         draw_icon(painter, name, color, QtCore.QPointF(rect.left() + inset + side / 2, rect.center().y()), theme=theme)
         words = rect.adjusted(inset + side + theme.space(2), 0, -inset, 0)

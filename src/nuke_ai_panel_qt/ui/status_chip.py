@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Mapping, Optional
 
 from ..qt import QtGui, QtWidgets
 from .controls import Button
 from .panel_values import ConnectionState, ConnectionValue
 from .theme import Theme
 
-# Shape and colour; the word stands in the tooltip, and beside the model whenever something is wrong.
-_ICONS = {
-    "unknown": "ring", "connecting": "clock", "connected": "dot", "unreachable": "offline", "needs key": "key",
-    "forbidden": "shield",
+# Each state's own shape; its word stands in the tooltip, and beside the model whenever something is wrong.
+STATE_ICONS: Mapping[ConnectionState, str] = {
+    "unknown": "ring", "connecting": "clock", "connected": "dot", "degraded": "warning", "unreachable": "offline",
+    "needs key": "key", "forbidden by policy": "shield",
 }
-_WORDS = {"unreachable": "unreachable", "needs key": "needs a key", "connecting": "connecting",
-          "forbidden": "forbidden by policy"}
+_QUIET = ("unknown", "connected")
 
 
 class StatusChip(Button):
@@ -37,13 +36,13 @@ class StatusChip(Button):
         if (value, tip) == (self._value, self._tip):
             return
         self._value, self._tip = value, tip
-        word = _WORDS.get(value.state, "")
+        word = "" if value.state in _QUIET else state_word(value.state)
         model = short_model(value.model) or "Choose a model"
         self.setText(f"{model} · {word}" if word and value.model else model)
-        self.set_icon(_ICONS[value.state])
+        self.set_icon(STATE_ICONS[value.state])
         lines = [value.sentence or f"{value.provider_title}: {value.state}", tip]
         self.setToolTip("\n".join(line for line in lines if line))
-        self.setAccessibleName(f"Model {value.model or 'none'}, {value.provider_title}, {value.state}")
+        self.setAccessibleName(f"Model {value.model or 'none'}, {value.provider_title}, {state_word(value.state)}")
         self.updateGeometry()
         self.update()
 
@@ -54,9 +53,14 @@ class StatusChip(Button):
 def state_color(state: ConnectionState, theme: Theme) -> QtGui.QColor:
     """The colour of a state; never its only sign."""
     return {
-        "unknown": theme.dim, "connecting": theme.busy, "connected": theme.connected, "unreachable": theme.error,
-        "needs key": theme.warning, "forbidden": theme.error,
+        "unknown": theme.dim, "connecting": theme.busy, "connected": theme.connected, "degraded": theme.warning,
+        "unreachable": theme.error, "needs key": theme.warning, "forbidden by policy": theme.error,
     }[state]
+
+
+def state_word(state: ConnectionState) -> str:
+    """A state as an artist reads it."""
+    return {"unknown": "not asked yet", "needs key": "needs a key"}.get(state, state)
 
 
 def short_model(model: str) -> str:
