@@ -125,4 +125,6 @@ class ModelFilter(QtCore.QSortFilterProxyModel):
 def _haystack(row: Row) -> str:
     if isinstance(row, ModelSection):
         return ""
-    return f"{row.id} {row.name} {row.provider_title} {row.provider} {' '.join(row.badges)}".lower()
+    # What a model can do is found by its word; a size is not, for its digits are in the names of others.
+    abilities = " ".join(badge for badge in row.badges if badge.isalpha())
+    return f"{row.id} {row.name} {row.provider_title} {row.provider} {abilities}".lower()
