@@ -17,6 +17,7 @@ from .program import Parser, add_command, say_error
 
 if TYPE_CHECKING:
     from ..app import App
+    from ..core.prompt_files import Kind, PromptFile
     from ..core.request import ModelChoice
 
 HELP = """\
@@ -26,6 +27,9 @@ HELP = """\
 /model ID              ask this model of the same provider from now on
 /model PROVIDER ID     ask another provider's model from now on
 /think LEVEL           how much a thinking model thinks: off, on, low, medium, high
+/system TEXT           the system prompt from now on; /system alone shows it
+/preset NAME           a preset's system prompt from now on; /preset alone lists them
+/prompt NAME           ask with a prompt of the library; /prompt alone lists them
 /context               twice the context window, as far as the model can read
 /quit                  leave (also Ctrl-D)
 Enter sends. Alt+Enter, Ctrl-J or a \\ at the end of the line goes on on the next line.
@@ -62,6 +66,7 @@ class _Chat:
         self._conversation_id: Optional[str] = None
         self._choice: Optional[ModelChoice] = None
         self._effort: Optional[str] = None
+        self._system: Optional[str] = None
         self._interrupts = 0
 
     def run(self, reader: LineReader) -> int:
@@ -101,6 +106,7 @@ class _Chat:
         request = TurnRequest(
             text=text, choice=self._choice, conversation_id=self._conversation_id, retries=self._retries,
             parameters=Parameters(reasoning_effort=self._effort),
+            system=self._system if self._conversation_id is None else None,
         )
         outcome = follow(self._app, request, self._console)
         self._conversation_id = outcome.conversation_id
@@ -113,8 +119,14 @@ class _Chat:
         if name == "/help":
             self._console.say(HELP)
         elif name == "/new":
-            self._conversation_id = None
+            self._conversation_id = self._system = None
             self._console.say("A new conversation.")
+        elif name in ("/system", "/preset", "/prompt"):
+            try:
+                {"/system": self._set_system, "/preset": self._set_preset, "/prompt": self._prompt}[name](
+                    " ".join(words))
+            except NukeAIError as error:
+                say_error(self._console, error)
         elif (name, len(words)) in (("/model", 0), ("/model", 1), ("/model", 2), ("/think", 1), ("/context", 0)):
             try:
                 {"/model": self._choose, "/think": self._think, "/context": self._widen}[name](words)
@@ -142,6 +154,57 @@ class _Chat:
             raise UsageError(f"{words[0]} is no level of thinking.", next_step=f"Use {', '.join(THINK_LEVELS)}.")
         self._effort = effort_of(words[0], self._app.settings.provider(self._provider()).kind)
         self._console.say(f"Thinking: {words[0]}.")
+
+    def _set_system(self, text: str) -> None:
+        from ..core.craft import change_system
+        from ..core.marks import system_of
+        from ..utils.event_loop_manager import create_task
+
+        id, store = self._conversation_id, self._app.store
+        if text and id is not None:
+            create_task(change_system(store, id, text)).result()
+        elif text:
+            self._system = text
+        else:
+            conversation = store.conversation(id).result() if id is not None else None
+            begun = self._app.settings.system if self._system is None else self._system
+            shown = begun if conversation is None or id is None else system_of(
+                store.path(id).result(), conversation.system)
+            self._console.say(shown or "There is no system prompt.")
+            return
+        self._console.say("From now on.")
+
+    def _set_preset(self, name: str) -> None:
+        found = self._from_library(name, "preset")
+        if found is not None:
+            self._set_system(found.text)
+
+    def _prompt(self, name: str) -> None:
+        from ..core.prompt_files import variables_of
+
+        found = self._from_library(name, "prompt")
+        if found is None:
+            return
+        missing = ", ".join(dict.fromkeys(one for _, _, one in variables_of(found.text)))
+        if missing:
+            self._console.say(found.text)
+            self._console.note(f"It is to be filled in before it is asked: {missing}.")
+            return
+        self._ask(found.text)
+
+    def _from_library(self, name: str, kind: Kind) -> Optional[PromptFile]:
+        from ..core.prompt_files import PromptLibrary
+
+        shelf = PromptLibrary(self._app.settings.home).look()
+        some = shelf.prompts if kind == "prompt" else shelf.presets
+        if not name:
+            for one in some:
+                self._console.say(f"  {one.name:<24} {one.description or one.title}")
+            return None
+        found = shelf.named(name, kind)
+        if found is None:
+            raise UsageError(f"There is no {kind} called {name}.", next_step=f"/{kind} lists them.")
+        return found
 
     def _widen(self, words: Tuple[str, ...]) -> None:
         choice = self._app.choice(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import Callable, Dict, Optional
+from typing import TYPE_CHECKING, Callable, Dict, Optional
 
 from ..messages import Json
 from .exits import UsageError
+
+if TYPE_CHECKING:
+    from ..settings import Settings
 
 # option → the setting that it overrides
 _SETTINGS = {
@@ -24,6 +27,8 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
     add_reaching_options(parser)
     parser.add_argument("--model", metavar="ID", help="the model, by the provider's own id")
     parser.add_argument("--system", metavar="TEXT", help="the system prompt")
+    parser.add_argument("--preset", metavar="NAME", help=(
+        "a preset of the prompt library: its system prompt, and its model unless one is given"))
     parser.add_argument("--temperature", metavar="NUMBER", type=number(0, 2), help="how freely to choose words, 0 to 2")
     parser.add_argument("--max-tokens", metavar="COUNT", type=count(1, 10_000_000), help="the most an answer may hold")
     parser.add_argument("--think", metavar="LEVEL", choices=THINK_LEVELS, help=(
@@ -89,6 +94,9 @@ def overrides_of(arguments: argparse.Namespace) -> Dict[str, Json]:
     settings = load_settings()
     provider: Optional[str] = given.get("provider")
     overrides: Dict[str, Json] = {path: given[name] for name, path in _SETTINGS.items() if name in given}
+    if "preset" in given:
+        overrides.update(_preset(settings, given, overrides))
+        provider = overrides.get("default_provider", provider)
     chosen = settings.provider(provider or settings.default_provider)
     if "base_url" in given:
         if chosen.kind in ("local", "scripted"):
@@ -107,6 +115,23 @@ def overrides_of(arguments: argparse.Namespace) -> Dict[str, Json]:
             overrides[f"providers.{name}.first_event_timeout_s"] = given["timeout"]
             overrides[f"providers.{name}.idle_timeout_s"] = given["timeout"]
     return overrides
+
+
+def _preset(settings: Settings, given: Dict[str, Json], overrides: Dict[str, Json]) -> Dict[str, Json]:
+    """What a preset sets; what is said beside it is stronger."""
+    from ..core.prompt_files import PromptLibrary
+
+    shelf = PromptLibrary(settings.home).look()
+    preset = shelf.named(text_of(given["preset"], what="--preset"), "preset")
+    if preset is None:
+        known = ", ".join(one.name for one in shelf.presets)
+        raise UsageError(f"There is no preset called {given['preset']}.", next_step=f"There are: {known}.")
+    found: Dict[str, Json] = {} if "system" in overrides else {"system": preset.text}
+    if preset.provider and not {"provider", "model"} & set(given):
+        found["default_provider"] = preset.provider
+        if preset.model:
+            found["default_model"] = preset.model
+    return found
 
 
 def effort_of(level: str, kind: str) -> str:

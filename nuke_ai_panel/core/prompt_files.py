@@ -96,8 +96,8 @@ class PromptLibrary:
                         found.setdefault((kind, one.name.lower()), one)
             for kind, samples in (("prompt", PROMPTS), ("preset", PRESETS)):
                 for sample in samples:
-                    made = _parsed(sample.text, sample.name, kind, "built-in", "")  # type: ignore[arg-type]  # a literal
-                    found.setdefault((kind, made.name.lower()), made)  # type: ignore[arg-type]
+                    made = _parsed(sample.text, sample.name, kind, "built-in", "")
+                    found.setdefault((kind, made.name.lower()), made)
             ordered = sorted(found.values(), key=lambda one: (one.source == "built-in", one.title.lower()))
             return Shelf(
                 tuple(one for one in ordered if one.kind == "prompt"),

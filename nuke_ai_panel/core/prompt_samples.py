@@ -17,8 +17,8 @@ PROMPTS: Tuple[Sample, ...] = (
 title: Roto plan
 description: How to split a rotoscope job into shapes
 ---
-Plan the roto for {{subject}} in a shot of {{length}} frames. Which shapes, on which frames do I key first, where does
-motion blur decide the edge, and what can a tracker do for me?
+Plan the roto for {{subject}} in a shot of {{length}} frames.
+Which shapes, on which frames do I key first, where does motion blur decide the edge, what can a tracker do for me?
 """),
     Sample("explain-nodes", """---
 title: Explain the selected nodes
@@ -32,8 +32,8 @@ Explain what these nodes do, in the order in which the picture goes through them
 title: Python tool
 description: A small Nuke tool with undo and a clear error
 ---
-Write a Python function for Nuke that {{what it does}}. It works on the selected nodes, is one step of undo, and says in
-one sentence what is wrong when the selection does not fit.
+Write a Python function for Nuke that {{what it does}}.
+It works on the selected nodes, is one step of undo, and says in one sentence what is wrong with an unfit selection.
 """),
     Sample("expression", """---
 title: Knob expression
@@ -60,21 +60,22 @@ PRESETS: Tuple[Sample, ...] = (
 title: Concise compositor
 description: Short answers for someone in the middle of a shot
 ---
-You help a senior compositor in Nuke. Answer in a few sentences. Name nodes and knobs exactly as Nuke does. Give code
-only when asked, and then all of it.
+You help a senior compositor in Nuke. Answer in a few sentences.
+Name nodes and knobs exactly as Nuke does.
+Give code only when asked, and then all of it.
 """),
     Sample("nuke-python", """---
 title: Nuke Python
 description: Code first, with undo and no blocking calls
 ---
-You write Python for Nuke. Answer with one complete code block first and a short explanation after it. Group changes
-into one undo step, never block the interface, and use only functions that the nuke module really has.
+You write Python for Nuke. Answer with one complete code block first and a short explanation after it.
+Group changes into one undo step, never block the interface, and use only functions that the nuke module really has.
 """),
     Sample("teacher", """---
 title: Teacher
 description: Explains why, for someone who is learning
 ---
-You teach compositing to someone new to Nuke. Explain why before how, one idea at a time, and end with one small
-exercise in Nuke.
+You teach compositing to someone new to Nuke.
+Explain why before how, one idea at a time, and end with one small exercise in Nuke.
 """),
 )

@@ -36,8 +36,10 @@ from .conversation_parameters import merged
 from .event_bridge import EventBridge, outcome
 from .model_sections import sections_of
 from .panel_state import PanelState
+from .prompt_shelf import PromptShelf
 from .run import Run
 from .server_desk import ServerDesk
+from .session_watches import SessionWatches
 from .settings_writer import SettingsWriter
 
 log = logging.getLogger(__name__)
@@ -73,6 +75,8 @@ class View(Protocol):
     def show_notice(self, notice: ErrorInfo) -> None: ...
     def history_changed(self, conversation_ids: FrozenSet[str]) -> None: ...
     def settings_changed(self) -> None: ...
+    def show_update(self) -> None: ...
+    def loop_replaced(self) -> None: ...
 
 
 class ChatSession:
@@ -95,12 +99,18 @@ class ChatSession:
         self._drafts: Dict[str, Draft] = {}
         self._infos: Dict[ModelChoice, ModelInfo] = {}
         self._learning: Dict[ModelChoice, Future[Optional[ModelInfo]]] = {}
+        self.prompts = PromptShelf(app, self.bridge)
+        self.systems: Dict[str, str] = {}  # the system prompts of conversations that have no question yet
         self.parameters: Dict[str, Parameters] = {}  # what a conversation asks of its answers, by its id
         self._asked_models_at = 0.0
         self._closed = False
         self._unsubscribe = app.providers.subscribe(self._on_status)
         self._leave_history = app.store.changes(self._history_changed)
         app.watch_settings(lambda problem: self.bridge.call(lambda: self._settings_edited(problem)))
+        self.watches = SessionWatches(
+            app, self.bridge, updated=lambda: self.tell(lambda view: view.show_update()),
+            loop_replaced=lambda: self.tell(lambda view: view.loop_replaced()),
+        )
         self.rebuild_models()
         self.refresh_conversations()
 
@@ -154,6 +164,8 @@ class ChatSession:
     def start(self, request: TurnRequest, conversation_id: str) -> Run:
         """Starts a turn. Raises NukeAIError when it cannot be started at all."""
         request = replace(request, conversation_id=conversation_id)
+        if request.system is None and conversation_id in self.systems:
+            request = replace(request, system=self.systems[conversation_id])
         own = self.parameters.get(conversation_id)
         if own is not None:
             request = replace(request, parameters=merged(request.parameters, own))
@@ -163,6 +175,7 @@ class ChatSession:
         handle = self.app.start_turn(request, self.bridge.post)
         run = Run(handle, conversation_id)
         self._runs[handle.turn_id] = run
+        self.systems.pop(conversation_id, None)
         if request.choice is not None and request.choice.model:
             self.state.used_model((request.choice.provider, request.choice.model))
             self.rebuild_models()
@@ -308,6 +321,7 @@ class ChatSession:
 
     def settings_changed(self) -> None:
         """Settings were read anew; only the providers whose row changed connect again."""
+        self.watches.settings_changed()
         self.rebuild_models()
         self.tell(lambda view: view.settings_changed())
 
@@ -397,6 +411,7 @@ class ChatSession:
         for future in self._learning.values():
             future.cancel()
         self.servers.close()
+        self.watches.close()
         self._views.clear()
         if is_valid(self.models):
             self.models.deleteLater()

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, List, Optional, Tuple
 
+from nuke_ai_panel.core.marks import is_summary
 from nuke_ai_panel.core.request import ModelChoice, TurnRequest
 from nuke_ai_panel.core.tokens import estimate
 from nuke_ai_panel.errors import NukeAIError
@@ -15,7 +16,7 @@ from nuke_ai_panel.messages import Attachment, Draft, Message
 from ..qt import QtCore, QtGui
 from ..ui.values import Chip
 from .event_bridge import outcome
-from .message_items import error_card
+from .message_items import error_card, mark_facts
 
 if TYPE_CHECKING:
     from .panel_manager import PanelManager
@@ -55,6 +56,8 @@ class MessageActions:
             self.edit(message_id)
         elif action == "delete":
             self.delete(message_id)
+        elif action == "show_mark":
+            self._show_mark(message_id)
         elif action == "sent":
             message = self._manager.shown.message(message_id)
             is_answer = message is not None and message.role == "assistant"
@@ -252,6 +255,16 @@ class MessageActions:
         """Takes an attachment away."""
         self._manager.panel.close_overlay()
         self._manager.draft.remove(chip_id)
+
+    def _show_mark(self, message_id: str) -> None:
+        mark = self._manager.shown.message(message_id)
+        if mark is not None:
+            panel = self._manager.panel
+            panel.open_text_sheet()
+            panel.text_sheet.show_text(
+                "", "Summary" if is_summary(mark) else "System prompt", mark.text, facts=mark_facts(mark),
+                is_editable=False,
+            )
 
     def _open_sent_chip(self, message_id: str, chip: object) -> None:
         message = self._manager.shown.message(message_id)

@@ -7,6 +7,7 @@ import time
 from dataclasses import asdict
 from typing import Callable, List, Mapping, Optional, Sequence, Tuple
 
+from nuke_ai_panel.core.marks import is_summary
 from nuke_ai_panel.core.model_facts import cost_words
 from nuke_ai_panel.core.tokens import estimate
 from nuke_ai_panel.core.turn_words import ending_text, warning_text
@@ -39,6 +40,7 @@ SHOW_SECONDS_AFTER_S = 3
 NOT_SENT = "did not fit the model's window"
 # Ids under which a router chooses the model itself.
 _CHOOSERS = ("openrouter/", "~")
+MARK_CHARACTERS = 48
 SHORTEST_S = 0.2  # a speed over less time than this says nothing
 
 
@@ -48,7 +50,7 @@ def items_of(
     """The visible path as items; calls and their results are part of an answer, not rows of their own."""
     return tuple(
         item_of(message, titles=titles, branch=branches.get(message.id, (1, 1)), branch_enabled=branch_enabled)
-        for message in path if message.role in ("user", "assistant")
+        for message in path if message.role != "tool"
     )
 
 
@@ -57,6 +59,12 @@ def item_of(
     wait: str = "", notices: Tuple[str, ...] = (), thinking_s: Optional[float] = None,
 ) -> MessageItem:
     """One message as an item; `thinking_s` while it streams, later the time to the first word stands for it."""
+    if message.role == "system":
+        words = mark_words(message)
+        return MessageItem(
+            message.id, "notice", text=words, time=_local_time(message.created_at), is_divider=True,
+            notice_actions=((words, "show_mark"),) if message.text else (),
+        )
     if thinking_s is None and message.reasoning and message.text:
         thinking_s = message.timings.first_token_s
     if message.role == "user":
@@ -74,6 +82,25 @@ def item_of(
         time=_local_time(message.created_at),
         truncated=message.finish == "length" and message.status == "complete",
     )
+
+
+def mark_words(mark: Message) -> str:
+    """What a mark in the path means, in a line."""
+    if is_summary(mark):
+        return "From here on a summary is sent instead of the messages above; they stay here."
+    words = " ".join(clean_text(mark.text).split())
+    if not words:
+        return "No system prompt from here on"
+    short = words if len(words) <= MARK_CHARACTERS else f"{words[:MARK_CHARACTERS - 1].rstrip()}…"
+    return f"System prompt from here on: “{short}”"
+
+
+def mark_facts(mark: Message) -> str:
+    """What stands over a mark's whole text."""
+    when = _local_time(mark.created_at)
+    if is_summary(mark):
+        return " · ".join(part for part in ("Sent instead of the messages above", mark.model or "", when) if part)
+    return " · ".join(part for part in ("Sent with every question from here on", when) if part)
 
 
 def chip_of(attachment: Attachment) -> Chip:

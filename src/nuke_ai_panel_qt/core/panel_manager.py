@@ -34,6 +34,8 @@ from .request_meter import meter_value
 from .run import Run
 from .settings_desk import SettingsDesk
 from .shown_conversation import ShownConversation
+from .system_desk import SystemDesk
+from .trouble_desk import TroubleDesk
 
 log = logging.getLogger(__name__)
 
@@ -55,15 +57,17 @@ class PanelManager(QtCore.QObject):
         self._meter_timer = QtCore.QTimer(self)
         self._meter_timer.setSingleShot(True)
         self._meter_timer.setInterval(METER_AFTER_MS)
-        self._meter_timer.timeout.connect(self._measure)
+        self._meter_timer.timeout.connect(self.measure)
         self.shown = ShownConversation(session, panel.transcript, self._path_changed)
         self.draft = DraftDesk(session, panel.composer, self._meter_timer.start)
         self.models = ModelDesk(session, panel, self._model_chosen)
         self.actions = MessageActions(self)
         self.commands = ConversationCommands(self)
+        self.system = SystemDesk(self)
         self.settings = SettingsDesk(session, panel)
         self.answers = AnswerOptions(session, panel, lambda: self.shown.id, self.models.show_choice)
         self.ledger = LedgerDesk(session, panel, self.open_conversation)
+        self.trouble = TroubleDesk(session, panel)
         self.first_steps = FirstSteps(
             session, panel.start, on_chosen=self.models.choose_model, on_add_key=self.models.open_provider
         )
@@ -80,6 +84,8 @@ class PanelManager(QtCore.QObject):
         if state.get("find"):
             self.panel.open_find()
             self.panel.find_bar.query.setText(str(state["find"]))
+        if state.get("sheet"):
+            self._open_again(str(state["sheet"]))
         self.conversations_changed()
 
     def is_alive(self) -> bool:
@@ -96,14 +102,36 @@ class PanelManager(QtCore.QObject):
             "anchor": list(anchor) if isinstance(anchor, tuple) else None,
             "model": [choice.provider, choice.model] if choice is not None else None,
             "find": self.panel.find_bar.query.text() if self.panel.find_bar.isVisible() else "",
+            "sheet": self._open_sheet(),
         }
 
     def show_reload(self, outcome: Outcome) -> None:
         """Says how a reload of the code went."""
-        if outcome.details:
-            self.panel.banner.set_banner(Banner("warning", f"{outcome.sentence} {outcome.next_step}".strip()))
-        else:
-            self.panel.say(outcome.sentence)
+        self.trouble.show_reload(outcome)
+
+    def show_update(self) -> None:
+        """Newer code is on disk than in service."""
+        self.trouble.show_update()
+
+    def loop_replaced(self) -> None:
+        """The background loop was blocked and is another one now."""
+        self.trouble.show_loop_replaced()
+
+    def _open_sheet(self) -> str:
+        """The command that opens what lies over the panel."""
+        on_top = self.panel.overlay.content()
+        return next((command for command, sheet in (
+            ("ledger", self.ledger.view), ("log", self.trouble.log), ("help", self.panel.key_sheet),
+            ("list", self.panel.conversations), ("pick_model", self.panel.picker),
+            ("answer_options", self.panel.answer_sheet),
+        ) if sheet is not None and sheet is on_top), "")
+
+    def _open_again(self, command: str) -> None:
+        """Opens a sheet once the panel has its size."""
+        timer = QtCore.QTimer(self)
+        timer.setSingleShot(True)
+        timer.timeout.connect(lambda: self.panel.run(command))
+        timer.start(0)
 
     def close(self) -> None:
         """The panel goes; its turns go on."""
@@ -253,6 +281,7 @@ class PanelManager(QtCore.QObject):
 
     def _apply_settings(self) -> None:
         own = self.session.app.settings.panel
+        self.panel.set_developer(self.trouble.is_developer())
         self.panel.shortcuts.set_overrides(own.shortcuts)
         self.panel.composer.prompt.set_enter_sends(own.enter_sends)
         self.panel.set_font_scale(self.session.state.memory.font_scale * own.font_scale)
@@ -302,18 +331,17 @@ class PanelManager(QtCore.QObject):
             self.first_steps.show_suggestions()
             self.panel.show_start()
 
-    def _measure(self) -> None:
+    def measure(self) -> None:
+        """Sizes up the next request for the meter."""
         choice = self.models.choice()
         model = self.session.known_model(choice)
-        conversation = self.session.conversation(self.shown.id)
-        system = conversation.system if conversation is not None else self.session.app.settings.system
         fixed = None
         if choice is not None:
             row = self.session.app.settings.providers.get(choice.provider)
             configured = row.options.get("num_ctx") if row is not None else None
             fixed = configured if isinstance(configured, int) else None
         self.panel.composer.meter.set_value(meter_value(
-            self.shown.path, self.draft.current(), model, system=system, window_tokens=fixed,
+            self.shown.path, self.draft.current(), model, system=self.system.current(), window_tokens=fixed,
             asked_tokens=self.session.app.window_of(choice) if choice is not None else None,
         ))
 
@@ -368,10 +396,10 @@ class PanelManager(QtCore.QObject):
             "new": self.new_conversation, "delete": self.commands.delete, "attach": self.attach,
             "pick_model": self.models.open_picker, "next_favourite": self.models.next_favourite,
             "settings": self.settings.open, "ledger": self.ledger.open, "refresh_models": self.models.refresh_models,
-            "answer_options": self.answers.open,
+            "answer_options": self.answers.open, "system": self.system.open,
             "regenerate": self.actions.regenerate_last, "copy_reply": self.actions.copy_reply,
             "copy_code": self.actions.copy_code, "previous_prompt": self.actions.previous_prompt,
-            "next_prompt": self.actions.next_prompt,
+            "next_prompt": self.actions.next_prompt, **self.trouble.commands,
         }
         run = commands.get(command)
         if run is not None:

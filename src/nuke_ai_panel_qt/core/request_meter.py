@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Optional, Sequence
 
+from nuke_ai_panel.core.marks import after_summary
 from nuke_ai_panel.core.prompt import estimate_question
 from nuke_ai_panel.core.tokens import MESSAGE_TOKENS, estimate, estimate_messages
 from nuke_ai_panel.messages import Draft, Message
@@ -32,7 +33,8 @@ def meter_value(
     else:
         fixed = estimate(system) + MESSAGE_TOKENS if system else 0
         used = fixed + written + sum(
-            estimate_question(one) if one.role == "user" else estimate_messages((one,)) for one in path
+            estimate_question(one) if one.role == "user" else estimate_messages((one,))
+            for one in after_summary(path) if one.role != "system"
         )
         is_estimate = used > 0
     detail = f"{written:,} of them (about) are in the composer." if written and used > written else ""

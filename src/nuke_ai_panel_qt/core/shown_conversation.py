@@ -210,7 +210,7 @@ class ShownConversation(QtCore.QObject):
         else:
             self._transcript.truncate_after(last_kept.id)
             for message in self.path[self.path.index(last_kept) + 1:]:
-                if message.role in ("user", "assistant"):
+                if message.role != "tool":
                     is_answer = run.answer is not None and message.id == run.answer.id
                     self._transcript.append_item(
                         self._run_item(run) if is_answer else self._item(message, branch_enabled=False)

@@ -32,6 +32,7 @@ BINDINGS: Tuple[Binding, ...] = (
     Binding("previous_prompt", ("Ctrl+Alt+Up",), "Previous question in the transcript", "Answers"),
     Binding("next_prompt", ("Ctrl+Alt+Down",), "Next question in the transcript", "Answers"),
     Binding("answer_options", ("Ctrl+Shift+P",), "Options of the answers in this conversation", "Answers"),
+    Binding("system", ("Ctrl+Shift+I",), "System prompt and presets of this conversation", "Answers"),
     Binding("attach", ("Ctrl+Shift+A",), "Attach a file", "Composer"),
     Binding("recall_previous", ("Ctrl+Up",), "Recall what you sent before", "Composer"),
     Binding("recall_next", ("Ctrl+Down",), "Recall what you sent after it", "Composer"),

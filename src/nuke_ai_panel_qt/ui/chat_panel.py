@@ -46,6 +46,7 @@ class ChatPanel(QtWidgets.QWidget):
         self._scale = 1.0
         self._wide = False
         self._list_wanted = True
+        self._is_developer = False
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setAccessibleName("Nuke AI Panel")
         self.header = Header(self.shortcuts)
@@ -95,6 +96,14 @@ class ChatPanel(QtWidgets.QWidget):
         self._list_wanted = wanted
         self._fit_list()
         self._fit()
+
+    def set_developer(self, is_developer: bool) -> None:
+        """Whether the menu shows developers' mode as on."""
+        self._is_developer = is_developer
+
+    def run(self, command: str) -> None:
+        """Does what the key or menu entry of that name does."""
+        self._run(command)
 
     def open_picker(self) -> None:
         """Puts the picker over the composer; the presenter has told it what is current."""
@@ -328,7 +337,7 @@ class ChatPanel(QtWidgets.QWidget):
         theme = theme_of(self)
         for text, icon_name, command in (
             ("Rename", "edit", "rename"), ("Delete conversation", "delete", "delete"), ("", "", ""),
-            ("Answer options …", "chat", "answer_options"),
+            ("System prompt …", "text", "system"), ("Answer options …", "chat", "answer_options"),
             ("Settings …", "settings", "settings"), ("Refresh models", "retry", "refresh_models"),
             ("What left this machine", "ledger", "ledger"), ("", "", ""),
             ("Keys", "keyboard", "help"),
@@ -342,8 +351,23 @@ class ChatPanel(QtWidgets.QWidget):
             if keys:
                 action.setText(f"{text}\t{keys[0]}")
             menu.addAction(action)
+        self._add_troubleshooting(menu)
         menu.triggered.connect(self._menu_chosen)
         menu.popup(self.header.menu.mapToGlobal(QtCore.QPoint(0, self.header.menu.height())))
+
+    def _add_troubleshooting(self, menu: QtWidgets.QMenu) -> None:
+        theme = theme_of(self)
+        below = menu.addMenu(icon("tool", theme), "Troubleshooting")
+        for text, icon_name, command in (
+            ("Reconnect", "link", "reconnect"), ("Reload the code", "retry", "reload_code"), ("Log", "text", "log"),
+            ("Report …", "file", "report"),
+        ):
+            below.addAction(icon(icon_name, theme), text).setData(command)
+        below.addSeparator()
+        developer = below.addAction("Developers' mode: reload on save")
+        developer.setData("developer")
+        developer.setCheckable(True)
+        developer.setChecked(self._is_developer)
 
     def _menu_chosen(self, action: QtGui.QAction) -> None:
         self._run(str(action.data()))

@@ -31,6 +31,7 @@ ACTION_WORDS = {
     "add_credit": ("Add credit", "link"),
     "cancel_work": ("Cancel", "stopped"),
     "continue": ("Continue", "continue"),
+    "show_mark": ("Show", "text"),
 }
 _VCENTER = flag_value(Qt.AlignmentFlag.AlignVCenter)
 

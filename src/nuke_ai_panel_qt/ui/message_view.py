@@ -51,7 +51,7 @@ class MessageView(QtWidgets.QWidget):
         self.idle_state = self._state = ViewState()
         self._is_busy = False
         self._layout: Tuple[int, int] = (-1, 0)
-        self._bubble = QtCore.QRectF()
+        self._bubble = self._rule = QtCore.QRectF()
         self._spoken = ""
         self.body = MessageBody(theme, self)
         self.body.link_activated.connect(self._on_link)
@@ -226,7 +226,9 @@ class MessageView(QtWidgets.QWidget):
 
     def _place_notice(self, left: int, column: int) -> int:
         self._bubble = QtCore.QRectF()
-        return self._place_lines(left, column, self._theme.space(2)) + self._theme.space(2)
+        theme, above = self._theme, 4 if self._item.is_divider else 2
+        self._rule = QtCore.QRectF(left, theme.space(2), column, 1)
+        return self._place_lines(left, column, theme.space(above)) + theme.space(2)
 
     def _place_lines(self, left: int, column: int, y: int) -> int:
         for line in self._lines:
@@ -391,6 +393,8 @@ class MessageView(QtWidgets.QWidget):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme.raised)
             painter.drawRoundedRect(self._bubble, theme.radius, theme.radius)
+        if self._item.is_divider:
+            painter.fillRect(self._rule, theme.hairline)
         if self._thinking is not None and not self._thinking.isHidden():
             x = self._thinking.x() - theme.icon_px / 2 - theme.space(1.5)
             painter.fillRect(QtCore.QRectF(x - 0.5, self._thinking.y(), 1, self._thinking.height()), theme.hairline)

@@ -22,7 +22,8 @@ class Line(NamedTuple):
 def state_lines(item: MessageItem, *, busy: bool) -> List[Line]:
     """The lines under the words of a message, from top to bottom."""
     if item.role == "notice":
-        return [Line(text, "info") for text in (item.text, *item.notices) if text]
+        on_notice = dict(item.notice_actions)
+        return [Line(text, "info", action=on_notice.get(text, "")) for text in (item.text, *item.notices) if text]
     actions = {} if busy else dict(item.notice_actions)
     lines = [Line(text, "warning", "warning", actions.get(text, "")) for text in item.notices]
     if item.role != "assistant":

@@ -45,7 +45,7 @@ class MessageItem:
     `label` is the model and its provider, `facts` the dim numbers beside it, `facts_detail` their tooltip, `time` the
     local time as text (tooltip, screen readers). `wait` says what an answer without text waits for and how long.
     `truncated` marks an answer that hit its length limit: *Continue* is offered. `notice_actions` are pairs of a notice
-    and what can be done about it.
+    and what can be done about it. `is_divider` is a notice that parts what is above it from what is below.
     """
 
     id: str
@@ -66,3 +66,4 @@ class MessageItem:
     time: str = ""
     truncated: bool = False
     notice_actions: Tuple[Tuple[str, str], ...] = ()
+    is_divider: bool = False

@@ -1,0 +1,111 @@
+"""The sheet with the system prompt of one conversation: what it is, presets to take, a field to write in. Main thread.
+
+It knows values and signals only. What is written here counts when it is used, not while it is typed.
+"""
+
+from __future__ import annotations
+
+from typing import Optional, Tuple
+
+from ..qt import QtCore, QtWidgets, Signal
+from .controls import Button, Text
+from .line_edit import LineEdit
+from .menus import Select
+from .settings_fields import TextArea
+from .sheets import Sheet
+from .shortcuts import Shortcuts
+from .theme import theme_of
+
+Qt = QtCore.Qt
+LEAD = "What the model is told before the questions of this conversation."
+OWN = "own"
+
+
+class SystemSheet(Sheet):
+    """`used(text)`, `chosen(choice)`, `saved(title, text)`, `deleted(choice)`."""
+
+    used = Signal(str)
+    chosen = Signal(str)
+    saved = Signal(str, str)
+    deleted = Signal(str)
+
+    def __init__(self, shortcuts: Shortcuts, parent: Optional[QtWidgets.QWidget] = None) -> None:
+        super().__init__("System prompt", parent, scrolls=False)
+        theme = theme_of(self)
+        self.preset = Select("Preset")
+        self.text = TextArea("System prompt")
+        self.text.placeholder = "None: the model is told nothing before your question."
+        self.text.document().setDocumentMargin(theme.space(2))
+        self.facts = Text("", role="dim", size="small")
+        self.problem = Text("", role="error", size="small")
+        self.use = Button("Use", kind="primary")
+        self.save = Button("Save as preset", kind="outline")
+        self.delete = Button("Delete", kind="outline")
+        self.name = LineEdit("Name of the preset", self)
+        self.name.set_shortcuts(shortcuts)
+        self.keep = Button("Save", kind="outline")
+        self._row, self._naming = QtWidgets.QHBoxLayout(), QtWidgets.QWidget()
+        self._row.setSpacing(theme.space(2))
+        for button in (self.use, self.save, self.delete):
+            self._row.addWidget(button)
+        self._row.addStretch(1)
+        naming = QtWidgets.QHBoxLayout(self._naming)
+        naming.setContentsMargins(0, 0, 0, 0)
+        naming.setSpacing(theme.space(2))
+        naming.addWidget(self.name, 1)
+        naming.addWidget(self.keep)
+        self._naming.hide()
+        self.problem.hide()
+        for part in (Text(LEAD, role="dim", size="small"), self.preset):
+            self.body.addWidget(part)
+        self.body.addWidget(self.text, 1)
+        self.body.addWidget(self.facts)
+        self.body.addWidget(self.problem)
+        self.body.addWidget(self._naming)
+        self.body.addLayout(self._row)
+        self.preset.chosen.connect(self.chosen)
+        self.use.clicked.connect(self._use)
+        self.save.clicked.connect(self._ask_name)
+        self.keep.clicked.connect(self._save)
+        self.name.returnPressed.connect(self._save)
+        self.delete.clicked.connect(self._delete)
+
+    def show_choices(self, choices: Tuple[Tuple[str, str], ...], value: str, *, can_delete: bool) -> None:
+        """(words, value) of everything to choose from, and what is chosen."""
+        self.preset.set_choices(choices, value)
+        self.delete.setVisible(can_delete)
+
+    def show_prompt(self, text: str) -> None:
+        """These words in the field."""
+        self.text.setPlainText(text)
+        self._naming.hide()
+        self.say_problem("")
+
+    def say_facts(self, text: str, *, blocked: str = "") -> None:
+        """Where the words come from; `blocked` is why they cannot be used now."""
+        self.facts.set_text(blocked or text)
+        self.use.setEnabled(not blocked)
+        self.use.set_tip(blocked or "For the questions from now on; what was asked stays as it was")
+
+    def say_problem(self, text: str) -> None:
+        """What went wrong with saving."""
+        self.problem.set_text(text)
+        self.problem.setVisible(bool(text))
+
+    def focus_first(self) -> None:
+        """Puts the caret into the field."""
+        self.text.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def _use(self) -> None:
+        self.used.emit(self.text.toPlainText().strip())
+
+    def _ask_name(self) -> None:
+        self._naming.show()
+        self.name.clear()
+        self.name.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _save(self) -> None:
+        self.saved.emit(self.name.text(), self.text.toPlainText())
+
+    def _delete(self) -> None:
+        self.deleted.emit(self.preset.value())
