@@ -116,8 +116,8 @@ class ContextTrimmed:
 class WaitChanged:
     """Why nothing is visible yet: queued, connecting, loading, prompt, waiting, retrying (with its delay and reason).
 
-    Unreachable is waiting for a server that is not there: `retry_in_s` until it is looked for again, `attempt` how
-    often it was, `detail` what is wrong.
+    Unreachable is waiting for a server that is not there: `detail` is its title, `error` what is wrong with it,
+    `retry_in_s` the time until it is looked for again, `attempt` how often that was in vain.
     Queued is waiting for another request's end, or, with `retry_in_s`, until a server's pause is over.
     """
 
@@ -128,6 +128,7 @@ class WaitChanged:
     total: Optional[int] = None
     retry_in_s: Optional[float] = None
     attempt: int = 0
+    error: Optional[ErrorInfo] = None
 
 
 @dataclass(frozen=True)

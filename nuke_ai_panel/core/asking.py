@@ -44,7 +44,7 @@ class Asking:
     ) -> ModelChoice:
         """Lets `answer` grow to its end, and returns who gave it. Raises NukeAIError, the chosen model's own."""
         try:
-            await self._ask(answer, chosen, path)
+            await self._ask(answer, chosen, path, is_waited_for=not (may_stand_in and self._has_stand_ins(chosen)))
             return chosen
         except ProviderError as error:
             if not may_stand_in or answer.is_touched or not is_unavailable(error):
@@ -89,24 +89,33 @@ class Asking:
                 self._warn(answer, f"not_asked_instead:{text}", text)
         raise first
 
-    async def _ask(self, answer: GrowingAnswer, choice: ModelChoice, path: Tuple[Message, ...]) -> None:
+    def _has_stand_ins(self, chosen: ModelChoice) -> bool:
+        """Whether somebody else would be asked, so that a server which is not there need not be waited for."""
+        try:
+            return any(other != chosen for other in stand_ins(self._services.settings(), self._request))
+        except SettingsError:
+            return False
+
+    async def _ask(
+        self, answer: GrowingAnswer, choice: ModelChoice, path: Tuple[Message, ...], *, is_waited_for: bool = False
+    ) -> None:
         prompt = await prepare(self._services, self._request, self._place, choice, path)
         if prompt.dropped_messages and prompt.window_tokens is not None:
             self._tell(ContextTrimmed(
                 self._turn_id, prompt.dropped_messages, prompt.kept_messages, prompt.window_tokens
             ))
         answer.window_tokens = prompt.request.window_tokens
-        await self._reception(choice).receive(prompt.request, answer)
+        await self._reception(choice, is_waited_for).receive(prompt.request, answer)
         self._weigh(answer, choice, prompt)
 
-    def _reception(self, choice: ModelChoice) -> Reception:
+    def _reception(self, choice: ModelChoice, is_waited_for: bool) -> Reception:
         providers, asked = self._services.providers, self._request.retries
         budget_s = BACKGROUND_S if self._request.kind == "batch" else INTERACTIVE_S
         retries = providers.settings(choice.provider).retries if asked is None else asked
         return Reception(
             self._turn_id, choice, providers, policy=RetryPolicy(retries, budget_s),
             limit=limit_of(providers.origin(choice.provider)), tell=self._tell, on_growth=self._on_growth,
-            is_stopped=self._is_stopped,
+            is_stopped=self._is_stopped, wait_for_server_s=self._request.wait_for_server_s if is_waited_for else 0.0,
         )
 
     def _weigh(self, answer: GrowingAnswer, choice: ModelChoice, prompt: Prompt) -> None:

@@ -36,6 +36,7 @@ from .origin_limit import OriginLimit
 from .provider_manager import ProviderManager
 from .request import ModelChoice
 from .retry import RetryPolicy, asked_delay, name_wait, next_delay
+from .server_wait import ServerWait
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class Reception:
     def __init__(
         self, turn_id: str, choice: ModelChoice, providers: ProviderManager, *, policy: RetryPolicy, limit: OriginLimit,
         tell: Callable[[TurnEvent], None], on_growth: Callable[[], None], is_stopped: Callable[[], bool],
+        wait_for_server_s: float = 0.0,
     ) -> None:
         self._turn_id = turn_id
         self._choice = choice
@@ -56,6 +58,7 @@ class Reception:
         self._on_growth = on_growth
         self._is_stopped = is_stopped
         self._phase = ""
+        self._server = ServerWait(providers, choice.provider, wait_for_server_s, self._server_away)
 
     async def receive(self, request: ChatRequest, answer: GrowingAnswer) -> None:
         """Lets `answer` grow until its Finish. Raises ProviderError once trying again is over."""
@@ -67,33 +70,33 @@ class Reception:
                 self._limit.answered()
                 return
             except ProviderError as error:
-                attempt += 1
+                away = error if self._server.is_due(error) and not answer.is_touched else None
+                attempt += away is None
                 delay: Optional[float] = None
-                if not answer.is_touched:
+                if away is None and not answer.is_touched and not self._server.forbids_again():
                     delay = next_delay(
                         self._policy, error, attempt=attempt, waited_s=waited_s, random=random.random
                     )
                 self._limit.refused(error, started_at=began_at, pause_s=asked_delay(error) or delay)
-                if delay is None:
+                if away is None and delay is None:
                     name_wait(error)
                     raise
-                log.info("try %d at %s failed (%s, request %s); again in %.1f s",
-                         attempt, self._choice.provider, error.kind, error.request_id, delay)
-                self._phase = "retrying"
-                self._tell(WaitChanged(
-                    self._turn_id, "retrying", detail=error.user_text, retry_in_s=delay, attempt=attempt
-                ))
+                if delay is not None:
+                    self._try_again_in(delay, attempt, error)
             finally:
                 self._limit.give_back()
             answer.restart()
             del answer.warnings[warnings:]
-            await asyncio.sleep(delay)
-            waited_s += delay
+            if away is not None:
+                await self._server.until_back(away)
+            elif delay is not None:
+                await asyncio.sleep(delay)
+                waited_s += delay
 
     async def _try(self, request: ChatRequest, answer: GrowingAnswer) -> None:
         loop, tell, turn_id = asyncio.get_running_loop(), self._tell, self._turn_id
         on_growth, is_stopped = self._on_growth, self._is_stopped
-        is_known = self._providers.status(self._choice.provider).state == "connected"
+        is_known = self._providers.status(self._choice.provider).state in ("connected", "degraded")
         self._wait("waiting" if is_known else "connecting")
         started = loop.time()
         stream = self._providers.stream(self._choice, request)
@@ -151,6 +154,19 @@ class Reception:
             self._tell(AnswerReset(self._turn_id))
             if answer.text:  # what a continuation began with
                 self._tell(TextAdded(self._turn_id, str(answer.text)))
+
+    def _try_again_in(self, delay: float, attempt: int, error: ProviderError) -> None:
+        log.info("try %d at %s failed (%s, request %s); again in %.1f s",
+                 attempt, self._choice.provider, error.kind, error.request_id, delay)
+        self._phase = "retrying"
+        self._tell(WaitChanged(self._turn_id, "retrying", detail=error.user_text, retry_in_s=delay, attempt=attempt))
+
+    def _server_away(self, error: ProviderError, retry_in_s: float, failures: int) -> None:
+        self._phase = "unreachable"
+        title = self._providers.status(self._choice.provider).title
+        self._tell(WaitChanged(
+            self._turn_id, "unreachable", detail=title, retry_in_s=retry_in_s, attempt=failures, error=error.info()
+        ))
 
     def _queued(self, pause_s: float) -> None:
         self._phase = "queued"

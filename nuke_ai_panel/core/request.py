@@ -30,7 +30,8 @@ class TurnRequest:
     joined to it. `system` replaces the conversation's system prompt for this turn. Parameters that are None fall back
     to settings. `retries` None takes the provider's setting, 0 turns retries off. `fallback` names who may be asked
     instead when the choice is not available; None takes the settings', empty is nobody. `schema` is the JSON Schema
-    that the answer must match, None for free text.
+    that the answer must match, None for free text. `wait_for_server_s` is how long a question waits for a server that
+    is not there, instead of failing at once; nobody waits where somebody else may be asked instead.
     """
 
     text: str
@@ -47,3 +48,4 @@ class TurnRequest:
     regenerate_of: Optional[str] = None
     continue_of: Optional[str] = None
     schema: Optional[Mapping[str, Json]] = None
+    wait_for_server_s: float = 0.0

@@ -93,6 +93,9 @@ class PanelSettings:
     shortcuts: Mapping[str, Tuple[str, ...]] = _setting(
         {}, 'Keys of your own for commands, such as new = ["Ctrl+T"]; an empty list takes a command\'s keys away.',
         shape="keys")
+    nuke_shortcut: Optional[str] = _setting(
+        None, "The key in Nuke that opens the panel, such as Ctrl+Alt+A; it takes the key from whatever had it. "
+        "Counts from the next start of Nuke.", shape="key")
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,9 @@ class Settings:
     fallback: Tuple[str, ...] = _setting(
         (), "Whom to ask instead, in this order, when the chosen model is not available: provider/model. Only one "
         "that the prompt travels as far to, never from a local model to a service; empty is nobody.", maximum=8)
+    wait_for_server_s: float = _setting(
+        600.0, "How long a question in the panel waits for a server that is not there; 0 says at once that it is not. "
+        "Scripts and the command line wait only if they say so.", unit="seconds", minimum=0, maximum=86400)
     system: Optional[str] = _setting(None, "The system prompt of a new conversation.")
     max_tool_rounds: int = _setting(
         8, "How many times in one answer a model may ask for tools.", minimum=0, maximum=100)
