@@ -35,8 +35,10 @@ STUDIO_FILES = "NUKE_AI_PANEL_CONFIG"
 ENVIRONMENT: Mapping[str, Path_] = {
     "NUKE_AI_PANEL_PROVIDER": ("default_provider",),
     "NUKE_AI_PANEL_MODEL": ("default_model",),
+    "NUKE_AI_PANEL_DEVELOPER": ("developer", "reload"),
     **{variable: ("providers", name, "base_url") for variable, name in ADDRESS_ENVS.items()},
 }
+_SWITCHES = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _PROVIDER: Path_ = ("default_provider",)
 _MODEL: Path_ = ("default_model",)
 _SHORTCUTS: Path_ = ("panel", "shortcuts")
@@ -63,7 +65,7 @@ def load_settings(
     for file in files:
         _merge(merged, _entries(file.data, file.place), file.place)
     said = {name: (variable, env.get(variable, "").strip()) for variable, name in ENVIRONMENT.items()}
-    _merge(merged, ((name, text) for name, (_, text) in said.items() if text), lambda name: said[name][0])
+    _merge(merged, ((name, _said(name, text)) for name, (_, text) in said.items() if text), lambda name: said[name][0])
     given = [(dotted_name(name), value) for name, value in (overrides or {}).items() if value is not None]
     _merge(merged, iter(given), _always("arguments"))
     return _settings(home, merged, env)
@@ -228,6 +230,11 @@ def _unknown(where: str, name: Path_, last: str, known: List[str]) -> NoReturn:
 def _refuse(where: str, name: Path_, problem: str, step: str) -> NoReturn:
     message = f"{where}: {'.'.join(name)} {problem}"
     raise SettingsError(message, user_text=f"{message.rstrip('.')}.", next_step=step)
+
+
+def _said(name: Path_, text: str) -> Json:
+    """What a variable's text means: a switch is on or off, all else is text."""
+    return _SWITCHES.get(text.lower(), text) if name[0] == "developer" else text
 
 
 def _always(place: str) -> _Place:

@@ -26,14 +26,14 @@ _waiting: List[When] = []
 class _Asker(QtCore.QObject):
     """Carries the wish for a reload from any thread to the main one."""
 
-    asked = Signal()
+    asked = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
         self.asked.connect(self._ask, QtCore.Qt.ConnectionType.QueuedConnection)
 
-    def _ask(self) -> None:
-        ask_soon("finished")
+    def _ask(self, when: str) -> None:
+        ask_soon("stop" if when == "stop" else "finished")
 
 
 _askers: List[_Asker] = []
@@ -55,8 +55,9 @@ def take_part() -> None:
 
 def ask_soon(when: When = "finished") -> None:
     """Reloads from Qt's event loop: now, or as soon as no answer is being written."""
-    if not _waiting:
-        _waiting.append(when)
+    is_new = not _waiting
+    _waiting[:] = [when]
+    if is_new:
         QtCore.QTimer.singleShot(0, _look)
 
 

@@ -69,9 +69,13 @@ class Toast(Ground):
 
 
 class BannerBar(QtWidgets.QWidget):
-    """A lasting notice under the header with an icon, its words, perhaps one action, and a way to dismiss it."""
+    """A lasting notice under the header with an icon, its words, up to two actions, and a way to dismiss it.
+
+    Two actions stand below the words: a narrow pane has no room for them beside.
+    """
 
     action_clicked = Signal()
+    more_clicked = Signal()
     dismissed = Signal()
 
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
@@ -79,16 +83,25 @@ class BannerBar(QtWidgets.QWidget):
         self._banner: Optional[Banner] = None
         self.label = Text("", size="small", middle=True)
         self.action = Button("", kind="outline")
+        self.more = Button("", kind="outline")
         self.close_button = Button(icon="close", tip="Dismiss")
         theme = theme_of(self)
-        row = QtWidgets.QHBoxLayout(self)
-        row.setContentsMargins(theme.space(4) + theme.icon_px + theme.space(1), theme.space(1.5), theme.space(2),
+        box = QtWidgets.QVBoxLayout(self)
+        box.setSpacing(theme.space(1.5))
+        box.setContentsMargins(theme.space(4) + theme.icon_px + theme.space(1), theme.space(1.5), theme.space(2),
                                theme.space(1.5))
-        row.setSpacing(theme.space(2))
-        row.addWidget(self.label, 1)
-        row.addWidget(self.action)
-        row.addWidget(self.close_button)
+        self._row, self._below = QtWidgets.QHBoxLayout(), QtWidgets.QHBoxLayout()
+        for row in (self._row, self._below):
+            row.setSpacing(theme.space(2))
+            box.addLayout(row)
+        self._row.addWidget(self.label, 1)
+        self._row.addWidget(self.action)
+        self._row.addWidget(self.close_button)
+        self._below.addWidget(self.more)
+        self._below.addStretch(1)
+        self.more.hide()
         self.action.clicked.connect(self.action_clicked)
+        self.more.clicked.connect(self.more_clicked)
         self.close_button.clicked.connect(self._dismiss)
         self.hide()
 
@@ -104,6 +117,9 @@ class BannerBar(QtWidgets.QWidget):
             self.label.set_text(banner.text)
             self.action.setText(banner.action)
             self.action.setVisible(bool(banner.action))
+            self.more.setText(banner.more)
+            self.more.setVisible(bool(banner.more))
+            (self._below if banner.more else self._row).insertWidget(0 if banner.more else 1, self.action)
         self.updateGeometry()
         self.update()
 

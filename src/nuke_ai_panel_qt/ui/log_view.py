@@ -1,0 +1,98 @@
+"""The log over the panel: its newest entries last, a filter by words and by weight, and a copy of what is shown.
+
+Knows values and signals only. Main thread.
+"""
+
+from __future__ import annotations
+
+from typing import Optional, Tuple
+
+from ..qt import QtCore, QtWidgets, Signal
+from .controls import Button, Text
+from .details_sheet import colour_page, text_page
+from .line_edit import LineEdit
+from .menus import Select
+from .panel_values import LogEntry
+from .sheets import Sheet
+from .shortcuts import Shortcuts
+from .theme import theme_of
+
+LEVELS = (("Everything", "debug"), ("From notes on", "info"), ("Warnings and errors", "warning"), ("Errors", "error"))
+_ORDER = tuple(value for _, value in LEVELS)
+FILTER_AFTER_MS = 120
+
+
+class LogView(Sheet):
+    """`copy_requested` and `refresh_requested` when their buttons are pressed."""
+
+    copy_requested = Signal()
+    refresh_requested = Signal()
+
+    def __init__(self, shortcuts: Shortcuts, parent: Optional[QtWidgets.QWidget] = None) -> None:
+        super().__init__("Log", parent, scrolls=False)
+        theme = theme_of(self)
+        self._entries: Tuple[LogEntry, ...] = ()
+        self._shown: Tuple[LogEntry, ...] = ()
+        self._place = ""
+        self.query = LineEdit("Words in the log", icon="search")
+        self.query.set_shortcuts(shortcuts)
+        self.level = Select("Level")
+        self.level.set_choices(LEVELS, "debug")
+        self.view = text_page(self)
+        self.view.setAccessibleName("Log")
+        self.note = Text("", role="dim", size="small")
+        self.copy = Button("Copy", icon="copy", kind="outline", tip="What is shown here")
+        self.refresh = Button("Read again", icon="retry", kind="outline")
+        row = QtWidgets.QHBoxLayout()
+        row.setSpacing(theme.space(2))
+        row.addWidget(self.copy)
+        row.addWidget(self.refresh)
+        row.addStretch(1)
+        for part in (self.query, self.level):
+            self.body.addWidget(part)
+        self.body.addWidget(self.view, 1)
+        self.body.addWidget(self.note)
+        self.body.addLayout(row)
+        self.column.setMaximumWidth(1 << 20)
+        self._timer = QtCore.QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(FILTER_AFTER_MS)
+        self._timer.timeout.connect(self._filter)
+        self.query.textChanged.connect(self._wait)
+        self.level.chosen.connect(self._filter)
+        self.copy.clicked.connect(self.copy_requested)
+        self.refresh.clicked.connect(self.refresh_requested)
+
+    def set_entries(self, entries: Tuple[LogEntry, ...], *, place: str) -> None:
+        """Shows these, the newest last; the filter stays. `place` says where the files are."""
+        self._entries, self._place = entries, place
+        self._filter()
+
+    def shown(self) -> Tuple[LogEntry, ...]:
+        """What the filter leaves."""
+        return self._shown
+
+    def text(self) -> str:
+        """What is shown, as text."""
+        return "\n".join(one.text for one in self._shown)
+
+    def _wait(self) -> None:
+        self._timer.start()
+
+    def _filter(self, _: str = "") -> None:
+        self._timer.stop()
+        words = self.query.text().lower().split()
+        least = _ORDER.index(self.level.value())
+        self._shown = tuple(
+            one for one in self._entries
+            if _ORDER.index(one.level) >= least and all(word in one.text.lower() for word in words)
+        )
+        colour_page(self.view)
+        self.view.setPlainText(self.text())
+        bar = self.view.verticalScrollBar()
+        bar.setValue(bar.maximum())
+        self.copy.setEnabled(bool(self._shown))
+        if self._shown:
+            self.note.set_text(f"{len(self._shown):,} of {len(self._entries):,} entries. Kept in {self._place}")
+        else:
+            self.note.set_text("No entry fits." if self._entries else f"Nothing was logged yet. Kept in {self._place}")
