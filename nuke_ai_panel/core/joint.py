@@ -6,12 +6,14 @@ for as long as they could be such a repetition, and not a moment longer.
 
 from __future__ import annotations
 
+import re
+
 from .answer import CleanText
 
 # A shorter match is more likely the language than a repetition.
 _SHORTEST = 8
 _LONGEST = 240
-_FENCE = "```"
+_FENCE = re.compile(r"[ ]*(`{3,}(?![^\n]*`)|~{3,})([^\n]*)")
 
 
 class JoinedText(CleanText):
@@ -50,35 +52,59 @@ class JoinedText(CleanText):
         return super().add(rest) if rest else ""
 
 
+def open_fence(text: str) -> str:
+    """The fence of the code block that `text` ends inside of, such as ``` or ~~~~; empty outside of one."""
+    fence = ""
+    for line in text.splitlines():
+        mark = _FENCE.match(line)
+        if mark is None:
+            continue
+        if not fence:
+            fence = mark.group(1)
+        elif mark.group(1)[0] == fence[0] and len(mark.group(1)) >= len(fence) and not mark.group(2).strip():
+            fence = ""
+    return fence
+
+
 def is_in_fence(text: str) -> bool:
     """Whether `text` ends inside a code block."""
-    return sum(1 for line in text.splitlines() if line.lstrip().startswith(_FENCE)) % 2 == 1
+    return bool(open_fence(text))
 
 
 def may_repeat(before: str, held: str) -> bool:
     """Whether more text could still show that `held` repeats the end of `before`."""
     if len(held) >= _LONGEST:
         return False
-    if _FENCE.startswith(held) or (held.startswith(_FENCE) and "\n" not in held):
-        return is_in_fence(before)
-    body = _without_fence(before, held)
-    return body[:_SHORTEST] in before[-_LONGEST:] and (len(body) < _SHORTEST or _repeats_so_far(before, body))
+    body = held.lstrip()
+    if not body:
+        return True
+    if body[0] in "`~" and "\n" not in body and (len(body) < 3 or _FENCE.match(body) is not None):
+        return True
+    body = _without_fence(before, held).lstrip()
+    return body[:_SHORTEST] in before[-_LONGEST:] and (len(body) < _SHORTEST or body in before[-_LONGEST:])
 
 
 def without_repetition(before: str, held: str) -> str:
-    """`held` without what `before` already ends with."""
+    """`held` without what `before` already ends with; a code block of its own begins on a line of its own."""
     body = _without_fence(before, held)
-    for size in range(min(len(body), len(before), _LONGEST), _SHORTEST - 1, -1):
-        if before.endswith(body[:size]):
-            return body[size:]
+    said = body.lstrip()
+    for size in range(min(len(said), len(before), _LONGEST), _SHORTEST - 1, -1):
+        if before.endswith(said[:size]):
+            return said[size:]
+    mark = _FENCE.match(body)
+    if mark is not None and not before.endswith("\n") and ("\n" in body or mark.group(2)):
+        return f"\n{body}"
     return body
 
 
 def _without_fence(before: str, held: str) -> str:
-    if held.startswith(_FENCE) and "\n" in held and is_in_fence(before):
-        return held.partition("\n")[2]
-    return held
+    """`held` without a first line that opens the code block again which `before` is inside of.
 
-
-def _repeats_so_far(before: str, body: str) -> bool:
-    return body in before[-_LONGEST:]
+    A bare fence at the beginning of a line closes the block; it stays.
+    """
+    mark = _FENCE.match(held.lstrip("\n"))
+    fence = open_fence(before)
+    if mark is None or not fence or "\n" not in held.lstrip("\n") or mark.group(1)[0] != fence[0]:
+        return held
+    is_closing = not mark.group(2).strip() and (held.startswith("\n") or before.endswith("\n"))
+    return held if is_closing else held.lstrip("\n").partition("\n")[2]

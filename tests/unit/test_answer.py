@@ -57,6 +57,17 @@ def test_a_restart_forgets_what_was_said_and_nothing_else() -> None:
     ("Use:\n```python\nkey = nuke.toNode(", ["```python\nkey = nuke.toNode(", "'K')\n```"], "'K')\n```"),
     ("Done with it.\n", ["```python\n", "x = 1\n```"], "```python\nx = 1\n```"),
     ("one two three four", ["one two "], "one two "),
+    ("The matte is clipped before", ["\n", "\nThe matte is", " clipped before the merge."], " the merge."),
+    ("A ````md\n", ["x"], "x"),
+    ("````md\n```python\nkey = nuke.to", ["````md\n", "key = nuke.to", "Node('K')\n```\n````"], "Node('K')\n```\n````"),
+    ("~~~py\nkey = nuke.toNode(", ["~~~py\nkey = nuke.toNode('K')\n~~~"], "'K')\n~~~"),
+    ("```py\nx = 1\n", ["```", "\nThat is all."], "```\nThat is all."),
+    ("```py\nx = 1", ["\n```\nThat", " is all."], "\n```\nThat is all."),
+    ("```py\nx = 1\n", ["```py\n", "y = 2\n```"], "y = 2\n```"),
+    ("Use this:", ["```py\nx = 1\n```"], "\n```py\nx = 1\n```"),
+    ("Use this: ", ["`", "x = 1`"], "`x = 1`"),
+    ("So the ", ["``", "`"], "```"),
+    ("word", ["\n", "\n"], "\n\n"),
     ("one two three four", [], ""),
 ])
 def test_a_continuation_repeats_nothing(before: str, pieces: list[str], after: str) -> None:
@@ -67,3 +78,5 @@ def test_a_continuation_repeats_nothing(before: str, pieces: list[str], after: s
 
 def test_an_open_fence_is_seen() -> None:
     assert is_in_fence("a\n```py\nb") and not is_in_fence("a\n```py\nb\n```\nc")
+    assert is_in_fence("````\n```\n") and not is_in_fence("~~~\n```\n~~~\n") and not is_in_fence("```x``` is code")
+    assert is_in_fence("- a\n  ~~~sh\n  ls")
