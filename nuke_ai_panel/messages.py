@@ -29,7 +29,10 @@ def clean_text(text: str) -> str:
 
 @dataclass(frozen=True)
 class Attachment:
-    """Text or an image that travels with a user message; `text` is exactly what the model reads."""
+    """Text or an image that travels with a user message; `text` is exactly what the model reads.
+
+    `origin` is where a draft's text was taken from in the host, so that it is taken again when it is sent.
+    """
 
     id: str
     kind: Literal["file", "paste", "text", "nodes", "script", "image"]
@@ -37,6 +40,7 @@ class Attachment:
     text: str = ""
     media_type: str = "text/plain"
     data_base64: Optional[str] = None
+    origin: str = ""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from .user_knobs import UserKnob, user_knobs
 from .values import Field, fields, number
 
 _VALUE_LENGTH = 160
-_LOOKS = frozenset({
+LOOKS = frozenset({
     "inputs", "name", "xpos", "ypos", "selected", "tile_color", "gl_color", "note_font", "note_font_size",
     "note_font_color", "hide_input", "postage_stamp", "postage_stamp_frame", "bdwidth", "bdheight", "z_order", "panel",
     "dope_sheet", "bookmark", "cached", "indicators", "rootNodeUpdated", "icon", "addUserKnob", "appearance",
@@ -50,8 +50,8 @@ class Row:
         """What of its knobs is worth telling."""
         declared = {one.name: one for one in user_knobs(self.placed.node)}
         return tuple(
-            f"{_spoken(knob.name, declared.get(knob.name))} {_value(knob)}" for knob in self.placed.node.knobs
-            if knob.name not in _LOOKS and not _at_default(self.placed, knob)
+            f"{_spoken(knob.name, declared.get(knob.name))} {told_value(knob)}" for knob in self.placed.node.knobs
+            if knob.name not in LOOKS and not is_default(self.placed.class_name, knob)
         )
 
     @property
@@ -108,7 +108,7 @@ def _head(script: Script, graph: Graph, nodes: List[Placed]) -> str:
     facts = [f"Nuke {script.version}"] if script.version else ["Nuke nodes"]
     if root is not None:
         facts += [root.name] if root.name else []
-        facts += [f"{name} {_value(knob)}" for name in _ROOT_FACTS for knob in [root.knob(name)] if knob]
+        facts += [f"{name} {told_value(knob)}" for name in _ROOT_FACTS for knob in [root.knob(name)] if knob]
     classes = Counter(one.class_name for one in nodes)
     facts.append(f"{counted(len(nodes), 'node')}" + (f": {census(classes, 10)}" if nodes else ""))
     return "; ".join(facts)
@@ -145,8 +145,9 @@ def _short(placed: Placed, through: Dict[str, Optional[str]]) -> str:
     return f"{name} ({placed.class_name or 'clone'}{clone})" + (f" < {', '.join(sources)}" if sources else "")
 
 
-def _at_default(placed: Placed, knob: Knob) -> bool:
-    data = knob_data(placed.class_name, knob.name)
+def is_default(class_name: str, knob: Knob) -> bool:
+    """Whether a knob is known to be at its default."""
+    data = knob_data(class_name, knob.name)
     if data is None or data.confidence not in CHECKED or data.default is None:
         return False
     if isinstance(data.default, bool):
@@ -161,7 +162,8 @@ def _spoken(name: str, declared: Optional[UserKnob]) -> str:
     return f"{name} “{declared.label}”"
 
 
-def _value(knob: Knob) -> str:
+def told_value(knob: Knob) -> str:
+    """A knob's value in few words."""
     if not knob.braced:
         text = knob.value
         plain = text and not any(mark in text for mark in " ,\n\t")

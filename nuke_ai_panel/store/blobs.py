@@ -31,6 +31,8 @@ def keep(connection: sqlite3.Connection, owner: str, attachments: Iterable[Attac
         item: Dict[str, Json] = {
             "id": one.id, "kind": one.kind, "name": clean_text(one.name), "media_type": clean_text(one.media_type),
         }
+        if one.origin:
+            item["origin"] = clean_text(one.origin)
         if one.text:
             item["text_blob"] = _put(connection, owner, clean_text(one.text).encode("utf-8"))
         if one.data_base64 is not None:
@@ -81,7 +83,8 @@ def attachments_from(column: Optional[str], blobs: Blobs) -> Tuple[Attachment, .
 
 
 def _attachment(item: Mapping[str, Json], blobs: Blobs) -> Attachment:
-    known = {name: item[name] for name in ("id", "kind", "name", "media_type", "text", "data_base64") if name in item}
+    names = ("id", "kind", "name", "media_type", "text", "data_base64", "origin")
+    known = {name: item[name] for name in names if name in item}
     try:
         if "text_blob" in item:
             known["text"] = blobs[item["text_blob"]].decode("utf-8", "replace")

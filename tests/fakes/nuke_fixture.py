@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Callable, Iterator, List, Tuple, Union
 
 import pytest
@@ -25,6 +26,7 @@ def nuke_double() -> Iterator[Callable[..., Host]]:
         if hosts:
             hosts.pop().uninstall()
         host = Host(FULL[version] if isinstance(version, int) else version, gui, **facts)
+        _forget_the_door()
         host.install()
         hosts.append(host)
         return host
@@ -32,3 +34,12 @@ def nuke_double() -> Iterator[Callable[..., Host]]:
     yield make
     for host in hosts:
         host.uninstall()
+    if hosts:
+        _forget_the_door()
+
+
+def _forget_the_door() -> None:
+    """The product's modules that name `nuke` belong to the Nuke that they were imported in."""
+    door = "nuke_ai_panel_qt.host"
+    for name in [one for one in sys.modules if one == door or one.startswith(door + ".")]:
+        del sys.modules[name]

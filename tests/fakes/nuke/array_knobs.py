@@ -66,7 +66,10 @@ class Array_Knob(Knob):
         self._state, self._single = [one.copy() for one in state[0]], state[1]
 
     def _is_default(self) -> bool:
-        return [one.value for one in self._channels] == self._default and all(one.plain() for one in self._channels)
+        own = self.__dict__  # every other look at a knob is guarded, and scripts hold thousands of knobs
+        state, default = own["_state"], own["_default"]
+        return len(state) == len(default) and all(
+            one.value == wanted and one.keys is None and one.expression is None for one, wanted in zip(state, default))
 
     # Values.
     def _shown(self, value: float) -> Any:

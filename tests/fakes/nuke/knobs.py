@@ -88,7 +88,8 @@ class Knob:
         self._state = state
 
     def _is_default(self) -> bool:
-        return bool(self._state == self._default)
+        own = self.__dict__
+        return bool(own["_state"] == own["_default"])
 
     # Nuke's own names.
     def Class(self) -> str:

@@ -12,9 +12,12 @@ if TYPE_CHECKING:
 class MenuItem:
     """An entry."""
 
-    def __init__(self, name: str, script: Any = None, shortcut: str = "", icon: str = "") -> None:
+    def __init__(
+        self, name: str, script: Any = None, shortcut: str = "", icon: str = "", host: Optional[Host] = None,
+    ) -> None:
         self._name, self._script, self._shortcut, self._icon = name, script, shortcut, icon
         self._enabled = self._visible = True
+        self._owner = host
 
     def name(self) -> str:
         return self._name
@@ -47,10 +50,11 @@ class MenuItem:
         raise NotImplementedError("fake nuke: MenuItem.action")
 
     def invoke(self) -> None:
-        """What a click does; text is Python, evaluated in `__main__`, and the double runs no text."""
-        if not callable(self._script):
-            raise NotImplementedError("fake nuke: a menu entry that is text")
-        self._script()
+        """What a click does; text is Python and runs in `__main__`."""
+        if callable(self._script):
+            self._script()
+        elif self._script:
+            exec(str(self._script), self._owner.main_namespace if self._owner is not None else {})
 
 
 class Menu(MenuItem):
@@ -75,7 +79,7 @@ class Menu(MenuItem):
             menu._entries.remove(old)
         if shortcut:
             self._host.menus.steal(shortcut)
-        item = MenuItem(last, command, shortcut, icon)
+        item = MenuItem(last, command, shortcut, icon, self._host)
         menu._entries.insert(len(menu._entries) if index < 0 else index, item)
         return item
 

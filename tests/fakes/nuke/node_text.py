@@ -47,11 +47,15 @@ def entries(core: Core, *, everything: bool = False, defs: bool = True) -> List[
     end = [core.knobs[name] for name in _TAIL if name in core.knobs]
     found: List[NkKnob] = []
     for knob in [*own, *end]:
-        if knob._user and defs:
+        facts = knob.__dict__  # every other look at a knob is guarded, and scripts hold thousands of knobs
+        flags, name = facts["_flags"], facts["_name"]
+        if facts["_user"] and defs:
             found.append(NkKnob("addUserKnob", write_user_knob(definition(knob))))
-        if knob._flags & DO_NOT_WRITE or (core.clone_of and knob._name not in OWN_KNOBS):
+        if flags & DO_NOT_WRITE or (core.clone_of and name not in OWN_KNOBS):
             continue
-        wanted = everything or knob._name in ALWAYS_WRITTEN or knob._flags & ALWAYS_SAVE or not knob._is_default()
+        wanted = everything or name in ALWAYS_WRITTEN or flags & ALWAYS_SAVE or not knob._is_default()
+        if not wanted:
+            continue
         # A node that was never placed has no place to write.
         if knob._name in ("selected", "xpos", "ypos") and knob._is_default() and not everything:
             wanted = False
