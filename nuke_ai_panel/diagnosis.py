@@ -2,8 +2,8 @@
 
 It is for the day when something is missing or broken, so each part looks for itself and says what stopped it; only the
 standard library is needed to get as far as naming the cause. Nothing is sent anywhere, and no App is opened for it. No
-key, no name of a person or a computer, and nothing that was asked or answered is in it: every line is masked. Any thread
-but the loop's; it takes as long as the system's key store takes to answer, some seconds at most.
+key, no name of a person or a computer, and nothing that was asked or answered is in it: every line is masked. Any
+thread but the loop's; it takes as long as the system's key store takes to answer, some seconds at most.
 """
 
 from __future__ import annotations
@@ -94,9 +94,7 @@ def _host(known: Mapping[str, str]) -> Iterator[Line]:
 
 
 def _python() -> Iterator[Line]:
-    is_old = sys.version_info < (3, 9)
-    yield Line("Python", ".".join(map(str, sys.version_info[:3])), "wrong" if is_old else "ok",
-               "3.9 is the oldest that works." if is_old else "")
+    yield Line("Python", ".".join(map(str, sys.version_info[:3])))
     yield Line("program", sys.executable or "(embedded)")
     yield Line("system", f"{sys.platform}, {folder_of().rpartition('-')[2]}")
     import ssl

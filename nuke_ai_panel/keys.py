@@ -302,6 +302,15 @@ def clean_key(text: str, origin: str) -> Key:
     return Key(text)
 
 
+def backend_name(env: Mapping[str, str], deadline_s: float = DEADLINE_S) -> str:
+    """The key store that works here, as its class's name; empty for none, or one that does not answer in time."""
+    try:
+        found = _on_own_thread(lambda: system_backend(env), deadline_s, late=lambda: None)
+    except FutureTimeoutError:
+        return ""
+    return f"{type(found).__module__}.{type(found).__qualname__}" if found is not None else ""
+
+
 def system_backend(env: Mapping[str, str]) -> Optional[Backend]:
     """The first of our key stores that works here, or None. Takes as long as the system takes."""
     platform = "linux" if sys.platform not in _BACKENDS else sys.platform

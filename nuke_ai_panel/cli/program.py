@@ -16,7 +16,7 @@ from .log_file import keep_log
 
 PROG = "nuke-ai-panel"
 # Each is a module beside this one with `register(commands)`.
-COMMANDS = ("ask", "chat", "models", "history", "config", "ledger")
+COMMANDS = ("ask", "chat", "batch", "models", "history", "config", "ledger", "doctor", "install")
 
 
 class Parser(argparse.ArgumentParser):

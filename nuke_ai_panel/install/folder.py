@@ -49,10 +49,12 @@ def product_files(folder: Path) -> Dict[str, Path]:
         for path in sorted(package.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc":
                 found[f"{place}/{path.relative_to(package).as_posix()}"] = path
-    docs = next((one for one in (_ROOT / "docs", _HERE / "docs") if (one / "nuke.md").is_file()), None)
-    for path in sorted(docs.rglob("*")) if docs is not None else ():
-        if path.suffix in (".md", ".png") and path.is_file():
-            found[f"docs/{path.relative_to(docs).as_posix()}"] = path
+    docs = next((one for one in (_ROOT / "docs", _HERE / "docs") if (one / "tutorial.md").is_file()), None)
+    if docs is not None:
+        found.update({
+            f"docs/{path.relative_to(docs).as_posix()}": path for path in sorted(docs.rglob("*"))
+            if path.suffix in (".md", ".png") and path.is_file()
+        })
     return found
 
 

@@ -164,11 +164,10 @@ def _copies(module: str) -> List[str]:
     found: List[str] = []
     for entry in sys.path:
         folder = entry or os.getcwd()
-        if os.path.isfile(os.path.join(folder, f"{module}.py")) or os.path.isfile(
-            os.path.join(folder, module, "__init__.py")
-        ):
-            if _real(folder) not in map(_real, found):
-                found.append(folder)
+        has_it = os.path.isfile(os.path.join(folder, f"{module}.py")) or os.path.isfile(
+            os.path.join(folder, module, "__init__.py"))
+        if has_it and _real(folder) not in map(_real, found):
+            found.append(folder)
     return found
 
 

@@ -16,7 +16,9 @@ from .targets import Target
 # Only for the built-in model, which is an extra.
 LOCAL_ONLY = frozenset({"xllamacpp"})
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)\s*(?:;\s*(.*))?$")
-_TOKEN = re.compile(r"""\s*(?:(\()|(\))|(and|or)\b|(not\s+in|in|===|==|!=|<=|>=|~=|<|>)|'([^']*)'|"([^"]*)"|([a-z_]+))""")
+_TOKEN = re.compile(
+    r"""\s*(?:(\()|(\))|(and|or)\b|(not\s+in\b|in\b|===|==|!=|<=|>=|~=|<|>)|'([^']*)'|"([^"]*)"|([a-z_]+))"""
+)
 _VERSIONS = frozenset({"python_version", "python_full_version", "implementation_version"})
 
 

@@ -49,7 +49,8 @@ def write_receipt(folder: Path, receipt: Receipt) -> None:
     path = folder / NAME
     data = {
         "format": FORMAT, "product": "nuke-ai-panel", "version": receipt.version, "made_at": receipt.made_at,
-        "registered_in": receipt.registered_in, "targets": receipt.targets, "files": dict(sorted(receipt.files.items())),
+        "registered_in": receipt.registered_in, "targets": receipt.targets,
+        "files": dict(sorted(receipt.files.items())),
     }
     fresh = path.with_name(NAME + ".new")
     fresh.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

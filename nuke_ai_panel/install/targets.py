@@ -1,4 +1,4 @@
-"""What a folder is built for: a Python on a system, and the words that pip, wheels and our folders have for it. Pure."""
+"""What a folder is built for: a Python on a system, and what pip, wheels and our folders call it. Pure."""
 
 from __future__ import annotations
 

@@ -154,6 +154,8 @@ def _shape_problem(row: Row, value: Json) -> str:
     if row.shape == "levels":
         unknown = [one for one in value if one not in LEVELS]
         return f"does not know {unknown[0]!r}; there are {', '.join(LEVELS)}" if unknown else ""
+    if row.shape == "key" and not _KEYS.match(value):
+        return f"must be a key such as Ctrl+Shift+M, not {value!r}"
     if row.shape == "keys":
         wrong = [one for keys in value.values() for one in ((keys,) if isinstance(keys, str) else keys)
                  if not _KEYS.match(one)]

@@ -10,7 +10,8 @@ import pytest
 
 from .imports import ROOT
 
-HEAVY = ("aiohttp", "keyring", "PySide2", "PySide6", "nuke", "sqlite3", "tomlkit", "pygments", "prompt_toolkit")
+HEAVY = ("aiohttp", "keyring", "PySide2", "PySide6", "nuke", "sqlite3", "tomlkit", "pygments", "prompt_toolkit",
+         "jinja2")
 
 
 def loaded_after(code: str) -> list[str]:
@@ -22,7 +23,7 @@ def loaded_after(code: str) -> list[str]:
     return names
 
 
-LIGHT = ("nuke_ai_panel", "nuke_ai_panel.utils.event_loop_manager", "nuke_ai_panel.settings")
+LIGHT = ("nuke_ai_panel", "nuke_ai_panel.batch", "nuke_ai_panel.utils.event_loop_manager", "nuke_ai_panel.settings")
 
 
 @pytest.mark.parametrize("module", LIGHT)

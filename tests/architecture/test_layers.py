@@ -26,12 +26,19 @@ MAY: Dict[str, FrozenSet[str]] = {
     "reload": BELOW_CORE | {"core", "app"},
     "log_file": BELOW_CORE | {"reload"},
     "install": VALUES,
-    "report": BELOW_CORE | {"core", "app", "reload", "api", "install", "log_file"},
-    **{name: BELOW_CORE | {"core", "app", "reload", "code_watch", "log_file", "install", "report"} for name in FRONTS},
+    "report": {"diagnosis"},
+    "diagnosis_values": BELOW_CORE,
+    "diagnosis": BELOW_CORE | {"core", "app", "reload", "install", "log_file", "diagnosis_values"},
+    **{name: BELOW_CORE | {"core", "app", "reload", "code_watch", "log_file", "install", "diagnosis"}
+       for name in FRONTS},
     "code_watch": BELOW_CORE | {"core", "app", "reload"},
     "troubleshooter": BELOW_CORE | {"core", "app", "reload", "api", "code_watch", "log_file", "report"},
     "__main__": VALUES | {"cli"},
 }
+# What the Script Editor's functions are made of. Whether an answer has its shape, the batch runner knows.
+MAY.update(scripting=BELOW_CORE | {"core", "app", "reload"}, api=MAY["api"] | {"scripting", "batch"})
+# The batch runner shares the App of the Script Editor's API, and the command line is a front of the batch runner.
+MAY.update(batch=MAY["batch"] | {"api"}, cli=MAY["cli"] | {"batch"})
 QT_MAY = {
     "qt": frozenset(),
     "ui": frozenset({"qt"}),
@@ -51,6 +58,7 @@ DOORS = {
     "nukescripts": ("nuke_ai_panel_qt.host",),
     "xllamacpp": ("nuke_ai_panel.providers.local_server",),
     "prompt_toolkit": ("nuke_ai_panel.cli",),
+    "jinja2": ("nuke_ai_panel.batch.templates",),
 }
 
 
@@ -129,7 +137,7 @@ def test_imports_in_functions_stand_behind_a_door() -> None:
     }
     startup = ("nuke_ai_panel.cli", "nuke_ai_panel.__main__", "nuke_ai_panel.api", "nuke_ai_panel_qt.__main__",
                "nuke_ai_panel_qt.standalone", "nuke_ai_panel_qt.host", "nuke_ai_panel.utils.event_loop_manager",
-               "nuke_ai_panel.report", "nuke_ai_panel.install.packages")
+               "nuke_ai_panel.diagnosis", "nuke_ai_panel.install.packages")
     wrong = [
         place(one) for one in ALL
         if one.nested and not one.typing_only and one.path.name != "__init__.py"  # lazy public names
