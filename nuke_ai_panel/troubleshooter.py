@@ -9,17 +9,22 @@ The panel's menu and `nuke-ai-panel doctor` use the same calls. Any thread but t
 from __future__ import annotations
 
 import sys
+import time
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Dict, List, Optional
 
 from . import api
 from .app import App
 from .core.provider_status import ProviderStatus
+from .log_file import install_log, log_folder
 from .messages import Json
+from .providers.trace import trace_next
 from .reload import Outcome, When, running_answers
 from .reload import reload as reload_code
+from .report import report_text
 
-__all__ = ["reconnect", "reload", "restart", "status"]
+__all__ = ["log", "reconnect", "reload", "report", "restart", "status", "trace_next_request"]
 
 CHECK_S = 20.0
 
@@ -74,6 +79,39 @@ def status() -> Dict[str, Json]:
     for name in app.providers.names():
         _say(_line(app.providers.status(name)))
     return api.status()
+
+
+def report() -> str:
+    """What a TD wants to know when something does not work, as text without keys and names; prints it, too.
+
+    Read it before you send it to somebody.
+    """
+    text = report_text()
+    for line in text.splitlines():
+        _say(line)
+    _say("Read it before you send it. Keys are masked; nothing was sent anywhere.")
+    return text
+
+
+def log(level: str = "info") -> Path:
+    """From now on the log keeps lines from `level` on (debug, info, warning, error). Returns its file.
+
+    Raises ValueError for another level.
+    """
+    path = install_log(_app().settings.home, level)
+    _say(f"The log keeps lines from {level.lower()} on. It is {path}")
+    if level.lower() == "debug":
+        _say("It may quote questions and answers now. Go back with log('info').")
+    return path
+
+
+def trace_next_request() -> Path:
+    """Has the next question and its answer written to a file, as they go over the wire but for keys."""
+    path = log_folder(_app().settings.home) / f"trace-{time.strftime('%Y%m%d-%H%M%S')}.txt"
+    trace_next(path)
+    _say(f"The next question and its answer are written to {path}")
+    _say("Ask it now. The file holds your question; keys are masked.")
+    return path
 
 
 def _app() -> App:

@@ -50,6 +50,7 @@ from .key_guard import carries_key, guard_key, origin_for_key
 from .payload import clean_headers, encode_json, inflate, is_large, parse_json, redirect_target
 from .redact import redact
 from .threads import in_daemon_thread
+from .trace import TracedPassage, traced
 from .urls import is_private_url
 
 __all__ = ["HttpClient", "HttpOptions"]
@@ -150,6 +151,9 @@ class HttpClient:
         route, request = await self._prepare(method, url, body, headers, compressed=True, timeout_s=timeout_s)
         with told_of_failure(request.passage):
             status, answer, data = await self._watched(lambda trip: self._fetch(route, request, trip), route, timeout_s)
+        if isinstance(request.passage, TracedPassage):
+            request.passage.head(status, answer)
+            request.passage.received(data)
         request.passage.ended("answered", status=status, received_bytes=len(data))
         content_type = answer.get("content-type", "").partition(";")[0].strip().lower()
         if not 200 <= status < 300:
@@ -235,6 +239,8 @@ class HttpClient:
         passage = await permit(outgoing_for(
             self._sender, method, url, body, size_bytes=len(data or b""), proxy=proxy
         ))
+        secrets = (*self._keys, *self._session.proxy_secrets)
+        passage = traced(passage, method, url, headers=sent, data=data, secrets=secrets)
         return route._replace(proxy=proxy), HttpRequest(method, url, sent, data, proxy, context, connect_s, passage)
 
     def _guard_key(self, url: str, headers: Mapping[str, str]) -> None:

@@ -18,6 +18,7 @@ from .gate import FREE, Passage
 from .http_connector import abort
 from .http_errors import FOREIGN_ERRORS, Route, broken_answer, cancelled, timed_out, translate
 from .payload import inflate, request_id
+from .trace import TracedPassage
 
 ERROR_BODY_S = 15.0
 # Pieces smaller than SMALL_BYTES that came within HURRIED_S are followed by a pause in which more can gather.
@@ -55,6 +56,9 @@ class StreamResponse:
         self._clocks, self._redact, self._on_end = clocks, redact, on_end
         self._left = self._limit = limit_bytes
         self._passage = passage
+        self._trace = passage if isinstance(passage, TracedPassage) else None
+        if self._trace is not None:
+            self._trace.head(self.status, self.headers)
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
         self._event_at = self._alive_at = started
@@ -96,6 +100,8 @@ class StreamResponse:
             self._end(drop=False)
             raise StopAsyncIteration
         self._left -= len(chunk)
+        if self._trace is not None:
+            self._trace.received(chunk)
         if self._left < 0:
             self._failure = self._redact(broken_answer(self.route, "the answer is longer than any answer can be"))
             self._end(drop=True)
