@@ -244,6 +244,11 @@ class App:
         """
         return create_task(self._widen(choice))
 
+    @property
+    def windows(self) -> Windows:
+        """The context windows that local servers are asked for. Loop thread."""
+        return self._services.windows
+
     def window_of(self, choice: ModelChoice) -> Optional[int]:
         """The context window that the model was last asked for in this session, None for none."""
         return self._services.windows.sent_to(choice)

@@ -40,6 +40,12 @@ class OriginLimit:
         """How many requests may run now."""
         return max(1, int(self._limit))
 
+    def allow(self, most: int) -> None:
+        """From now on up to `most` may run: whoever asks for many at once was told that the server takes them."""
+        if most > self._most:
+            self._limit += most - self._most
+            self._most = most
+
     async def take(self, on_wait: OnWait, *, is_again: bool = False) -> float:
         """Waits for a place, and returns the moment when it was given; give it back in any case.
 

@@ -89,6 +89,11 @@ class Store(Library):
             self.keep_in_memory(conversation.id)
         return self._submit(lambda db: conversation_rows.create(db, conversation), of=conversation.id, is_kept=True)
 
+    def add_conversations(self, whole: Sequence[Tuple[Conversation, Sequence[Message]]]) -> Future[None]:
+        """Stores finished conversations with their messages, all in one; one that is there already stays as it is."""
+        kept: Sequence[Tuple[Conversation, Sequence[Message]]] = () if self.keeps_nothing() else tuple(whole)
+        return self._worker.submit(lambda db: _add_whole(db, kept), writes=True, is_kept=True)
+
     def conversations(
         self, *, kinds: Sequence[ConversationKind] = ("chat",), include_deleted: bool = False, limit: int = 200,
         offset: int = 0, wanted: Optional[HistoryFilter] = None,
@@ -238,6 +243,14 @@ def _bin(database: Database, conversation_id: str) -> None:
 def _unbin(database: Database, conversation_id: str) -> Conversation:
     many.change(database, [conversation_id], deleted=False)
     return conversation_rows.update(database, conversation_id, {})
+
+
+def _add_whole(database: Database, whole: Sequence[Tuple[Conversation, Sequence[Message]]]) -> None:
+    for conversation, messages in whole:
+        if conversation_rows.conversation(database, conversation.id) is None:
+            conversation_rows.create(database, conversation)
+            for message in messages:
+                message_rows.add(database, message, select=True)
 
 
 def _raise_trouble(database: Database) -> None:

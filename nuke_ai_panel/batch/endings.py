@@ -1,0 +1,87 @@
+"""Writes the one end of each row: its answer, another's answer to the same request, or its error. Loop thread."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import Callable, List, Optional, Tuple
+
+from ..errors import NukeAIError
+from .compact_map import number_of
+from .history import BatchHistory
+from .json_shape import bare_json
+from .lane import Lane
+from .line_writer import LineWriter
+from .results import error_line, extra_of, result_line, text_of
+from .run_folder import Past, RunFolder
+from .tally import Tally
+from .values import Answer, BatchEvent, Job, RowDone, RowFailed, Said
+
+
+@dataclass(order=True)
+class Work:
+    """One request until its end. Ordered by when it may be sent."""
+
+    not_before: float
+    number: int
+    job: Job = field(compare=False)
+    attempts: int = field(default=0, compare=False)
+    failures: int = field(default=0, compare=False)
+    followers: List[Job] = field(default_factory=list, compare=False)
+    avoid: Optional[Lane] = field(default=None, compare=False)
+    more: Tuple[Said, ...] = field(default=(), compare=False)
+    cost: float = field(default=0.0, compare=False)
+    success_mark: int = field(default=0, compare=False)
+
+
+class Endings:
+    """The files of a run as its rows end up in them."""
+
+    def __init__(
+        self, folder: RunFolder, past: Past, writer: LineWriter, tally: Tally, *,
+        emit: Callable[[BatchEvent], None], history: Optional[BatchHistory],
+    ) -> None:
+        self._folder, self._past, self._writer, self._tally = folder, past, writer, tally
+        self._emit, self._history = emit, history
+
+    async def answer(self, work: Work, lane: Lane, answer: Answer, conversation_id: str) -> int:
+        """Writes an answer; its place in the file."""
+        job = work.job
+        if job.schema is not None:
+            answer = replace(answer, text=bare_json(answer.text))
+        extra = extra_of(
+            job, attempts=work.attempts, cost_usd=work.cost or None, host=lane.name, answer=answer,
+            conversation_id=conversation_id if self._history is not None else None,
+        )
+        place = await self._writer.add(self._folder.results, result_line(job, answer, extra))
+        self._past.places.put(number_of(job.key), place)
+        self._tally.end()
+        self._emit(RowDone(job.custom_id, answer.text, work.attempts, extra["cost_usd"],
+                           conversation_id=extra.get("conversation_id")))
+        if self._history is not None:
+            await self._history.add(job, lane.choice, answer, conversation_id)
+        return place
+
+    async def copy(self, jobs: List[Job], place: int) -> None:
+        """Gives rows that asked the same the answer that is written at `place`."""
+        for job in jobs:
+            extra = {"attempts": 0, "cost_usd": None, "place": job.place, "at": round(time.time(), 3),
+                     **({"page": job.page} if job.page is not None else {})}
+            line = await self._writer.copy(self._folder.results, place, {"custom_id": job.custom_id, "x": extra})
+            self._tally.end()
+            self._emit(RowDone(job.custom_id, text_of(line), 0, dedup_of=line["x"]["dedup_of"]))
+
+    async def error(self, work: Work, lane: Lane, error: NukeAIError) -> None:
+        """Writes an error, also for the rows that waited for the same answer."""
+        kind = "schema" if getattr(error, "code", None) == "schema" else error.kind
+        for job in (work.job, *work.followers):
+            is_leader = job is work.job
+            extra = extra_of(job, attempts=work.attempts if is_leader else 0, host=lane.name,
+                             cost_usd=(work.cost or None) if is_leader else None)
+            if not is_leader:
+                extra["dedup_of"] = work.job.custom_id
+            line = error_line(job, error, extra)
+            line["error"]["code"] = kind
+            await self._writer.add(self._folder.errors, line)
+            self._tally.end(failed=True)
+            self._emit(RowFailed(job.custom_id, kind, error.user_text, work.attempts))

@@ -1,0 +1,197 @@
+"""Reads rows, makes requests of them and hands them to the loop in groups; decides what is done already. Own thread.
+
+Never more than a bounded number of requests wait for the loop, whatever the size of the input. An iterator that a
+script gave is read on this thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import dataclass, field, replace
+from typing import Callable, List, Optional
+
+from ..errors import NukeAIError
+from .compact_map import number_of
+from .requests import JobMaker
+from .rows import Source
+from .run_folder import Past, is_same, mark
+from .values import Job, Reject, Row
+
+_GROUP = 32
+_LONGEST_ID = 512
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which rows of the input: the first so many, a part by number (from 0), each so many times."""
+
+    limit: Optional[int] = None
+    first: int = 0
+    last: Optional[int] = None
+    repeat: int = 1
+
+
+@dataclass
+class Census:
+    """What a pass over the input found. `changed` rows have an answer to a former text."""
+
+    rows: int = 0
+    rejects: int = 0
+    skipped: int = 0
+    skipped_errors: int = 0
+    changed: int = 0
+    retried: int = 0
+    jobs: int = 0
+
+
+@dataclass
+class Sorter:
+    """Makes jobs of rows, and tells the new ones from those that are done. One pass; one thread at a time."""
+
+    maker: JobMaker
+    past: Past
+    retried_kinds: Optional[Callable[[str], bool]] = None
+    selection: Selection = field(default_factory=Selection)
+    census: Census = field(default_factory=Census)
+    rejected: Callable[[Reject], None] = lambda one: None
+    _number: int = 0
+    _found: int = 0
+
+    def jobs_of(self, found: object) -> List[Job]:
+        """The jobs to do for one thing from the input; none for what is done, is no row, or is not selected."""
+        if isinstance(found, Reject):
+            self._reject(found)
+            return []
+        assert isinstance(found, Row)
+        selected = self.selection
+        number, self._number = self._number, self._number + 1
+        if number < selected.first or (selected.last is not None and number > selected.last):
+            return []
+        if self.is_complete:
+            return []
+        self._found += 1
+        line = _line_number(found.place)
+        try:
+            job = self.maker.job(found)
+        except NukeAIError as error:
+            self._reject(Reject(line, f"{error.message} ({found.place})"))
+            return []
+        if not job.custom_id or len(job.custom_id) > _LONGEST_ID:
+            self._reject(Reject(line, "the row's id is empty" if not job.custom_id else "the row's id is too long"))
+            return []
+        if selected.repeat == 1:
+            return self._sorted(job, line)
+        return [one for count in range(1, selected.repeat + 1)
+                for one in self._sorted(replace(job, custom_id=f"{job.custom_id}#{count}"), line)]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing more is wanted from the input."""
+        limit, last = self.selection.limit, self.selection.last
+        return (limit is not None and self._found >= limit) or (last is not None and self._number > last + 1)
+
+    def _sorted(self, job: Job, line: int) -> List[Job]:
+        census, number = self.census, number_of(job.custom_id)
+        known = self.past.answered.get(number)
+        if known is not None and known & 1:
+            self._reject(Reject(line, f"the id {job.custom_id} was there before ({job.place})"))
+            return []
+        census.rows += 1
+        is_done, is_known = is_same(known, job.key), known is not None
+        self.past.answered.put(number, mark(job.key, is_seen=True))
+        if is_done:
+            census.skipped += 1
+            return []
+        if is_same(self.past.failed.get(number), job.key):
+            if self.retried_kinds is None or not self.retried_kinds(job.custom_id):
+                census.skipped_errors += 1
+                return []
+            census.retried += 1
+        census.changed += is_known
+        census.jobs += 1
+        return [job]
+
+    def _reject(self, reject: Reject) -> None:
+        self.census.rejects += 1
+        self.rejected(reject)
+
+
+class Feed:
+    """The thread, and the buffer on the loop's side. `take` is for the loop; `close` ends the thread."""
+
+    def __init__(self, source: Source, sorter: Sorter, *, most: int, wake: Callable[[], None]) -> None:
+        self._source = source
+        self._sorter = sorter
+        self._most = most
+        self._wake = wake
+        self._loop = asyncio.get_running_loop()
+        self._buffer: List[Job] = []
+        self._place = 0
+        self._room = threading.Semaphore(most)
+        self._is_closed = False
+        self.is_exhausted = False
+        self.error: Optional[BaseException] = None
+        self._thread = threading.Thread(target=self._read, name="nuke-ai-batch-rows", daemon=True)
+        self._thread.start()
+
+    def take(self) -> Optional[Job]:
+        """The next job, None while there is none."""
+        if self._place >= len(self._buffer):
+            return None
+        job = self._buffer[self._place]
+        self._place += 1
+        if self._place >= _GROUP:
+            del self._buffer[:self._place]
+            self._place = 0
+        self._room.release()
+        return job
+
+    def has_job(self) -> bool:
+        """Whether `take` would give one."""
+        return self._place < len(self._buffer)
+
+    def close(self) -> None:
+        """Ends the reading. Waits for the row that is being read, but not for an iterator that hangs."""
+        self._is_closed = True
+        self._room.release()
+        self._thread.join(2.0)
+
+    def _read(self) -> None:
+        error: Optional[BaseException] = None
+        group: List[Job] = []
+        try:
+            for found in self._source.read():
+                for job in self._sorter.jobs_of(found):
+                    if not self._room.acquire(blocking=False):
+                        self._post(group)
+                        group = []
+                        self._room.acquire()
+                    if self._is_closed:
+                        return
+                    group.append(job)
+                    if len(group) >= _GROUP:
+                        self._post(group)
+                        group = []
+                if self._is_closed or self._sorter.is_complete:
+                    break
+        except Exception as exc:  # noqa: BLE001  # the end of a thread: it is raised where the jobs are taken
+            error = exc
+        self._post(group, is_last=True, error=error)
+
+    def _post(self, group: List[Job], *, is_last: bool = False, error: Optional[BaseException] = None) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._deliver, group, is_last, error)
+        except RuntimeError:  # the loop has ended
+            self._is_closed = True
+
+    def _deliver(self, group: List[Job], is_last: bool, error: Optional[BaseException]) -> None:
+        self._buffer.extend(group)
+        self.is_exhausted = self.is_exhausted or is_last
+        self.error = self.error or error
+        self._wake()
+
+
+def _line_number(place: str) -> int:
+    word = place.rpartition(" ")[2]
+    return int(word) if word.isdigit() else 0

@@ -1,0 +1,290 @@
+"""The directory of one run: who writes to it, what is done, what a kill left half-written. Blocking; any thread.
+
+`results.jsonl` and `errors.jsonl` are appended to, a line at a time; all else is written whole and renamed. A row is
+done when a line has its id and its request key, so a changed row runs again and an unchanged one never does.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, Mapping, Optional, Tuple
+
+from ..messages import Json
+from .compact_map import CompactMap, number_of
+from .errors import BatchError, InvalidBatchError, LockedRunError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+log = logging.getLogger(__name__)
+
+SCHEMA = 1
+RESULTS, ERRORS, REJECTS = "results.jsonl", "errors.jsonl", "rejects.jsonl"
+REQUESTS, RUN, LOCK = "requests.jsonl", "run.json", "lock"
+_FLOCK = ".lock"
+
+
+@dataclass
+class Past:
+    """What a run directory holds already. `answered` maps ids to keys (see `mark`), `places` keys to lines' offsets."""
+
+    answered: CompactMap = field(default_factory=CompactMap)
+    failed: CompactMap = field(default_factory=CompactMap)
+    places: CompactMap = field(default_factory=CompactMap)
+    results: int = 0
+    errors: int = 0
+    torn: int = 0
+    spent_usd: float = 0.0
+    is_stale: bool = False
+
+
+class RunFolder:
+    """`NAME.run/`. `lock` before anything is written; `close` lets the next one in."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: Optional[FileLock] = None
+
+    @property
+    def results(self) -> Path:
+        """The answers."""
+        return self.path / RESULTS
+
+    @property
+    def errors(self) -> Path:
+        """The rows that ended in an error."""
+        return self.path / ERRORS
+
+    def exists(self) -> bool:
+        """Whether a run was begun here."""
+        return (self.path / RUN).is_file()
+
+    def lock(self) -> None:
+        """Makes the directory this process's. Raises LockedRunError, InvalidBatchError."""
+        import filelock
+
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(str(self.path / _FLOCK), timeout=0)
+            lock.acquire()
+        except filelock.Timeout as exc:
+            raise LockedRunError(
+                f"{self.path} is locked", user_text=f"{self.path} is being written by {self._holder()}.",
+                next_step="Wait for it, or choose another --out.",
+            ) from exc
+        except NotImplementedError:
+            log.info("%s lies on a file system without locks", self.path)
+        except OSError as exc:
+            raise InvalidBatchError(
+                f"{self.path} cannot be made: {exc.strerror or exc}.", next_step="Choose another --out."
+            ) from exc
+        else:
+            self._lock = lock
+        self.write(LOCK, {"host": socket.gethostname(), "pid": os.getpid(), "started": time.time()})
+
+    def close(self) -> None:
+        """Lets the next writer in. Idempotent."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            try:
+                (self.path / LOCK).unlink()
+            except OSError:
+                log.info("%s could not be removed", self.path / LOCK)
+            lock.release()
+
+    def is_locked(self) -> bool:
+        """Whether another process writes here now."""
+        import filelock
+
+        if not (self.path / _FLOCK).exists():
+            return False
+        lock = filelock.FileLock(str(self.path / _FLOCK), timeout=0)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            return True
+        except (OSError, NotImplementedError):
+            return False
+        lock.release()
+        return False
+
+    def read(self, name: str = RUN) -> Dict[str, Json]:
+        """One of the JSON files; empty when there is none. Raises InvalidBatchError for one that is broken."""
+        try:
+            found = json.loads((self.path / name).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as exc:
+            raise InvalidBatchError(
+                f"{self.path / name} cannot be read: {exc}", next_step="Restore it, or choose another --out."
+            ) from exc
+        return found if isinstance(found, dict) else {}
+
+    def write(self, name: str, data: Json) -> None:
+        """Writes a JSON file whole. Raises BatchError."""
+        self.write_text(name, json.dumps(data, ensure_ascii=False, indent=2, default=str) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Writes a file whole: it is there as before, or complete. Raises BatchError."""
+        replace_file(self.path / name, [text.encode("utf-8", "replace")])
+
+    def write_lines(self, name: str, lines: Iterable[Mapping[str, Json]]) -> None:
+        """Writes a file of JSON lines whole; none at all removes it. Raises BatchError."""
+        first = True
+
+        def encoded() -> Iterator[bytes]:
+            nonlocal first
+            for one in lines:
+                first = False
+                yield as_line(one)
+
+        replace_file(self.path / name, encoded())
+        if first:
+            (self.path / name).unlink()
+
+    def scan(self) -> Past:
+        """Reads what is there, after taking off a line that a kill tore."""
+        past = Past()
+        past.torn = sum(repair(path) for path in (self.results, self.errors))
+        for offset, line in lines_of(self.results):
+            if not line:
+                past.is_stale = True
+                continue
+            number, key = number_of(str(line.get("custom_id"))), str(_extra(line).get("request_key", ""))
+            past.is_stale |= past.answered.get(number) is not None
+            past.answered.put(number, mark(key))
+            if not _extra(line).get("dedup_of"):
+                past.places.put(number_of(key), offset)
+                past.spent_usd += _extra(line).get("cost_usd") or 0.0
+            past.results += 1
+        for _, line in lines_of(self.errors):
+            key = str(_extra(line).get("request_key", ""))
+            past.failed.put(number_of(str(line.get("custom_id"))), mark(key))
+            past.spent_usd += _extra(line).get("cost_usd") or 0.0
+            past.errors += 1
+        return past
+
+    def compact(self, past: Past) -> None:
+        """Takes out lines that are no row's any more: answers to a former text, errors that a retry mended."""
+        has_answer, has_error = CompactMap(), CompactMap()
+        kept = CompactMap()
+        for offset, line in lines_of(self.results):
+            if line and _is_current(line, past.answered):
+                has_answer.put(number_of(str(line["custom_id"])), offset + 1)
+        for offset, line in lines_of(self.errors):
+            if line and _is_current(line, past.answered):
+                has_error.put(number_of(str(line["custom_id"])), offset + 1)
+
+        def still(path: Path, last: CompactMap, unless: Optional[CompactMap]) -> Iterator[bytes]:
+            for offset, line in lines_of(path):
+                number = number_of(str(line.get("custom_id")))
+                if line and last.get(number) == offset + 1 and (unless is None or unless.get(number) is None):
+                    kept.put(number, 1)
+                    yield as_line(line)
+
+        replace_file(self.errors, still(self.errors, has_error, has_answer))
+        replace_file(self.results, still(self.results, has_answer, None))
+
+    def _holder(self) -> str:
+        try:
+            info = self.read(LOCK)
+            return f"the process {info['pid']} on {info['host']}"
+        except (InvalidBatchError, KeyError):
+            return "another process"
+
+
+def mark(key: str, *, is_seen: bool = False) -> int:
+    """A request key as the maps of a Past hold it; the last bit says that this pass over the input met the row."""
+    return ((number_of(key) >> 1) << 1 | is_seen) if key else int(is_seen)
+
+
+def is_same(found: Optional[int], key: str) -> bool:
+    """Whether what a map holds is this key."""
+    return found is not None and found >> 1 == mark(key) >> 1
+
+
+def as_line(data: Mapping[str, Json]) -> bytes:
+    """One line of JSON."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=str).encode("utf-8", "replace") + b"\n"
+
+
+def lines_of(path: Path) -> Iterator[Tuple[int, Dict[str, Json]]]:
+    """Every whole line with its offset; one that is no JSON object is empty. A file that is absent has none."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        offset = 0
+        for raw in file:
+            if not raw.endswith(b"\n"):
+                return
+            try:
+                found = json.loads(raw)
+            except ValueError:
+                found = None
+            yield offset, found if isinstance(found, dict) else {}
+            offset += len(raw)
+
+
+def repair(path: Path) -> int:
+    """Cuts a torn last line off; 1 when there was one."""
+    try:
+        with path.open("r+b") as file:
+            end = file.seek(0, os.SEEK_END)
+            place = end
+            while place:
+                start = max(0, place - 65536)
+                file.seek(start)
+                found = file.read(place - start).rfind(b"\n")
+                if found >= 0:
+                    place = start + found + 1
+                    break
+                place = start
+            if place == end:
+                return 0
+            file.truncate(place)
+            return 1
+    except FileNotFoundError:
+        return 0
+
+
+def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
+    """Writes `path` under another name and renames it. Raises BatchError when the disk does not take it."""
+    made = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with made.open("wb") as file:
+            for piece in pieces:
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(made, path)
+    except OSError as exc:
+        made.unlink(missing_ok=True)
+        raise disk_error(path, exc) from exc
+
+
+def disk_error(path: Path, exc: OSError) -> BatchError:
+    """What is said when a file of the run cannot be written."""
+    error = BatchError(
+        f"{path} cannot be written: {exc}", user_text=f"{path} cannot be written: {exc.strerror or exc}.",
+        next_step="Make room or mend the disk, then run the same command again: it goes on where it stopped.",
+    )
+    error.code = 1
+    return error
+
+
+def _extra(line: Mapping[str, Json]) -> Mapping[str, Any]:  # Any: what the line holds
+    found = line.get("x")
+    return found if isinstance(found, dict) else {}
+
+
+def _is_current(line: Mapping[str, Json], answered: CompactMap) -> bool:
+    known = answered.get(number_of(str(line.get("custom_id"))))
+    return known is None or is_same(known, str(_extra(line).get("request_key", "")))

@@ -1,0 +1,154 @@
+"""A farm's part of a run: each chunk of rows is one file, made by one worker; merging joins them. Blocking; any thread.
+
+A chunk is a run of its own in `shards/A-B.part/`, so a killed worker goes on where it was; when every row has its end,
+its lines become `shards/A-B.jsonl` in one rename, and the same chunk run twice does no harm.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterator, List, Mapping, Optional, Tuple
+
+from ..messages import Json
+from .compact_map import CompactMap, number_of
+from .errors import InvalidBatchError
+from .reporting import Report, make_report, write_report
+from .rows import Source
+from .run_folder import ERRORS, REJECTS, RESULTS, RUN, RunFolder, as_line, lines_of, replace_file
+from .values import DONE, SOME_FAILED, Reject
+
+SHARDS = "shards"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Rows `first` to `last` of the input, both counted from 0 and included."""
+
+    first: int
+    last: int
+
+    @property
+    def name(self) -> str:
+        """The name of its files."""
+        return f"{self.first:06d}-{self.last:06d}"
+
+
+def chunk_of(text: str) -> Chunk:
+    """A chunk from `A-B` or `A`. Raises InvalidBatchError."""
+    first, _, last = text.partition("-")
+    if not first.isdigit() or (last and not last.isdigit()) or int(last or first) < int(first):
+        raise InvalidBatchError(f"{text} is no range of rows", next_step="Say --rows 0-199; the first row is 0.")
+    return Chunk(int(first), int(last or first))
+
+
+def chunk_folder(out: Path, chunk: Chunk) -> Path:
+    """Where a chunk is at work."""
+    return out / SHARDS / f"{chunk.name}.part"
+
+
+def is_complete(out: Path, chunk: Chunk) -> bool:
+    """Whether the chunk's file is there."""
+    return (out / SHARDS / f"{chunk.name}.jsonl").is_file()
+
+
+def seal(out: Path, chunk: Chunk) -> None:
+    """Makes a finished chunk's lines its file, and leaves the facts of the run for `merge`."""
+    part = RunFolder(chunk_folder(out, chunk))
+    facts = {**part.read(), "rows": None, "counts": None}
+    folder = RunFolder(out)
+    if not folder.exists():
+        folder.write(RUN, facts)
+
+    def pieces() -> Iterator[bytes]:
+        for name in (RESULTS, ERRORS):
+            for _, line in lines_of(part.path / name):
+                yield as_line(line)
+        for _, line in lines_of(part.path / REJECTS):
+            yield as_line({"reject": line})
+
+    replace_file(out / SHARDS / f"{chunk.name}.jsonl", pieces())
+    shutil.rmtree(part.path, ignore_errors=True)
+
+
+def merge(out: Path, source: Optional[Source]) -> Tuple[Report, List[str]]:
+    """Joins the shards into `results.jsonl` and `errors.jsonl`; the report, and what is wrong in sentences.
+
+    The first success of an id counts. With `source` its rows are counted, and ranges without a shard are named.
+    """
+    folder = RunFolder(out)
+    files = sorted((out / SHARDS).glob("*.jsonl")) if (out / SHARDS).is_dir() else []
+    if not files:
+        raise InvalidBatchError(f"{out} holds no finished chunk.", next_step="Run run-chunk first.")
+    facts = folder.read()
+    folder.lock()
+    try:
+        answered, failed = CompactMap(), CompactMap()
+        replace_file(folder.results, _answers(files, answered))
+        replace_file(folder.errors, _failures(files, answered, failed))
+        folder.write_lines(REJECTS, _rejects(files))
+        rows, rejected = _counted(source) if source is not None else (None, _rejected(files))
+        problems = _gaps(files, rows) if rows is not None else []
+        report = make_report(folder, code=DONE, message=" ".join(problems), rows=rows, rejected=rejected)
+        is_done = not (report.failed or report.missing or report.rejected)
+        report = make_report(
+            folder, code=DONE if is_done else SOME_FAILED, message=" ".join(problems), rows=rows, rejected=rejected,
+        )
+        write_report(folder, report, facts)
+        folder.write(RUN, {**facts, "rows": rows, "counts": {"answered": report.answered, "failed": report.failed}})
+        return report, problems
+    finally:
+        folder.close()
+
+
+def _answers(files: List[Path], answered: CompactMap) -> Iterator[bytes]:
+    for file in files:
+        for _, line in lines_of(file):
+            number = number_of(str(line.get("custom_id")))
+            if line.get("response") is not None and answered.get(number) is None:
+                answered.put(number, 1)
+                yield as_line(line)
+
+
+def _failures(files: List[Path], answered: CompactMap, failed: CompactMap) -> Iterator[bytes]:
+    for file in files:
+        for _, line in lines_of(file):
+            number = number_of(str(line.get("custom_id")))
+            if line.get("error") is not None and answered.get(number) is None and failed.get(number) is None:
+                failed.put(number, 1)
+                yield as_line(line)
+
+
+def _rejects(files: List[Path]) -> Iterator[Mapping[str, Json]]:
+    seen = set()
+    for file in files:
+        for _, line in lines_of(file):
+            reject = line.get("reject")
+            if reject and (reject.get("line"), reject.get("reason")) not in seen:
+                seen.add((reject.get("line"), reject.get("reason")))
+                yield reject
+
+
+def _rejected(files: List[Path]) -> int:
+    return sum(1 for _ in _rejects(files))
+
+
+def _counted(source: Source) -> Tuple[int, int]:
+    rows = rejects = 0
+    for one in source.read():
+        rows += not isinstance(one, Reject)
+        rejects += isinstance(one, Reject)
+    return rows, rejects
+
+
+def _gaps(files: List[Path], rows: int) -> List[str]:
+    problems, next_row = [], 0
+    for file in files:
+        first, _, last = file.stem.partition("-")
+        if int(first) > next_row:
+            problems.append(f"Rows {next_row}-{int(first) - 1} have no chunk.")
+        next_row = max(next_row, int(last) + 1)
+    if next_row < rows:
+        problems.append(f"Rows {next_row}-{rows - 1} have no chunk.")
+    return problems

@@ -1,0 +1,108 @@
+"""How far a batch is, for a terminal, a log, another program or a farm. Main thread; events come from the loop's."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from dataclasses import asdict
+from typing import Optional
+
+from ..batch.values import BatchEvent, LanePaused, LaneStopped, Progress
+from .console import Console
+
+_LINE_EVERY_S = 10.0
+_BAR = 24
+
+
+class BatchView:
+    """Told of events on any thread; `show` prints what there is to say, on the main thread."""
+
+    def __init__(self, console: Console, how: str) -> None:
+        if how == "auto":
+            is_farm = any(name.startswith("OPENJD_") for name in os.environ)
+            how = "openjd" if is_farm else "bar" if console.shows_wait else "plain"
+        self._console = console
+        self._how = how
+        self._latest: Optional[Progress] = None
+        self._notes: list[str] = []
+        self._said_at = time.monotonic()
+
+    def heard(self, event: BatchEvent) -> None:
+        """Remembers an event; never blocks."""
+        if isinstance(event, Progress):
+            self._latest = event
+        elif isinstance(event, LanePaused) and event.seconds >= 1:
+            self._notes.append(f"{event.lane} rests for {event.seconds:.0f} s: {event.reason}")
+        elif isinstance(event, LaneStopped):
+            self._notes.append(f"{event.lane} is not asked any more: {event.reason}")
+
+    def show(self, *, is_last: bool = False) -> None:
+        """Prints, as often as the form of it wants."""
+        latest = self._latest
+        notes, self._notes = self._notes, []
+        if self._how == "none" or latest is None:
+            return
+        if self._how in ("bar", "plain"):
+            for note in notes[:5]:
+                self._console.note(note)
+        if self._how == "bar":
+            if is_last:
+                self._console.clear_wait()
+            else:
+                self._console.wait(bar(latest, shutil.get_terminal_size().columns))
+            return
+        if not is_last and time.monotonic() - self._said_at < (1.0 if self._how == "json" else _LINE_EVERY_S):
+            return
+        self._said_at = time.monotonic()
+        if self._how == "json":
+            self._console.raw(json.dumps(asdict(latest)) + "\n")
+        elif self._how == "openjd":
+            self._console.raw(f"openjd_progress: {share(latest) * 100:.1f}\nopenjd_status: {line(latest)}\n")
+        else:
+            self._console.note(line(latest))
+
+
+def share(progress: Progress) -> float:
+    """How much is done, from 0 to 1; 0 while nobody knows."""
+    if not progress.total:
+        return 0.0
+    return min(1.0, (progress.done + progress.failed + progress.skipped) / progress.total)
+
+
+def line(progress: Progress) -> str:
+    """One sentence."""
+    total = "" if progress.total is None else f" of {progress.total:,}"
+    parts = [f"{progress.done + progress.skipped:,}{total} rows", f"{progress.rate:.1f}/s"]
+    if progress.failed:
+        parts.append(f"{progress.failed:,} failed")
+    if progress.eta_s is not None and progress.state == "running":
+        parts.append(f"{clock(progress.eta_s)} left")
+    if progress.input_tokens or progress.output_tokens:
+        parts.append(f"{short(progress.input_tokens)} in, {short(progress.output_tokens)} out")
+    if progress.cost_usd:
+        parts.append(f"${progress.cost_usd:,.4f}")
+    lanes = " ".join(f"{one.running}/{one.window}" + (" resting" if one.paused_s > 0 else "") for one in progress.lanes)
+    return ", ".join([*parts, f"at once {lanes}"]) + ("" if progress.state == "running" else f" ({progress.state})")
+
+
+def bar(progress: Progress, columns: int) -> str:
+    """One line for a terminal."""
+    full = round(share(progress) * _BAR)
+    drawn = f"[{'#' * full}{'.' * (_BAR - full)}] " if progress.total else ""
+    return f"{drawn}{line(progress)}"[:max(20, columns - 1)]
+
+
+def clock(seconds: float) -> str:
+    """90 s as 1:30."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def short(count: int) -> str:
+    """12,345 as 12.3k."""
+    if count < 10_000:
+        return f"{count:,}"
+    return f"{count / 1e3:.1f}k" if count < 1_000_000 else f"{count / 1e6:.2f}M"
