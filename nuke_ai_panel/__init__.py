@@ -13,11 +13,29 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from . import troubleshooter
-    from .api import Answer, ask, close, status
+    from .api import (
+        Answer,
+        Chat,
+        Context,
+        Running,
+        Stream,
+        ask,
+        chat,
+        close,
+        nodes,
+        register_tool,
+        script,
+        start,
+        status,
+        stream,
+    )
     from .errors import NukeAIError
 
 __version__ = "0.1.0"
-__all__ = ["Answer", "NukeAIError", "__version__", "ask", "close", "status", "troubleshooter"]
+__all__ = [
+    "Answer", "Chat", "Context", "NukeAIError", "Running", "Stream", "__version__", "ask", "chat", "close", "nodes",
+    "register_tool", "script", "start", "status", "stream", "troubleshooter",
+]
 
 
 def __getattr__(name: str) -> object:

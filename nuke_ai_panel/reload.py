@@ -18,10 +18,11 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Callable, Dict, List, Literal, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Literal, Mapping, Optional, Tuple
 
 from .app import App, open_apps
 from .core.connection_states import STATES
@@ -70,6 +71,8 @@ class Part:
 
 _parts: Dict[str, Part] = {}
 _later: List[Callable[[When], None]] = []
+# The threads with frames of this generation that still have to read an answer.
+_held: List[int] = []
 
 
 def register(part: Part) -> None:
@@ -112,8 +115,19 @@ def source_folders() -> Tuple[Path, ...]:
 
 
 def running_answers() -> int:
-    """How many answers are being written."""
-    return sum(len(app.turns()) for app in open_apps())
+    """How many answers are being written, or are still to be read by who waits for them."""
+    return sum(len(app.turns()) for app in open_apps()) or len(_held)
+
+
+@contextmanager
+def holding() -> Iterator[None]:
+    """Somebody waits for an answer inside: no code is swapped under them."""
+    thread = threading.get_ident()
+    _held.append(thread)
+    try:
+        yield
+    finally:
+        _held.remove(thread)
 
 
 def reload(*, when: When = "finished", timeout_s: Optional[float] = None) -> Outcome:
@@ -240,7 +254,10 @@ def _end_answers(when: When, timeout_s: Optional[float]) -> Optional[Outcome]:
             for handle in app.turns():
                 handle.stop()
         timeout_s = STOP_S
-    elif _later and threading.current_thread() is threading.main_thread():
+    is_inside = threading.get_ident() in _held
+    if is_inside and not _later:
+        return Outcome(False, "A question waits for its answer below this call.", "Reload when it has it.")
+    if _later and (is_inside or (when != "stop" and threading.current_thread() is threading.main_thread())):
         _later[0]("finished")  # the host's own event loop must not stand still for it
         return Outcome(False, "An answer is being written; the code is reloaded when it is finished.")
     deadline = None if timeout_s is None else time.monotonic() + timeout_s

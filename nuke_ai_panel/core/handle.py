@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import Optional
+from typing import Callable, Optional
 
 from ..errors import NukeAIError
 from ..messages import Message
@@ -37,6 +37,10 @@ class TurnHandle:
     def done(self) -> bool:
         """Whether the terminal event was sent."""
         return self._turn.finished.done()
+
+    def when_done(self, call: Callable[[], None]) -> None:
+        """Has `call` called once the turn has ended, on any thread; at once if it has."""
+        self._turn.finished.add_done_callback(lambda _: call())
 
     def snapshot(self) -> Message:
         """The answer as it stands, or its final state."""

@@ -7,6 +7,7 @@ holds the modules that were set aside for as long as they may have to come back.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import os
@@ -15,9 +16,11 @@ import time
 import typing
 from pathlib import Path
 from types import ModuleType
-from typing import Dict, Iterable, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Tuple, TypeVar, cast
 
 from .survivors import OUR_PACKAGES
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 # A file that changed this recently may have a compiled copy of the same second and size, which Python believes.
 _FRESH_S = 3.0
@@ -95,6 +98,18 @@ def forget(old: Mapping[str, ModuleType]) -> None:
     for name, module in old.items():
         if name in OUR_PACKAGES:
             _forward(module)
+
+
+def of_today(function: _Function) -> _Function:
+    """Lets a public function that was imported before a reload do what its namesake of today does."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        today = sys.modules.get(function.__module__)
+        current = getattr(today, function.__name__, None)
+        return (function if current is call or current is None else current)(*args, **kwargs)
+
+    return cast(_Function, call)
 
 
 def _forward(package: ModuleType) -> None:

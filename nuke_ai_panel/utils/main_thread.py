@@ -2,7 +2,8 @@
 
 `MainThread` is the contract. `PumpedMainThread` is for programs without an event loop of their own (the command line,
 a blocking `ask()`, batch): whoever waits there serves meanwhile, so that a tool that needs the main thread cannot
-deadlock with the one who waits for the tool. Values and errors come back through the future, never printed.
+deadlock with the one who waits for the tool. `HostedMainThread` is the process's own main thread inside a host whose
+event loop serves it too. Values and errors come back through the future, never printed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ import time
 from concurrent.futures import Future
 from typing import Any, Callable, Optional, Protocol, Tuple, TypeVar
 
+from .host_offers import MAIN_LOOP, offered
+
 T = TypeVar("T")
+# On some systems a signal is only seen between two waits: Ctrl-C must not have to wait for an answer.
+SIGNAL_LOOK_S = 0.25
 # Any: the queue holds calls of every result type, each with its own future.
 _Work = Tuple[Callable[[], Any], "Future[Any]"]
 
@@ -50,14 +55,93 @@ class PumpedMainThread:
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         until.add_done_callback(lambda _: self._work.put(None))
         while not until.done():
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            left = SIGNAL_LOOK_S if deadline is None else min(SIGNAL_LOOK_S, deadline - time.monotonic())
             try:
-                work = self._work.get(timeout=left)
+                work = self._work.get(timeout=max(0.0, left))
             except queue.Empty:
-                return False
+                if deadline is not None and time.monotonic() >= deadline:
+                    return False
+                continue
             if work is not None:
                 _run(*work)
         return True
+
+
+class WaitEndedError(Exception):
+    """The host ended a wait before what was waited for: `reason` is "escape" or "quit"."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the wait was ended: {reason}")
+        self.reason = reason
+
+
+class HostLoop(Protocol):
+    """A host's own event loop, on the main thread."""
+
+    def wake(self) -> None:
+        """Has the main thread's work served soon, from the loop. Any thread; never blocks, never raises."""
+        ...
+
+    def wait(self, until: Future[Any], timeout_s: Optional[float]) -> bool:
+        """Runs the loop until `until` is done; False if the time is up first. Raises WaitEndedError. Main thread."""
+        ...
+
+
+class HostedMainThread(PumpedMainThread):
+    """Python's main thread, whose work its host's event loop serves too; where none runs, only who waits does.
+
+    While it waits in a host with an event loop, that loop goes on: windows stay alive, and the host's own work for
+    the main thread is done.
+    """
+
+    def is_current(self) -> bool:
+        """Whether the caller is the main thread."""
+        return threading.current_thread() is threading.main_thread()
+
+    def is_hosted(self) -> bool:
+        """Whether an event loop serves it without anybody waiting."""
+        return self._host() is not None
+
+    def submit(self, call: Callable[[], T]) -> Future[T]:
+        """Queues `call` and returns at once. Any thread."""
+        future = super().submit(call)
+        host = self._host()
+        if host is not None:
+            host.wake()
+        return future
+
+    def serve_now(self) -> None:
+        """Runs what waits, and returns. Its own thread only."""
+        while True:
+            try:
+                work = self._work.get_nowait()
+            except queue.Empty:
+                return
+            if work is not None:
+                _run(*work)
+
+    def serve(self, until: Future[Any], timeout_s: Optional[float] = None) -> bool:
+        """Runs what is submitted, and the host's event loop where there is one, until `until` is done.
+
+        False if the time is up first. Raises WaitEndedError where the host ends the wait. Its own thread only.
+        """
+        host = self._host() if self.is_current() else None
+        if host is None:
+            return super().serve(until, timeout_s)
+        self.serve_now()
+        return until.done() or host.wait(until, timeout_s)
+
+    def _host(self) -> Optional[HostLoop]:
+        found: Optional[HostLoop] = offered(MAIN_LOOP)
+        return found
+
+
+_main = HostedMainThread()
+
+
+def the_main_thread() -> HostedMainThread:
+    """The one main thread of the process."""
+    return _main
 
 
 def _run(call: Callable[[], T], future: Future[T]) -> None:

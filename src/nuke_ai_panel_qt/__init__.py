@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from nuke_ai_panel.utils.host_offers import MAIN_LOOP, SCENE, offer
+
 __all__ = ["install"]
 
 
@@ -10,3 +12,6 @@ def install() -> None:
     from .host.install import register
 
     register()
+    # For `nuke_ai_panel.ask` and its like; loaded when the first of them waits.
+    offer(MAIN_LOOP, f"{__name__}.core.main_loop:host_loop")
+    offer(SCENE, f"{__name__}.host.script_source:source")

@@ -91,6 +91,11 @@ def exec_app(app: QtCore.QCoreApplication) -> int:
     return int(_exec(app)())
 
 
+def exec_loop(loop: QtCore.QEventLoop) -> int:
+    """Runs a nested event loop until something ends it, and returns the code that it was ended with."""
+    return int(_exec(loop)())
+
+
 def exec_dialog(dialog: QtWidgets.QDialog) -> int:
     """Runs `dialog` modally and returns its result code."""
     return int(_exec(dialog)())

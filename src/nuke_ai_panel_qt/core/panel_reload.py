@@ -15,6 +15,7 @@ from nuke_ai_panel.reload import Outcome, Part, When, register, reload, running_
 
 from ..qt import QtCore, QtWidgets, Signal, destroy, is_valid
 from . import panel_widget
+from .main_loop import offer_main_loop
 from .pane import content, fill, make_pane, panes
 
 PART = "panel"
@@ -51,6 +52,7 @@ def take_part() -> None:
     if not _askers:
         _askers.append(_Asker())
     set_later(_askers[0].asked.emit)
+    offer_main_loop()
 
 
 def ask_soon(when: When = "finished") -> None:

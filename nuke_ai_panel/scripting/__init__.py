@@ -1,0 +1,1 @@
+"""What the Script Editor's functions give and take: questions, answers on their way, talks, what goes along."""
