@@ -1,0 +1,7 @@
+"""The bench, for every test of batches."""
+
+from __future__ import annotations
+
+from .kit import bench
+
+__all__ = ["bench"]
