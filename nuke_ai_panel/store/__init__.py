@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         Backup,
         Check,
         Count,
+        Facets,
         FoundInConversation,
         HistoryFilter,
         Hit,
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "KEEP", "Backup", "Check", "Count", "FoundInConversation", "HistoryFilter", "Hit", "Imported", "Keep", "Salvage",
-    "SearchPage", "Statistics", "Store", "StoreChange", "Undo", "new_id", "title_from",
+    "KEEP", "Backup", "Check", "Count", "Facets", "FoundInConversation", "HistoryFilter", "Hit", "Imported", "Keep",
+    "Salvage", "SearchPage", "Statistics", "Store", "StoreChange", "Undo", "new_id", "title_from",
 ]
 
 

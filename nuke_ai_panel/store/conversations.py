@@ -11,7 +11,7 @@ from ..messages import Conversation, ConversationKind, Draft, clean_text
 from . import blobs
 from .database import Database
 from .filters import where
-from .values import HistoryFilter
+from .values import Facets, HistoryFilter
 
 _SNIPPET = 160
 # Columns of the second schema; a file that may only be read keeps the schema it has.
@@ -105,6 +105,20 @@ def tags(database: Database) -> List[Tuple[str, int]]:
         "SELECT t.name, count(*) FROM tags t JOIN conversations c ON c.id = t.conversation_id"
         " WHERE c.deleted_at IS NULL GROUP BY t.name ORDER BY t.name"
     ).fetchall()
+
+
+def facets(database: Database) -> Facets:
+    """What conversations can be filtered by. Models and providers are those of conversations, not of every answer."""
+    def used(column: str) -> Tuple[Tuple[str, int], ...]:
+        if column not in database.columns("conversations"):
+            return ()
+        return tuple(database.rows(
+            f"SELECT {column}, count(*) FROM conversations WHERE deleted_at IS NULL AND {column} <> ''"
+            " GROUP BY 1 ORDER BY 2 DESC, 1"
+        ))
+
+    found = tuple(tags(database)) if database.columns("tags") else ()
+    return Facets(used("provider"), used("model"), used("script"), found)
 
 
 def tag_from(text: str) -> str:

@@ -21,6 +21,7 @@ from .search_words import Query, spans
 from .values import (
     Backup,
     Check,
+    Facets,
     FoundInConversation,
     HistoryFilter,
     Imported,
@@ -79,6 +80,10 @@ class Library:
         """The newest messages of all chats, the newest first."""
         return self._worker.submit(lambda db: message_rows.recent(db, limit=limit), writes=False)
 
+    def facets(self) -> Future[Facets]:
+        """What there is to filter conversations by."""
+        return self._worker.submit(conversation_rows.facets, writes=False)
+
     # ------------------------------------------------------------ many at once
 
     def change_conversations(
@@ -121,6 +126,13 @@ class Library:
         `time_s` it answers with what it has.
         """
         return self._reader.search(text, wanted, limit=limit, cursor=cursor, as_typed=as_typed, time_s=time_s)
+
+    def latest(
+        self, wanted: HistoryFilter = HistoryFilter(), *, limit: int = 50, cursor: Optional[int] = None,  # noqa: B008
+        time_s: float = SEARCH_TIME_S,
+    ) -> Future[SearchPage]:
+        """The newest messages that the filter lets through, page by page; each with the beginning of its text."""
+        return self._reader.latest(wanted, limit=limit, cursor=cursor, time_s=time_s)
 
     def find(self, conversation_id: str, text: str) -> Future[List[FoundInConversation]]:
         """Where the shown path of a conversation holds `text`, from the top; the letters as they are, in any case."""

@@ -12,6 +12,7 @@ import sqlite3
 import threading
 import time
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -22,7 +23,7 @@ from .database import Database, connect, connect_to_read
 from .errors import translated
 from .search import NO_FULL_TEXT, NO_INDEX, ODD_CHARACTERS, by_index, by_reading
 from .search_index import Document, SearchIndex, has_full_text, index_path, mark_all, mark_indexed, remove, waiting
-from .search_words import parse
+from .search_words import Query, parse
 from .statistics import statistics
 from .values import HistoryFilter, SearchPage, Statistics
 from .worker import Worker
@@ -109,6 +110,26 @@ class Reader:
                 note = f"The search index is being built; {self._left:,} older messages are not in it yet."
                 page = SearchPage(page.hits, page.cursor, is_complete=False, note=note)
             return page
+
+        return self._submit(run)
+
+    def latest(self, wanted: HistoryFilter, *, limit: int, cursor: Optional[int], time_s: float) -> Future[SearchPage]:
+        """The newest messages as hits without highlights; the future may be cancelled."""
+
+        def run(task: Task) -> SearchPage:
+            until = time.monotonic() + time_s
+
+            def read(history: Callable[[], sqlite3.Connection]) -> SearchPage:
+                page = by_reading(
+                    history, Query(), wanted, limit=limit, before=cursor, until=until, is_stopped=task.is_stopped,
+                    note="",
+                )
+                return replace(page, is_slow=False)
+
+            if self._worker.board.mode == "memory":
+                return self._worker.submit(lambda db: read(lambda: db.connection), writes=False).result()
+            with self._history() as history:
+                return read(lambda: history.connection)
 
         return self._submit(run)
 

@@ -81,6 +81,16 @@ class FoundInConversation:
 
 
 @dataclass(frozen=True)
+class Facets:
+    """What conversations outside the bin can be filtered by: (value, how many conversations), the most used first."""
+
+    providers: Tuple[Tuple[str, int], ...]
+    models: Tuple[Tuple[str, int], ...]
+    scripts: Tuple[Tuple[str, int], ...]
+    tags: Tuple[Tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
 class Count:
     """One line of a statistic. `cost_usd` is None when no provider stated a cost; `tokens` likewise."""
 
