@@ -92,7 +92,7 @@ def test_a_click_in_the_list_opens_a_conversation(desk: Desk) -> None:
     desk.click(desk.panel.header.new)
     desk.ask_and_wait("second")
     desk.until(lambda: desk.titles() == ["second", "first"])
-    desk.press(Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
+    desk.press(Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
     assert desk.panel.overlay.content() is desk.panel.conversations
     desk.pause(200)
     view = desk.panel.conversations.view

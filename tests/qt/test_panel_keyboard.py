@@ -48,8 +48,12 @@ def test_a_session_without_a_mouse(desk: Desk, model_server: FakeModelServer) ->
     assert desk.panel.overlay.content() is desk.panel.key_sheet
     desk.press(Qt.Key.Key_Escape)
     assert desk.panel.overlay.content() is None
-    desk.press(Qt.Key.Key_K, CONTROL)
+    desk.press(Qt.Key.Key_K, CONTROL | SHIFT)
     assert desk.panel.overlay.content() is desk.panel.conversations
+    desk.press(Qt.Key.Key_K, CONTROL)
+    assert desk.panel.overlay.content() is desk.manager.explorer.view
+    desk.press(Qt.Key.Key_K, CONTROL)
+    assert desk.panel.overlay.content() is None
 
 
 def test_escape_climbs_down_one_step_at_a_time(desk: Desk, model_server: FakeModelServer) -> None:

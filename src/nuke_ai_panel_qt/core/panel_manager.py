@@ -26,7 +26,9 @@ from .chat_session import ChatSession
 from .conversation_commands import ConversationCommands
 from .conversation_rows import rows_of
 from .draft_desk import DraftDesk
+from .explorer_sheet import ExplorerSheet
 from .first_steps import FirstSteps
+from .hit_opener import HitOpener
 from .ledger_desk import LedgerDesk
 from .message_actions import MessageActions
 from .model_desk import CHOOSE_FIRST, ModelDesk
@@ -67,6 +69,8 @@ class PanelManager(QtCore.QObject):
         self.settings = SettingsDesk(session, panel)
         self.answers = AnswerOptions(session, panel, lambda: self.shown.id, self.models.show_choice)
         self.ledger = LedgerDesk(session, panel, self.open_conversation)
+        self.hits = HitOpener(self)
+        self.explorer = ExplorerSheet(session, panel, self.hits.open)
         self.trouble = TroubleDesk(session, panel)
         self.first_steps = FirstSteps(
             session, panel.start, on_chosen=self.models.choose_model, on_add_key=self.models.open_provider
@@ -84,6 +88,7 @@ class PanelManager(QtCore.QObject):
         if state.get("find"):
             self.panel.open_find()
             self.panel.find_bar.query.setText(str(state["find"]))
+        self.explorer.take_state(state.get("explorer") or {})
         if state.get("sheet"):
             self._open_again(str(state["sheet"]))
         self.conversations_changed()
@@ -103,6 +108,7 @@ class PanelManager(QtCore.QObject):
             "model": [choice.provider, choice.model] if choice is not None else None,
             "find": self.panel.find_bar.query.text() if self.panel.find_bar.isVisible() else "",
             "sheet": self._open_sheet(),
+            "explorer": self.explorer.view_state(),
         }
 
     def show_reload(self, outcome: Outcome) -> None:
@@ -121,7 +127,8 @@ class PanelManager(QtCore.QObject):
         """The command that opens what lies over the panel."""
         on_top = self.panel.overlay.content()
         return next((command for command, sheet in (
-            ("ledger", self.ledger.view), ("log", self.trouble.log), ("help", self.panel.key_sheet),
+            ("ledger", self.ledger.view), ("explorer", self.explorer.view),
+            ("log", self.trouble.log), ("help", self.panel.key_sheet),
             ("list", self.panel.conversations), ("pick_model", self.panel.picker),
             ("answer_options", self.panel.answer_sheet),
         ) if sheet is not None and sheet is on_top), "")
@@ -137,6 +144,7 @@ class PanelManager(QtCore.QObject):
         """The panel goes; its turns go on."""
         self.draft.save()
         self.settings.close()
+        self.explorer.close()
         self.session.detach(self)
 
     # ------------------------------------------------------------ commands: conversations
@@ -297,6 +305,11 @@ class PanelManager(QtCore.QObject):
         if self.shown.id in conversation_ids and self.shown.run() is None and not self.shown.is_loading:
             self.shown.reload()
 
+    def conversations_deleted(self, conversation_ids: FrozenSet[str]) -> None:
+        """These are in the bin now: an open one makes room for an empty one."""
+        if self.shown.id in conversation_ids:
+            self.show(new_id(), is_new=True)
+
     def show_notice(self, notice: ErrorInfo) -> None:
         """Says once what was mended in the history, or ought to be known about it."""
         kind: Literal["info", "warning"] = "info" if notice.code in ("deleted", "replaced") else "warning"
@@ -395,7 +408,8 @@ class PanelManager(QtCore.QObject):
         commands: dict[str, Callable[[], None]] = {
             "new": self.new_conversation, "delete": self.commands.delete, "attach": self.attach,
             "pick_model": self.models.open_picker, "next_favourite": self.models.next_favourite,
-            "settings": self.settings.open, "ledger": self.ledger.open, "refresh_models": self.models.refresh_models,
+            "settings": self.settings.open, "ledger": self.ledger.open, "explorer": self.explorer.open,
+            "refresh_models": self.models.refresh_models,
             "answer_options": self.answers.open, "system": self.system.open,
             "regenerate": self.actions.regenerate_last, "copy_reply": self.actions.copy_reply,
             "copy_code": self.actions.copy_code, "previous_prompt": self.actions.previous_prompt,

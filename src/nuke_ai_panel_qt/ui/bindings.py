@@ -18,7 +18,8 @@ class Binding:
 
 BINDINGS: Tuple[Binding, ...] = (
     Binding("new", ("Ctrl+N",), "New conversation", "Conversations"),
-    Binding("list", ("Ctrl+K",), "Show or hide the conversations", "Conversations"),
+    Binding("explorer", ("Ctrl+K",), "Memory: search all chats, put them in order, see their use", "Conversations"),
+    Binding("list", ("Ctrl+Shift+K",), "Show or hide the conversations", "Conversations"),
     Binding("rename", ("F2",), "Rename this conversation", "Conversations"),
     Binding("find", ("Ctrl+F",), "Find in this conversation", "Conversations"),
     Binding("find_next", ("F3",), "Next hit", "Conversations"),

@@ -21,7 +21,7 @@ from .notices import BannerBar, FindBar, Toast
 from .overlay import Overlay
 from .provider_card import ProviderCard
 from .sheets import ShortcutSheet, TextSheet
-from .shortcuts import Shortcuts
+from .shortcuts import Shortcuts, is_writing
 from .start_page import StartPage
 from .theme import scaled_font, theme_of
 from .transcript import Transcript
@@ -149,7 +149,7 @@ class ChatPanel(QtWidgets.QWidget):
     def event(self, event: QtCore.QEvent) -> bool:
         if event.type() == QtCore.QEvent.Type.ShortcutOverride:
             assert isinstance(event, QtGui.QKeyEvent)
-            if self.shortcuts.command_of(event) is not None or _is_writing(event):
+            if self.shortcuts.command_of(event) is not None or is_writing(event):
                 event.accept()
                 return True
         return bool(super().event(event))
@@ -159,7 +159,7 @@ class ChatPanel(QtWidgets.QWidget):
         if command is not None:
             self._run(command)
             event.accept()
-        elif _is_writing(event):
+        elif is_writing(event):
             # Nuke maximises a pane on Space and draws nodes on letters: neither may leave the panel.
             event.accept()
             if self.overlay.content() is None and event.text().strip():
@@ -336,6 +336,7 @@ class ChatPanel(QtWidgets.QWidget):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         theme = theme_of(self)
         for text, icon_name, command in (
+            ("Memory: all chats", "history", "explorer"), ("", "", ""),
             ("Rename", "edit", "rename"), ("Delete conversation", "delete", "delete"), ("", "", ""),
             ("System prompt …", "text", "system"), ("Answer options …", "chat", "answer_options"),
             ("Settings …", "settings", "settings"), ("Refresh models", "retry", "refresh_models"),
@@ -405,9 +406,3 @@ class ChatPanel(QtWidgets.QWidget):
         if self.toast.isVisible():
             bottom = self._stack.mapTo(self, QtCore.QPoint(0, 0))
             self.toast.place(QtCore.QRect(bottom, self._stack.size()))
-
-
-def _is_writing(event: QtGui.QKeyEvent) -> bool:
-    held = flag_value(event.modifiers())
-    chord = flag_value(Qt.KeyboardModifier.ControlModifier) | flag_value(Qt.KeyboardModifier.AltModifier)
-    return bool(event.text()) and event.text().isprintable() and not held & chord

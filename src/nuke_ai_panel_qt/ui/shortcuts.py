@@ -13,7 +13,9 @@ from typing import Callable, Dict, List, Mapping, Optional, Tuple
 from ..qt import QtCore, QtGui, flag_value
 from .bindings import BINDINGS, COMPOSER_KEYS, CONTROL_SENDS_KEYS, Binding
 
-__all__ = ["BINDINGS", "COMPOSER_KEYS", "CONTROL_SENDS_KEYS", "Binding", "Shortcuts", "keys_of_event"]
+__all__ = [
+    "BINDINGS", "COMPOSER_KEYS", "CONTROL_SENDS_KEYS", "Binding", "Shortcuts", "is_writing", "keys_of_event",
+]
 
 Qt = QtCore.Qt
 
@@ -82,6 +84,13 @@ def keys_of_event(event: QtGui.QKeyEvent) -> str:
     if event.key() in (Qt.Key.Key_Control, Qt.Key.Key_Shift, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr, 0):
         return ""
     return "+".join(_parts(event))
+
+
+def is_writing(event: QtGui.QKeyEvent) -> bool:
+    """Whether the key writes a character: Nuke maximises a pane on Space and draws nodes on letters."""
+    held = flag_value(event.modifiers())
+    chord = flag_value(Qt.KeyboardModifier.ControlModifier) | flag_value(Qt.KeyboardModifier.AltModifier)
+    return bool(event.text()) and event.text().isprintable() and not held & chord
 
 
 def _pressed(event: QtGui.QKeyEvent) -> str:
