@@ -58,7 +58,9 @@ def _ask(arguments: argparse.Namespace, console: Console, prompt: str, files: Tu
     try:
         if not arguments.json:
             offer_download(app, console)
-        request = TurnRequest(text=prompt, attachments=files, retries=arguments.retries)
+        request = TurnRequest(
+            text=prompt, attachments=files, retries=arguments.retries, wait_for_server_s=arguments.wait or 0.0
+        )
         outcome = follow(app, request, console, is_quiet=arguments.json)
     finally:
         app.close()

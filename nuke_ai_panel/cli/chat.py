@@ -51,7 +51,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     app = App.open(overrides=overrides)
     try:
         offer_download(app, console)
-        return _Chat(app, console, retries=arguments.retries).run(open_reader(console, app.settings.home))
+        chat = _Chat(app, console, retries=arguments.retries, wait_s=arguments.wait or 0.0)
+        return chat.run(open_reader(console, app.settings.home))
     finally:
         app.close()
 
@@ -59,10 +60,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 class _Chat:
     """One conversation after another, until the end of input."""
 
-    def __init__(self, app: App, console: Console, *, retries: Optional[int]) -> None:
+    def __init__(self, app: App, console: Console, *, retries: Optional[int], wait_s: float) -> None:
         self._app = app
         self._console = console
         self._retries = retries
+        self._wait_s = wait_s
         self._conversation_id: Optional[str] = None
         self._choice: Optional[ModelChoice] = None
         self._effort: Optional[str] = None
@@ -105,7 +107,7 @@ class _Chat:
 
         request = TurnRequest(
             text=text, choice=self._choice, conversation_id=self._conversation_id, retries=self._retries,
-            parameters=Parameters(reasoning_effort=self._effort),
+            parameters=Parameters(reasoning_effort=self._effort), wait_for_server_s=self._wait_s,
             system=self._system if self._conversation_id is None else None,
         )
         outcome = follow(self._app, request, self._console)

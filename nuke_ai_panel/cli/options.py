@@ -37,6 +37,8 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
         "the context window to work with; Ollama loads the model with it"))
     parser.add_argument("--retries", metavar="COUNT", type=count(0, 2), help=(
         "how often to try again before any text arrived; 0 turns retries off"))
+    parser.add_argument("--wait", metavar="SECONDS", type=number(0, 86400), help=(
+        "how long to wait for a server that is not there; without it, that is said at once"))
     parser.add_argument("--fallback", metavar="PROVIDER/MODEL", action="append", help=(
         "whom to ask instead when the chosen model is not available; may be given again. Only one that the prompt "
         "travels as far to: a local model's question never leaves for a service"))

@@ -106,6 +106,7 @@ class _View:
         self.end: Union[AnswerStored, TurnFailed, TurnStopped, None] = None
         self.gone: Optional[OutputLostError] = None
         self.raised: List[str] = []
+        self._is_away_told = False
         self._console = console
         self._is_quiet = is_quiet
         self._hint = hint
@@ -170,6 +171,9 @@ class _View:
         if event.phase == "retrying":
             self._console.note(f"{event.detail} Trying again in {event.retry_in_s or 0:.0f} s.")
             return
+        if event.phase == "unreachable":
+            self._show_wait_for_server(event)
+            return
         text = _PHASES.get(event.phase, "Waiting…")
         if event.phase == "queued" and event.retry_in_s is not None:
             self._console.wait(f"{event.detail}, {event.retry_in_s:.0f} s…")
@@ -179,6 +183,12 @@ class _View:
         if event.done is not None and event.total:
             text = f"{text} {100 * event.done // event.total} %"
         self._console.wait(text)
+
+    def _show_wait_for_server(self, event: WaitChanged) -> None:
+        if event.error is not None and not self._is_away_told:
+            self._is_away_told = True
+            self._console.note(f"{event.error.user_text} {event.error.next_step}".rstrip())
+        self._console.wait(f"Waiting for {event.detail}, trying again in {event.retry_in_s or 0:.0f} s…")
 
     def _say_end(self) -> None:
         end, console = self.end, self._console

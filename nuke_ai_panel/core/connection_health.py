@@ -15,7 +15,7 @@ A stream that flows outweighs everything else: as long as one does, a provider i
 from __future__ import annotations
 
 import time
-from typing import Callable, Optional
+from typing import Callable, List, Optional
 
 from ..messages import ErrorInfo
 from .provider_status import State
@@ -26,6 +26,8 @@ SLOW_S = 2.0
 LATELY_S = 60.0
 # … unless it has answered so many requests since.
 AMENDS = 3
+# A server that went away so often lately comes and goes; once or twice is a restart, and forgiven when it is back.
+OFTEN = 3
 # A server that accepts connections may be too busy for so many probes in a row before it counts as gone.
 PATIENCE = 3
 
@@ -55,7 +57,8 @@ class Health:
         self._opening = 0
         self._flowing = 0
         self._owed = 0
-        self._failed_at = self._lost_at = float("-inf")
+        self._failed_at = float("-inf")
+        self._losses: List[float] = []
         self._timeouts = 0
 
     @property
@@ -73,7 +76,8 @@ class Health:
         """Nothing is known any more but what flows right now."""
         self._found, self.latency_s, self.error = "unknown", None, None
         self._owed = self._timeouts = 0
-        self._failed_at = self._lost_at = float("-inf")
+        self._failed_at = float("-inf")
+        self._losses = []
         self._show()
 
     # ------------------------------------------------------------ facts
@@ -151,10 +155,10 @@ class Health:
             if self._timeouts < PATIENCE:  # it accepts connections: busy, as far as anybody knows
                 self._found = "degraded"
                 return
-        if self._found != "unreachable":
-            if now - self._lost_at < LATELY_S:  # not for the first time: it comes and goes
+        if self._found in ("connected", "degraded"):
+            self._losses = [*(at for at in self._losses if now - at < LATELY_S), now]
+            if len(self._losses) >= OFTEN:  # it comes and goes
                 self._owed, self._failed_at = AMENDS, now
-            self._lost_at = now
         self._found = "unreachable"
 
     def _is_owed(self, now: float) -> bool:

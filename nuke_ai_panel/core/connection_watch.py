@@ -101,6 +101,11 @@ class ConnectionWatch:
 
         return release
 
+    def revive(self) -> None:
+        """Starts the watch again if anybody is held and it is not there."""
+        if self._holds and not self.is_running and not self._is_stopped:
+            create_task(self._started())
+
     def held(self) -> List[str]:
         """The providers in use."""
         with self._lock:

@@ -119,6 +119,10 @@ class ProviderManager:
         """Keeps the provider's state true by light probes until the returned call: for a panel that has chosen it."""
         return self._watch.hold(name)
 
+    def keep_watching(self) -> None:
+        """Goes on looking after what is held, should the loop be another one than before."""
+        self._watch.revive()
+
     def distance(self, name: str) -> Optional[Distance]:
         """How far away the provider's server is; None for one that has none, or that is not there any more."""
         row = self._settings.providers.get(name)

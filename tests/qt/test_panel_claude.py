@@ -68,7 +68,8 @@ def test_setting_that_the_model_refused_is_named_under_the_answer(
 ) -> None:
     refusal = {"type": "error", "error": {"type": "invalid_request_error",
                                           "message": "`temperature` is deprecated for this model."}}
-    server = fault_server(json_answer(refusal, 400), answer("Hello.", "end_turn"))
+    looks = {"/v1/models?limit=1": json_answer({"data": []})}
+    server = fault_server(json_answer(refusal, 400), answer("Hello.", "end_turn"), routes=looks)
     desk = desk_at(server, {"parameters.temperature": 0.3})
 
     item = desk.ask_and_wait("hi")

@@ -49,8 +49,10 @@ def test_two_retries_do_not_duplicate_the_question(desk: Desk, model_server: Fak
 
 
 def test_a_refused_connection_says_so_and_the_chip_tells_the_truth(qtbot: Any, model_server: FakeModelServer) -> None:
-    port = closed_port()
-    refused = Desk(qtbot, {**server_overrides(model_server), "providers.openai.base_url": f"http://127.0.0.1:{port}/v1"})
+    url = f"http://127.0.0.1:{closed_port()}/v1"
+    refused = Desk(
+        qtbot, server_overrides(model_server, **{"providers.openai.base_url": url, "wait_for_server_s": 0})
+    )
     item = refused.ask_and_wait("hello")
     assert item.error is not None
     assert "Nothing answers at 127.0.0.1" in item.error.sentence

@@ -191,6 +191,9 @@ def wait_text(phase: str, *, detail: str = "", elapsed_s: float = 0.0, done: Opt
         left = max(0, round((retry_in_s or 0.0) - elapsed_s))
         why = f": {detail}" if detail else ""
         return f"{words} in {left} s{why}" if left else f"{words}{why}"
+    if phase == "unreachable":
+        left = max(0, round((retry_in_s or 0.0) - elapsed_s))
+        return f"Waiting for {detail} …, trying again {f'in {left} s' if left else 'now'}"
     if phase == "queued" and retry_in_s is not None:
         left = max(0, round(retry_in_s - elapsed_s))
         return f"{detail}: {left} s" if left else f"{words} …"

@@ -6,7 +6,7 @@ answers.
 
 from __future__ import annotations
 
-from typing import Callable, Optional
+from typing import Callable, Optional, Tuple
 
 from nuke_ai_panel.app import Parameters
 from nuke_ai_panel.core.provider_manager import ProviderStatus
@@ -32,6 +32,8 @@ class ModelDesk:
         self._on_chosen = on_chosen
         self._choice: Optional[ModelChoice] = None
         self._conversation_id = ""
+        self._is_closed = False
+        self._held: Optional[Tuple[str, Callable[[], None]]] = None  # the provider that is looked after for this panel
         self._setup = ProviderSetup(session, panel.provider_card, self._provider_ready)
         panel.picker.chosen.connect(self._picked)
         panel.picker.starred.connect(self._starred)
@@ -51,6 +53,7 @@ class ModelDesk:
     def show_choice(self) -> None:
         """Who answers next and the truth about the way there, in the chip and the composer."""
         choice = self.choice()
+        self._hold(choice.provider if choice is not None else "")
         tip = self._panel.shortcuts.tip("Choose the model", "pick_model")
         self._panel.composer.set_blocked("" if choice is not None else CHOOSE_FIRST)
         if choice is None:
@@ -61,13 +64,27 @@ class ModelDesk:
         row = self._session.app.settings.providers.get(choice.provider)
         effort = self._session.state.effort((choice.provider, choice.model))
         thinking = f"\nThinking: {'off' if effort == 'none' else effort}" if effort else ""
-        here = words_of(self._session.parameters.get(self._conversation_id, Parameters()))
+        here = words_of(self._session.craft.parameters.get(self._conversation_id, Parameters()))
         own = f"\nIn this conversation: {here}" if here else ""
         sentence = f"{choice.model}{thinking}{own}\n{state_sentence(status, row)}"
         self._panel.composer.status.set_value(
             ConnectionValue(status.state, status.title, choice.model, sentence), tip
         )
         self._panel.composer.set_placeholder("Ask anything …")
+
+    def close(self) -> None:
+        """The panel goes; nobody looks after its provider for it any more."""
+        self._hold("")
+        self._is_closed = True
+
+    def _hold(self, name: str) -> None:
+        held = self._held
+        if self._is_closed or (held is not None and held[0] == name):
+            self._session.app.providers.keep_watching()
+            return
+        self._held = (name, self._session.app.providers.hold(name)) if name else None
+        if held is not None:
+            held[1]()
 
     def choice(self) -> Optional[ModelChoice]:
         """Who answers next here: what was picked, else the conversation's, else the last used, else a set default."""

@@ -10,7 +10,7 @@ import time
 from concurrent.futures import Future
 from typing import Callable, Dict, Optional, TypeVar
 
-from nuke_ai_panel.core.provider_manager import ProviderStatus
+from nuke_ai_panel.core.provider_manager import ModelCatalogue, ProviderStatus
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.keys import KEYLESS_KINDS, Key, KeyPlace
 from nuke_ai_panel.messages import Json
@@ -194,9 +194,7 @@ class ProviderSetup:
 def status_sentence(session: ChatSession, status: ProviderStatus) -> str:
     """What a test or real traffic has found, as a sentence; empty while nobody has asked."""
     if status.state == "connected":
-        count = len(session.app.providers.models(status.name).models)
-        speed = f" in {status.latency_s * 1000:.0f} ms" if status.latency_s is not None else ""
-        found = f"Connected{speed}: {count} model{'' if count == 1 else 's'}."
+        found = _found(status, session.app.providers.models(status.name))
         is_new = time.time() - status.since < NEW_S
         since = "" if is_new else f"Since {clock_time(status.since)}."
         return "\n".join(line for line in (found, since, *session.servers.account(status.name)) if line)
@@ -206,6 +204,14 @@ def status_sentence(session: ChatSession, status: ProviderStatus) -> str:
         return ""
     said = f"{status.error.user_text or status.error.message} {status.error.next_step}".strip()
     return f"Degraded: it answers, but not as it should. {said}" if status.state == "degraded" else said
+
+
+def _found(status: ProviderStatus, known: ModelCatalogue) -> str:
+    speed = f"{status.latency_s * 1000:.0f} ms" if status.latency_s is not None else ""
+    if status.name not in known.fetched_at:  # a probe reads no list
+        return f"Connected ({speed})." if speed else "Connected."
+    count = len(known.models)
+    return f"Connected{' in ' if speed else ''}{speed}: {count} model{'' if count == 1 else 's'}."
 
 
 def state_sentence(status: ProviderStatus, row: Optional[ProviderSettings]) -> str:

@@ -14,11 +14,20 @@ from nuke_ai_panel.events import (
     TextAdded,
     ThinkingAdded,
     TurnEvent,
+    TurnFailed,
     TurnStarted,
     WaitChanged,
     WarningRaised,
 )
 from nuke_ai_panel.messages import Message
+
+# What a server that ends in the middle of an answer leaves.
+_CUT_KINDS = frozenset({"network", "truncated"})
+
+
+def was_cut(event: TurnFailed) -> bool:
+    """Whether the answer broke off under way: then what is queued behind it goes on, and waits for the server."""
+    return event.error.kind in _CUT_KINDS and bool(event.answer.text or event.answer.reasoning)
 
 
 @dataclass

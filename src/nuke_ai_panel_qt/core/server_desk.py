@@ -190,7 +190,9 @@ class ServerDesk:
             first = ("raise_context",)
         elif kind == OPENROUTER and error.kind == "credits":
             first = ("add_credit",)
-        return replace(card, note=self.said(choice), actions=(*first, *card.actions))
+        # A question that waits for its server tries again by itself.
+        usual = tuple(one for one in card.actions if one != "retry" or message.status != "streaming")
+        return replace(card, note=self.said(choice), actions=(*first, *usual))
 
     def _is_free(self, message: Message, row: ProviderSettings) -> bool:
         if row.kind in FREE_KINDS:

@@ -293,6 +293,8 @@ class ShownConversation(QtCore.QObject):
     def _run_item(self, run: Run) -> MessageItem:
         message = run.message()
         assert message is not None
+        if run.wait is not None and run.wait.error is not None:  # why it waits, with what an artist can do about it
+            message = replace(message, error=run.wait.error)
         return self._item(
             message, branch=self.branches.get(message.id, (1, 1)), branch_enabled=False,
             wait=self._wait_of(run), notices=run.notices, thinking_s=run.thinking_s,
@@ -336,4 +338,4 @@ class ShownConversation(QtCore.QObject):
             self._thinking_open = False
         shown = next((item for item in self._transcript.items() if run.answer and item.id == run.answer.id), None)
         if shown is not None:
-            self._transcript.replace_item(replace(shown, wait="", thinking_s=run.thinking_s))
+            self._transcript.replace_item(replace(shown, wait="", error=None, thinking_s=run.thinking_s))
