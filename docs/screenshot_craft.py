@@ -6,6 +6,10 @@ from typing import Callable, Dict
 
 from screenshot_states import QUESTION, SMALL, Stage
 
+from nuke_ai_panel.core.craft import add_summary
+from nuke_ai_panel.messages import Attachment
+from nuke_ai_panel.utils.event_loop_manager import create_task
+
 SYSTEM = "You help a senior compositor in Nuke. Answer in a few sentences."
 
 
@@ -14,7 +18,7 @@ def system_sheet(stage: Stage) -> None:
     stage.manager.system.open()
     sheet = stage.manager.system.sheet
     assert sheet is not None
-    stage.until(lambda: bool(stage.session.prompts.shelf.presets))
+    stage.until(lambda: bool(stage.session.craft.prompts.shelf.presets))
     stage.turn(0.2)
     sheet.preset.choose("concise-compositor")
     stage.turn(0.2)
@@ -27,6 +31,25 @@ def system_changed(stage: Stage) -> None:
     stage.ask("And for the beard?", SMALL)
 
 
+def nearly_full(stage: Stage) -> None:
+    stage.ask(QUESTION, SMALL)
+    text = "The hair is cut off at the left edge of the plate. " * 10_000
+    stage.manager.draft.attachments = (Attachment("a", "paste", "plate notes.txt", text=text),)
+    stage.manager.draft.put("And the beard?", stage.manager.draft.attachments)
+    stage.turn(0.3)
+    stage.panel.composer.send.click()
+
+
+def summarised(stage: Stage) -> None:
+    stage.ask(QUESTION, SMALL)
+    create_task(add_summary(
+        stage.session.app.store, stage.manager.shown.id, stage.manager.shown.path[-1].id, "They key hair.", model=SMALL
+    )).result(5)
+    stage.manager.shown.reload()
+    stage.until(lambda: len(stage.panel.transcript.items()) == 3)
+
+
 CRAFT_STATES: Dict[str, Callable[[Stage], None]] = {
-    "system-sheet": system_sheet, "system-changed": system_changed,
+    "system-sheet": system_sheet, "system-changed": system_changed, "nearly-full": nearly_full,
+    "summarised": summarised,
 }

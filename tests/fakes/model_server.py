@@ -22,7 +22,8 @@ class FakeModelServer(Server):
     waits for `release()`. `thinking`: reasoning tokens before the words. `calls`: (id, name, arguments as JSON text) of
     the tools that it calls after them; the finish is then the vendor's for that. `error`: (status, body, headers) for
     the next `fail_times` chat requests. `drop_after`: RST after so many tokens. `is_cut`: the body ends well before the
-    answer does. `is_framed` off: it has no length, so that nothing but the answer's own end tells.
+    answer does. `is_framed` off: it has no length, so that nothing but the answer's own end tells. `prompt_tokens`: how
+    many it counts, None for a quarter of the question's letters.
     """
 
     def __init__(self, words: Words = ("Hello", ", ", "artist", "."), *, host: str = "127.0.0.1") -> None:
@@ -40,6 +41,7 @@ class FakeModelServer(Server):
         self.is_framed = True
         self.finish_reason = "stop"
         self.context_tokens = 8192
+        self.prompt_tokens: Optional[int] = None
         self.error: Optional[Tuple[int, Mapping[str, Any], Mapping[str, str]]] = None  # Any: a vendor's error body
         self.fail_times = 0
         self._released = threading.Event()
@@ -113,7 +115,8 @@ class FakeModelServer(Server):
         words = list(self.words(body) if callable(self.words) else self.words)
         reason = "tool_calls" if self.calls and self.finish_reason == "stop" else self.finish_reason
         await connection.pause(self.delay_s)
-        usage = (len(question_of(body)) // 4, len(words))
+        counted = len(question_of(body)) // 4 if self.prompt_tokens is None else self.prompt_tokens
+        usage = (counted, len(words))
         if not wants_stream(request):
             await _json(dialect.whole("".join(words), reason, usage))(connection, request)
             return

@@ -27,7 +27,7 @@ def talking(qtbot: object, model_server: FakeModelServer) -> Iterator[Desk]:
 
 def opened(desk: Desk) -> SystemSheet:
     desk.press(Qt.Key.Key_I, CONTROL_SHIFT)
-    desk.until(lambda: desk.manager.system.sheet is not None and desk.manager.session.prompts.shelf.presets)
+    desk.until(lambda: desk.manager.system.sheet is not None and desk.manager.session.craft.prompts.shelf.presets)
     sheet = desk.manager.system.sheet
     assert sheet is not None and desk.panel.overlay.content() is sheet
     return sheet
@@ -122,7 +122,7 @@ def test_own_words_become_a_preset_file_which_an_edit_outside_changes_too(talkin
     path.write_text("---\ntitle: Our show\n---\nYou know the second season.\n", encoding="utf-8")
     talking.panel.close_overlay()
     sheet = opened(talking)
-    talking.until(lambda: talking.session.prompts.shelf.preset_of("You know the second season.") is not None)
+    talking.until(lambda: talking.session.craft.prompts.shelf.preset_of("You know the second season.") is not None)
     sheet.preset.choose("our-show")
     assert sheet.text.toPlainText() == "You know the second season."
     talking.click(sheet.delete)

@@ -11,6 +11,8 @@ import pytest
 from nuke_ai_panel.core.craft import add_summary, begin_from_summary, change_system, fork
 from nuke_ai_panel.core.marks import SUMMARY_LEAD, system_of
 from nuke_ai_panel.core.prompt import sendable
+from nuke_ai_panel.core.summary import pieces_of
+from nuke_ai_panel.core.tokens import estimate
 from nuke_ai_panel.errors import StoreError
 from nuke_ai_panel.messages import Attachment, Message
 from nuke_ai_panel.store import Store, new_id
@@ -110,3 +112,16 @@ def test_new_conversation_begins_with_the_summary_and_names_its_source(store: St
     made = run(begin_from_summary(store, path[0].conversation_id, "so far", model="qwen"))
     assert (made.source_id, made.source_message_id) == (path[0].conversation_id, path[-1].id)
     assert [one.text for one in sendable(store.path(made.id).result(5))] == [f"{SUMMARY_LEAD}\n\nso far"]
+
+
+def test_words_for_a_summary_come_in_pieces_that_fit_and_nothing_is_left_out() -> None:
+    path = [
+        Message("1", "c", None, "user", "head " + "x" * 9000 + " tail", attachments=(NODES,)),
+        Message("2", "c", "1", "assistant", "short"), Message("3", "c", "2", "system", "never sent"),
+    ]
+    pieces = pieces_of(path, 500)
+    assert len(pieces) > 3 and all(estimate(one) <= 501 for one in pieces)
+    whole = "".join(pieces)
+    assert whole.startswith("Artist:\n") and "Blur {}" in whole and whole.count("x") >= 9000
+    assert whole.endswith("Model:\nshort\n\n") and "never sent" not in whole
+    assert pieces_of([], 500) == []

@@ -54,7 +54,7 @@ class AnswerOptions:
     def edit(self, name: str, text: str) -> None:
         """A field was left with another text."""
         row = ROWS["parameters"][name]
-        own = self._session.parameters.get(self._shown_for, NOTHING)
+        own = self._session.craft.parameters.get(self._shown_for, NOTHING)
         empty = () if row.kind == "a list of texts" else None
         value, problem = value_of(row, text) if text.strip() else (empty, "")
         if not problem and text.strip():
@@ -67,7 +67,7 @@ class AnswerOptions:
             self._drafts[name] = Draft(text, problem)
         else:
             changed: Any = {name: value}  # a field of Parameters, whose type its row has checked
-            self._session.parameters[self._shown_for] = replace(own, **changed)
+            self._session.craft.parameters[self._shown_for] = replace(own, **changed)
             self._on_changed()
         if self._panel.answer_sheet is not None:
             self._show(self._panel.answer_sheet)
@@ -79,7 +79,7 @@ class AnswerOptions:
         row = ROWS["parameters"][name]
         settings = self._session.app.settings
         general = field_value(settings, f"parameters.{name}", {})
-        own = getattr(self._session.parameters.get(self._shown_for, NOTHING), name)
+        own = getattr(self._session.craft.parameters.get(self._shown_for, NOTHING), name)
         draft = self._drafts.get(name)
         text = draft.text if draft is not None else text_of(row, own or None if own == () else own)
         words = " ".join(general.text.split()) or "not sent"

@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Protocol, Tuple
 
-from nuke_ai_panel.app import App, Parameters
+from nuke_ai_panel.app import App
 from nuke_ai_panel.core.provider_manager import ModelCatalogue, ProviderStatus
 from nuke_ai_panel.core.request import ModelChoice, TurnRequest
 from nuke_ai_panel.errors import NukeAIError, SettingsError
@@ -32,13 +32,12 @@ from nuke_ai_panel.utils.event_loop_manager import create_task
 
 from ..qt import is_valid
 from ..ui.model_list import ModelList
-from .conversation_parameters import merged
 from .event_bridge import EventBridge, outcome
 from .model_sections import sections_of
 from .panel_state import PanelState
-from .prompt_shelf import PromptShelf
-from .run import Run
+from .run import Run, was_cut
 from .server_desk import ServerDesk
+from .session_craft import SessionCraft
 from .session_watches import SessionWatches
 from .settings_writer import SettingsWriter
 
@@ -100,9 +99,7 @@ class ChatSession:
         self._drafts: Dict[str, Draft] = {}
         self._infos: Dict[ModelChoice, ModelInfo] = {}
         self._learning: Dict[ModelChoice, Future[Optional[ModelInfo]]] = {}
-        self.prompts = PromptShelf(app, self.bridge)
-        self.systems: Dict[str, str] = {}  # the system prompts of conversations that have no question yet
-        self.parameters: Dict[str, Parameters] = {}  # what a conversation asks of its answers, by its id
+        self.craft = SessionCraft(self)
         self._asked_models_at = 0.0
         self._closed = False
         self._unsubscribe = app.providers.subscribe(self._on_status)
@@ -164,19 +161,12 @@ class ChatSession:
 
     def start(self, request: TurnRequest, conversation_id: str) -> Run:
         """Starts a turn. Raises NukeAIError when it cannot be started at all."""
-        request = replace(request, conversation_id=conversation_id)
-        if request.system is None and conversation_id in self.systems:
-            request = replace(request, system=self.systems[conversation_id])
-        own = self.parameters.get(conversation_id)
-        if own is not None:
-            request = replace(request, parameters=merged(request.parameters, own))
-        if request.choice is not None and request.parameters.reasoning_effort is None:
-            effort = self.state.effort((request.choice.provider, request.choice.model)) or None
-            request = replace(request, parameters=replace(request.parameters, reasoning_effort=effort))
+        request = self.craft.prepared(request, conversation_id)
+        request = replace(request, wait_for_server_s=self.app.settings.wait_for_server_s)
         handle = self.app.start_turn(request, self.bridge.post)
         run = Run(handle, conversation_id)
         self._runs[handle.turn_id] = run
-        self.systems.pop(conversation_id, None)
+        self.craft.started(conversation_id)
         if request.choice is not None and request.choice.model:
             self.state.used_model((request.choice.provider, request.choice.model))
             self.rebuild_models()
@@ -204,7 +194,7 @@ class ChatSession:
         self.tell(lambda view: view.turn_event(run, event))
         if isinstance(event, TurnStarted) or is_end:
             self.refresh_conversations()
-        if isinstance(event, AnswerStored):
+        if isinstance(event, AnswerStored) or (isinstance(event, TurnFailed) and was_cut(event)):
             self._next_queued(run.conversation_id)
 
     def _end(self, run: Run, answer: Message) -> None:
@@ -226,7 +216,7 @@ class ChatSession:
     def enqueue(
         self, conversation_id: str, text: str, attachments: Tuple[Attachment, ...], choice: Optional[ModelChoice]
     ) -> None:
-        """Adds a question; it is sent when the running answer is complete."""
+        """Adds a question; it is sent when the running answer is complete, or was cut off by its server's end."""
         self._set_queue(conversation_id, (*self.queue(conversation_id), Queued(new_id(), text, attachments, choice)))
 
     def unqueue(self, conversation_id: str, queued_id: str) -> Optional[Queued]:

@@ -33,6 +33,7 @@ from .ledger_desk import LedgerDesk
 from .message_actions import MessageActions
 from .model_desk import CHOOSE_FIRST, ModelDesk
 from .request_meter import meter_value
+from .room_desk import RoomDesk
 from .run import Run
 from .settings_desk import SettingsDesk
 from .shown_conversation import ShownConversation
@@ -66,6 +67,7 @@ class PanelManager(QtCore.QObject):
         self.actions = MessageActions(self)
         self.commands = ConversationCommands(self)
         self.system = SystemDesk(self)
+        self.room = RoomDesk(self)
         self.settings = SettingsDesk(session, panel)
         self.answers = AnswerOptions(session, panel, lambda: self.shown.id, self.models.show_choice)
         self.ledger = LedgerDesk(session, panel, self.open_conversation)
@@ -145,6 +147,7 @@ class PanelManager(QtCore.QObject):
         self.draft.save()
         self.settings.close()
         self.explorer.close()
+        self.models.close()
         self.session.detach(self)
 
     # ------------------------------------------------------------ commands: conversations
@@ -191,6 +194,8 @@ class PanelManager(QtCore.QObject):
         if self.shown.run() is not None:
             self.session.enqueue(self.shown.id, text, self.draft.attachments, choice)
             self.draft.clear()
+            return
+        if self.room.holds_back():
             return
         if self.start(TurnRequest(text, choice, attachments=self.draft.attachments)):
             self.draft.clear()
@@ -353,10 +358,12 @@ class PanelManager(QtCore.QObject):
             row = self.session.app.settings.providers.get(choice.provider)
             configured = row.options.get("num_ctx") if row is not None else None
             fixed = configured if isinstance(configured, int) else None
-        self.panel.composer.meter.set_value(meter_value(
+        value = meter_value(
             self.shown.path, self.draft.current(), model, system=self.system.current(), window_tokens=fixed,
             asked_tokens=self.session.app.window_of(choice) if choice is not None else None,
-        ))
+        )
+        self.panel.composer.meter.set_value(value)
+        self.room.measured(value)
 
     def show_trouble(self) -> None:
         """Says why history is not being saved, or which edit of the settings is not taken, as long as it is so."""

@@ -65,7 +65,7 @@ class SystemDesk:
         sheet.focus_first()
         self._show(self.current())
         session.bridge.when_done(session.app.store.conversation(manager.shown.id), self._read, owner=sheet)
-        session.prompts.refresh(self._show_choices)
+        session.craft.prompts.refresh(self._show_choices)
 
     def use(self, text: str) -> None:
         """Makes `text` the system prompt from here on."""
@@ -75,7 +75,7 @@ class SystemDesk:
         if preset is not None and preset.text == text and preset.provider:
             manager.models.choose_model(ModelChoice(preset.provider, preset.model or ""))
         if not manager.shown.path and session.conversation(target) is None:
-            session.systems[target] = text
+            session.craft.systems[target] = text
             manager.measure()
             return
         task = create_task(change_system(session.app.store, target, text))
@@ -91,7 +91,7 @@ class SystemDesk:
 
     def _of(self, conversation: Optional[Conversation]) -> str:
         session = self._manager.session
-        begun = session.systems.get(self._manager.shown.id, session.app.settings.system)
+        begun = session.craft.systems.get(self._manager.shown.id, session.app.settings.system)
         if conversation is not None:
             begun = conversation.system
         return system_of(self._manager.shown.path, begun) or ""
@@ -115,7 +115,7 @@ class SystemDesk:
         if sheet is None:
             return
         text = sheet.text.toPlainText().strip()
-        shelf = self._manager.session.prompts.shelf
+        shelf = self._manager.session.craft.prompts.shelf
         default = (self._manager.session.app.settings.system or "").strip()
         found = shelf.preset_of(text)
         self._choice = found
@@ -140,21 +140,21 @@ class SystemDesk:
         sheet, session = self.sheet, self._manager.session
         if sheet is None or name == OWN:
             return
-        preset = session.prompts.shelf.named(name, "preset")
+        preset = session.craft.prompts.shelf.named(name, "preset")
         default = (session.app.settings.system or "").strip()
         sheet.show_prompt(default if name == DEFAULT else preset.text if preset is not None else "")
         self._show_choices()
 
     def _save(self, title: str, text: str) -> None:
         choice = self._manager.models.picked()
-        library = self._manager.session.prompts.library
+        library = self._manager.session.craft.prompts.library
         self._change(lambda: library.save(
             "preset", title, text, provider=choice.provider if choice else None, model=choice.model if choice else None
         ), f"Saved the preset “{' '.join(title.split())}”")
 
     def _delete(self, name: str) -> None:
-        preset = self._manager.session.prompts.shelf.named(name, "preset")
-        library = self._manager.session.prompts.library
+        preset = self._manager.session.craft.prompts.shelf.named(name, "preset")
+        library = self._manager.session.craft.prompts.library
         if preset is not None:
             found = preset
             self._change(lambda: library.delete(found), f"Deleted the preset “{preset.title}”")
@@ -174,4 +174,4 @@ class SystemDesk:
             self._show_choices()
             manager.panel.say(said)
 
-        manager.session.prompts.change(work, done, owner=sheet)
+        manager.session.craft.prompts.change(work, done, owner=sheet)

@@ -12,6 +12,7 @@ from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .chip_row import ChipRow
 from .context_meter import ContextMeter
 from .controls import Button, Text, draw_focus_ring
+from .limit_bar import LimitBar
 from .message_view import NARROW_PX
 from .panel_values import QueuedQuestion
 from .prompt_edit import PromptEdit
@@ -87,6 +88,7 @@ class Composer(QtWidgets.QWidget):
     long_paste = Signal(str)
     files_dropped = Signal(object)
     attach_requested = Signal()
+    context_requested = Signal()
     chip_opened = Signal(str)
     chip_removed = Signal(str)
     queue_edited = Signal(str)
@@ -108,12 +110,13 @@ class Composer(QtWidgets.QWidget):
         self.status = StatusChip(self)
         self.attach = Button("Context", icon="plus")
         shortcuts.when_changed(
-            lambda: self.attach.set_tip(shortcuts.tip("Attach a file to the question", "attach"))
+            lambda: self.attach.set_tip(shortcuts.tip("Add context: nodes, the script, files, pictures", "attach"))
         )
         self.attach.set_look(dim=True)
         self.meter = ContextMeter(self)
         self.send = SendButton(self)
         self.hint = Text("", role="warning", size="small")
+        self.limit = LimitBar(self)
         self.editing = QtWidgets.QWidget(self)
         self._build()
         self._connect()
@@ -245,6 +248,7 @@ class Composer(QtWidgets.QWidget):
         hint.addWidget(self.hint)
         self._box.addWidget(self._queue_frame)
         self._box.addWidget(self.editing)
+        self._box.addWidget(self.limit)
         self._box.addLayout(hint)
         self._box.addWidget(self._field)
         self._box.addLayout(self._row)
@@ -271,7 +275,7 @@ class Composer(QtWidgets.QWidget):
         self.prompt.files_pasted.connect(self.files_dropped)
         self.prompt.focus_changed.connect(self._field.update)
         self.send.clicked.connect(self._send_clicked)
-        self.attach.clicked.connect(self.attach_requested)
+        self.attach.clicked.connect(self.context_requested)
         self.status.clicked.connect(self.pick_model_requested)
         self.chips.opened.connect(self.chip_opened)
         self.chips.removed.connect(self.chip_removed)

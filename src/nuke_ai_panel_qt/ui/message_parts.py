@@ -32,6 +32,9 @@ ACTION_WORDS = {
     "cancel_work": ("Cancel", "stopped"),
     "continue": ("Continue", "continue"),
     "show_mark": ("Show", "text"),
+    "fix_code": ("Fix it", "spark"),
+    "undo_code": ("Undo", "undo"),
+    "attach_result": ("Attach", "clip"),
 }
 _VCENTER = flag_value(Qt.AlignmentFlag.AlignVCenter)
 

@@ -56,6 +56,7 @@ class MessageView(QtWidgets.QWidget):
         self.body = MessageBody(theme, self)
         self.body.link_activated.connect(self._on_link)
         self.body.code_copied.connect(self._on_code_copied)
+        self.body.code_acted.connect(self._on_code_acted)
         self.body.height_changed.connect(self._on_height)
         self.body.user_selected.connect(self.user_selected)
         self._thought: Optional[Disclosure] = None
@@ -375,6 +376,9 @@ class MessageView(QtWidgets.QWidget):
 
     def _on_code_copied(self, text: str) -> None:
         self.action.emit("copy_code", self._item.id, text)
+
+    def _on_code_acted(self, name: str, text: str, language: str) -> None:
+        self.action.emit(name, self._item.id, (text, language))
 
     def _on_chip(self, chip: object) -> None:
         self.action.emit("open_chip", self._item.id, chip)
