@@ -27,6 +27,7 @@ from .scripting.question import Question, question_of
 from .scripting.running import OnDone, OnError, OnText, Running, Stream
 from .scripting.waiting import refuse_on_loop, refuse_too_deep
 from .utils.generations import of_today
+from .utils.event_loop_manager import get_event_loop_manager
 from .utils.main_thread import MainThread, PumpedMainThread, the_main_thread
 
 __all__ = [
@@ -258,7 +259,9 @@ def shared_app() -> App:
                 the_watch.start()
             if not _Shared.is_exit_registered:
                 _Shared.is_exit_registered = True
-                # A courtesy to the log at exit; nothing is lost without it.
+                # A courtesy at exit: answers end as interrupted, before the loop ends under them. Nothing is lost
+                # without it.
+                get_event_loop_manager().end_at_exit()
                 atexit.register(close)
         return _Shared.app
 
