@@ -26,8 +26,8 @@ from .scripting.context import Context, Given, nodes_of_host, script_file, scrip
 from .scripting.question import Question, question_of
 from .scripting.running import OnDone, OnError, OnText, Running, Stream
 from .scripting.waiting import refuse_on_loop, refuse_too_deep
-from .utils.generations import of_today
 from .utils.event_loop_manager import get_event_loop_manager
+from .utils.generations import of_today
 from .utils.main_thread import MainThread, PumpedMainThread, the_main_thread
 
 __all__ = [

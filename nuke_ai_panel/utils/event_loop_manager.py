@@ -169,6 +169,13 @@ class EventLoopManager:
             life, process.running, process.watch = process.life, None, None
         life.leave_loop(running, closers)
 
+    def end_at_exit(self) -> None:
+        """Has Python's exit shut the loop down, after whatever is registered there from now on. Idempotent."""
+        process = self._process()
+        if not process.is_exit_registered:
+            process.is_exit_registered = True
+            atexit.register(_shutdown_at_exit)
+
     def shutdown(self) -> None:
         """Closes what was registered, cancels and awaits what runs, ends loop and threads, within 2 s. Idempotent.
 
@@ -259,9 +266,7 @@ def _started(process: _Process) -> RunningLoop:
         running = process.running
         process.watch = LoopWatch(running.loop, running.thread, lambda: EventLoopManager()._give_up(running))
         process.watch.start()
-        if not process.is_exit_registered:
-            process.is_exit_registered = True
-            atexit.register(_shutdown_at_exit)
+        EventLoopManager().end_at_exit()
     return process.running
 
 

@@ -1,0 +1,104 @@
+"""A process with 32 running answers that leaves: `python -m tests.campaigns.leaving MODE HOW`. Its parent counts.
+
+MODE is how it was started: `python`, `terminal` (Nuke -t), `nuke` (Nuke with its window), `window` (our own). HOW is
+`end` (it is told to quit in the way of that mode), `exit` (os._exit), or `term` (it waits for SIGTERM). Before it
+leaves it prints what was acknowledged: of every answer its id, and the text that the history has confirmed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Callable, Dict, List
+
+from nuke_ai_panel import api
+from nuke_ai_panel.app import ModelChoice, TurnHandle, TurnRequest
+
+ROOT = Path(__file__).resolve().parents[2]
+STREAMS = 32
+LAYOUT = ('<layout><window><dock id="" activePageId="com.nuke_ai_panel.chat"><page id="DAG.1"/>'
+          '<page id="com.nuke_ai_panel.chat"/></dock></window></layout>')
+
+
+def start() -> List[TurnHandle]:
+    app = api.shared_app()
+    request = TurnRequest("go", choice=ModelChoice("openai", "fake-model"), kind="api")
+    return [app.start_turn(request, lambda event: None) for _ in range(STREAMS)]
+
+
+def acknowledged(handles: List[TurnHandle]) -> Dict[str, str]:
+    """The answers as the history has them, once each holds some text."""
+    store = api.shared_app().store
+    found: Dict[str, str] = {}
+    ends = time.monotonic() + 60
+    while len(found) < len(handles) and time.monotonic() < ends:
+        time.sleep(0.05)
+        for handle in handles:
+            stored = store.message(handle.snapshot().id).result(10)
+            if stored is not None and stored.text:
+                found[stored.id] = stored.text
+    return found
+
+
+def leave(how: str, handles: List[TurnHandle], end: Callable[[], None]) -> None:
+    found = acknowledged(handles)
+    sys.stdout.write(json.dumps({"answers": found, "at": time.time()}) + "\n")
+    sys.stdout.flush()
+    if how == "exit":
+        os._exit(3)
+    if how == "term":
+        time.sleep(60)
+    end()
+
+
+def in_python(how: str) -> None:
+    leave(how, start(), lambda: None)
+
+
+def in_terminal(how: str) -> None:
+    from tests.fakes.nuke import Host
+
+    host = Host((16, 0, 8), False)
+    host.install()
+    host.run_startup([ROOT.as_posix()])
+    leave(how, start(), host.quit)
+
+
+def in_nuke(how: str) -> None:
+    from nuke_ai_panel_qt import qt
+    from tests.fakes.nuke import Host
+
+    application = qt.QtWidgets.QApplication([])
+    host = Host((16, 0, 8) if qt.BINDING == "PySide6" else (15, 1, 4), True)
+    host.install()
+    host.run_startup([ROOT.as_posix()])
+    host.restore_layout(LAYOUT)
+    with_events(application, how)
+    host.quit()
+
+
+def in_window(how: str) -> None:
+    from nuke_ai_panel_qt import qt
+    from nuke_ai_panel_qt.standalone import main
+
+    application = qt.QtWidgets.QApplication([])
+    qt.QtCore.QTimer.singleShot(300, lambda: leave(how, start(), application.quit))
+    main([])
+
+
+def with_events(application: object, how: str) -> None:
+    """Lets Qt run until it is told to quit."""
+    from nuke_ai_panel_qt import qt
+
+    assert isinstance(application, qt.QtWidgets.QApplication)
+    qt.QtCore.QTimer.singleShot(300, lambda: leave(how, start(), application.quit))
+    qt.exec_app(application)
+
+
+MODES = {"python": in_python, "terminal": in_terminal, "nuke": in_nuke, "window": in_window}
+
+if __name__ == "__main__":
+    MODES[sys.argv[1]](sys.argv[2])
