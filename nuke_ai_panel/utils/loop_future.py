@@ -12,6 +12,8 @@ import weakref
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Coroutine, Optional
 
+from ..errors import NukeAIError
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -96,7 +98,8 @@ def _finish(loop: asyncio.AbstractEventLoop, future: LoopFuture, task: asyncio.T
         return
     error = task.exception()
     if not future.claim():
-        if error is not None:
+        # An error of ours is the stop itself, like that of a request whose session closed.
+        if error is not None and not isinstance(error, NukeAIError):
             log.error("%s failed while it was being cancelled", future._name, exc_info=error)
     elif error is None:
         future.set_result(task.result())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+import time
+from typing import Any, Callable, Optional
 
 import pytest
 
@@ -87,14 +88,25 @@ def test_dragging_the_scrollbar_up_releases(streaming: Transcript) -> None:
 
 
 def line_of_text(prose: Any, streaming: Transcript) -> int:
-    """Where in `prose` a visible line is long enough to drag over; between two paragraphs there is none."""
+    """Where in `prose` a visible line is long enough to drag over; waits until what streamed is laid out."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        found = line_in_sight(prose, streaming)
+        if found is not None:
+            return found
+        settle()
+    raise AssertionError("no line of text is in sight")
+
+
+def line_in_sight(prose: Any, streaming: Transcript) -> Optional[int]:
+    """Such a line, as far as it is drawn; between two paragraphs there is none."""
     top = prose.mapFrom(streaming.viewport(), QtCore.QPoint(0, 100)).y()
     for y in range(top, top + 300, 4):
         start, end = (prose.cursorForPosition(QtCore.QPoint(x, y)) for x in (4, 180))
         line = prose.cursorRect(start)
         if end.position() - start.position() > 5 and line.top() <= y <= line.bottom():
             return y
-    raise AssertionError("no line of text is in sight")
+    return None
 
 
 def test_selecting_text_releases_and_the_selection_survives(streaming: Transcript, qtbot: Any) -> None:
