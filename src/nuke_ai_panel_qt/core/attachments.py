@@ -17,6 +17,8 @@ from nuke_ai_panel.providers.threads import in_daemon_thread
 from nuke_ai_panel.store import new_id
 from nuke_ai_panel.utils.event_loop_manager import create_task
 
+from .pictures import picture
+
 MAX_FILE_BYTES = 2_000_000
 MAX_MEDIA_BYTES = 20_000_000
 
@@ -51,6 +53,11 @@ def _attachment(path: Path) -> Attachment:
             f"{path.name} is too large to attach ({size / 1e6:.1f} MB; the limit is {limit / 1e6:.0f} MB)."
         )
     data = path.read_bytes()
+    if media_type is not None and media_type.startswith("image/"):
+        try:
+            return picture(data, path.name, media_type)
+        except NukeAIError:  # what this Qt cannot read goes as it is
+            pass
     if media_type is not None:
         return Attachment(
             new_id(), "image" if media_type.startswith("image/") else "file", path.name, media_type=media_type,

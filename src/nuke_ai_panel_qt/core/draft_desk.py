@@ -96,6 +96,10 @@ class DraftDesk(QtCore.QObject):
         for path in paths:
             self._session.bridge.when_done(read_file(path), lambda done: self._attached(target, done), owner=self)
 
+    def attach(self, attachment: Attachment) -> None:
+        """Adds one that is already made."""
+        self._set_attachments((*self.attachments, attachment))
+
     def _paste(self, text: str) -> None:
         count = sum(1 for one in self.attachments if one.kind == "paste")
         self._set_attachments((*self.attachments, pasted(text, count)))

@@ -11,9 +11,11 @@ import math
 from typing import List, Optional, Tuple
 
 from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
+from .code_book import NOTHING, CodeBook, CodeTools, book_of
 from .controls import Button
 from .highlight import CodeHighlighter
 from .markdown import Code
+from .message_parts import StateLine
 from .safe_text import visible_code
 from .theme import FLASH_ALPHA, Theme
 from .thin_bar import ThinBar
@@ -89,12 +91,17 @@ class CodeBlock(QtWidgets.QWidget):
     """A fence of a message, as a card."""
 
     copied = Signal(str)
+    acted = Signal(str, str, str)
     height_changed = Signal()
     user_selected = Signal()
 
     def __init__(self, theme: Theme, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__(parent)
         self._theme = theme
+        self._book: Optional[CodeBook] = None
+        self._tools = NOTHING
+        self._actions: List[Button] = []
+        self._lines: List[StateLine] = []
         self._code = Code("")
         self._drawn = ""
         self._is_live = False
@@ -130,7 +137,7 @@ class CodeBlock(QtWidgets.QWidget):
         was_live, self._is_live = self._is_live, live
         if code is self._code and was_live == live and self._drawn:
             self._colour()
-            return False
+            return self._take_tools()
         grew = code.text.startswith(self._code.text) and was_live
         if not grew and not live and code.text != self._code.text:
             self._is_expanded = was_live and self._is_expanded
@@ -141,6 +148,7 @@ class CodeBlock(QtWidgets.QWidget):
             self._copy.setEnabled(enabled)
             self._copy.set_tip("Copy this code" if enabled else "Copy: ready when the block is complete")
         self.setAccessibleName(f"Code, {code.language or 'text'}, {code.text.count(chr(10)) + 1} lines")
+        self._take_tools()
         return True
 
     def reset(self) -> None:
@@ -149,6 +157,7 @@ class CodeBlock(QtWidgets.QWidget):
         self._coloured = ("", "", None)
         self._highlighter.stop()
         self._text.clear()
+        self._show_tools(NOTHING)
         self._show_copy()
 
     def code(self) -> str:
@@ -165,11 +174,22 @@ class CodeBlock(QtWidgets.QWidget):
 
     def focusable(self) -> List[QtWidgets.QWidget]:
         """What Tab stops at, in order."""
-        return [self._copy, *([self._more] if not self._more.isHidden() else [])]
+        found: List[QtWidgets.QWidget] = [self._copy, *self._actions]
+        found += [] if self._more.isHidden() else [self._more]
+        return found + [one for line in self._lines for one in line.focusable()]
 
     def height_for(self, width: int) -> int:
-        """The card's height; code never wraps, so the width does not matter."""
-        return self._header_height() + self._text_height() + (0 if self._more.isHidden() else self._theme.space(7))
+        """The height of the card, which never wraps, and of the lines under it."""
+        lines = sum(line.height_for(width) + self._theme.space(1.5) for line in self._lines)
+        return self._card_height() + lines
+
+    def action_buttons(self) -> List[Button]:
+        """The buttons besides Copy."""
+        return self._actions
+
+    def lines(self) -> List[str]:
+        """The words of the lines under the card."""
+        return [line.words() for line in self._lines]
 
     def words(self) -> str:
         """The text as it is drawn."""
@@ -222,19 +242,29 @@ class CodeBlock(QtWidgets.QWidget):
         super().resizeEvent(event)
         theme, width = self._theme, self.width()
         header = self._header_height()
-        hint = self._copy.sizeHint().width()
-        self._copy.setGeometry(width - hint - theme.space(1), (header - theme.space(6)) // 2, hint, theme.space(6))
+        right = width - theme.space(1)
+        buttons = [*reversed(self._actions), self._copy]
+        words = sum(button.sizeHint().width() for button in buttons) + theme.space(16) <= width
+        for button in buttons:
+            hint = button.sizeHint().width() if words or button is buttons[0] else theme.space(7)
+            right -= hint
+            button.setGeometry(right, (header - theme.space(6)) // 2, hint, theme.space(6))
         body = self._text_height()
         side = theme.space(3)
         self._text.setGeometry(side, header + theme.space(2.5), width - side - 2, body - theme.space(2.5) - 1)
         if not self._more.isHidden():
-            self._more.setGeometry(1, header + body, width - 2, self.height() - header - body - 1)
+            self._more.setGeometry(1, header + body, width - 2, self._card_height() - header - body - 1)
+        y = self._card_height() + theme.space(1.5)
+        for line in self._lines:
+            height = line.height_for(width)
+            line.setGeometry(0, y, width, height)
+            y += height + theme.space(1.5)
 
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
         theme = self._theme
         painter = QtGui.QPainter(self)
         painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
-        rect = QtCore.QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        rect = QtCore.QRectF(0, 0, self.width(), self._card_height()).adjusted(0.5, 0.5, -0.5, -0.5)
         painter.setPen(QtGui.QPen(theme.hairline, 1))
         painter.setBrush(theme.code_ground)
         painter.drawRoundedRect(rect, theme.radius, theme.radius)
@@ -244,7 +274,7 @@ class CodeBlock(QtWidgets.QWidget):
             painter.fillRect(QtCore.QRectF(1, self._more.y() - 1, self.width() - 2, 1), theme.hairline)
         painter.setFont(theme.small)
         painter.setPen(theme.dim)
-        room = self._copy.x() - theme.space(5)
+        room = min([self._copy, *self._actions], key=lambda one: one.x()).x() - theme.space(5)
         label = painter.fontMetrics().elidedText(self._code.language or "text", Qt.TextElideMode.ElideRight, room)
         painter.drawText(
             QtCore.QRectF(theme.space(3), 0, room, header), flag_value(Qt.AlignmentFlag.AlignVCenter), label
@@ -298,6 +328,60 @@ class CodeBlock(QtWidgets.QWidget):
         if wanted != self._coloured:
             self._coloured = wanted
             self._highlighter.start(self._drawn, self._code.language, self._theme)
+
+    def _take_tools(self) -> bool:
+        """Shows what is known of a block that has ended; whether that changed anything."""
+        if self._book is None:
+            self._book = book_of(self)
+            if self._book is None:
+                return False
+            self._book.changed.connect(self._on_book)
+        is_ready = self._code.closed and not self._is_live and bool(self._code.text)
+        return self._show_tools(self._book.tools(self._code.text, self._code.language) if is_ready else NOTHING)
+
+    def _on_book(self, text: str) -> None:
+        if (not text or text == self._code.text) and self._drawn and self._take_tools():
+            self.height_changed.emit()
+
+    def _show_tools(self, tools: CodeTools) -> bool:
+        if tools == self._tools:
+            return False
+        if tools.actions != self._tools.actions:
+            for old in self._actions:
+                old.hide()
+                old.deleteLater()
+            self._actions = []
+            for action in tools.actions:
+                button = Button(action.words, icon=action.icon, tip=action.tip, parent=self)
+                button.setObjectName(action.name)
+                button.set_look(dim=True)
+                button.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+                button.clicked.connect(self._act)
+                button.show()
+                self._actions.append(button)
+        for line in self._lines[len(tools.lines):]:
+            line.hide()
+            line.deleteLater()
+        del self._lines[len(tools.lines):]
+        for at, told in enumerate(tools.lines):
+            if at == len(self._lines):
+                self._lines.append(StateLine(self._theme, self))
+                self._lines[at].triggered.connect(self._act_named)
+                self._lines[at].show()
+            self._lines[at].set_line(told.text, told.icon, self._theme, role=told.role, action=told.action)
+        self._tools = tools
+        self.resizeEvent(QtGui.QResizeEvent(self.size(), self.size()))
+        self.update()
+        return True
+
+    def _act(self) -> None:
+        self._act_named(self.sender().objectName())
+
+    def _act_named(self, name: str) -> None:
+        self.acted.emit(name, self._code.text, self._code.language)
+
+    def _card_height(self) -> int:
+        return self._header_height() + self._text_height() + (0 if self._more.isHidden() else self._theme.space(7))
 
     def _header_height(self) -> int:
         return self._theme.space(7.5)

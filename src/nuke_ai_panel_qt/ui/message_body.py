@@ -37,6 +37,7 @@ class MessageBody(QtWidgets.QWidget):
 
     link_activated = Signal(str)
     code_copied = Signal(str)
+    code_acted = Signal(str, str, str)
     height_changed = Signal()
     user_selected = Signal(object)
 
@@ -258,6 +259,7 @@ class MessageBody(QtWidgets.QWidget):
         elif wanted == "code":
             block = CodeBlock(self._theme, self)
             block.copied.connect(self.code_copied)
+            block.acted.connect(self.code_acted)
             block.height_changed.connect(self._on_code_height)
             block.user_selected.connect(self._on_selected)
             part = block

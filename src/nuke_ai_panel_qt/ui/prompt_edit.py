@@ -28,6 +28,7 @@ class PromptEdit(QtWidgets.QPlainTextEdit):
     submitted = Signal()
     long_paste = Signal(str)
     files_pasted = Signal(object)
+    picture_pasted = Signal()
     height_changed = Signal()
     focus_changed = Signal()
 
@@ -192,12 +193,15 @@ class PromptEdit(QtWidgets.QPlainTextEdit):
     # ------------------------------------------------------------ pasting and dropping
 
     def canInsertFromMimeData(self, source: QtCore.QMimeData) -> bool:
-        return source.hasText() or source.hasUrls()
+        return source.hasText() or source.hasUrls() or source.hasImage()
 
     def insertFromMimeData(self, source: QtCore.QMimeData) -> None:
         files: List[str] = [url.toLocalFile() for url in source.urls() if url.isLocalFile()]
         if files:
             self.files_pasted.emit(files)
+            return
+        if source.hasImage() and not source.hasText():
+            self.picture_pasted.emit()
             return
         text = _plain(source.text())
         if len(text) > LONG_PASTE_CHARACTERS or text.count("\n") >= LONG_PASTE_LINES:

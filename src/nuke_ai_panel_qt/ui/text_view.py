@@ -10,8 +10,10 @@ from __future__ import annotations
 from typing import Any, List, Optional, Tuple, Union
 
 from ..qt import QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
+from .code_book import CodeBook, book_of
 from .markdown import Para, Table
 from .markdown_stream import Segment
+from .node_links import node_of, with_node_links
 from .rich_text import INDENT_STEPS, IS_RULE, MARKER, QUOTE_DEPTH, QUOTE_STEPS, RichText, table_width
 from .safe_text import plain_tip, safe_link
 from .theme import FLASH_ALPHA, Theme
@@ -30,6 +32,7 @@ class TextView(QtWidgets.QTextBrowser):
         super().__init__(parent)
         self._theme = theme
         self._segment: Optional[Segment] = None
+        self._book: Optional[CodeBook] = None
         self._has_caret = self._has_marks = False
         self._hovered = ""
         self._found: List[Tuple[int, int, bool]] = []
@@ -72,13 +75,23 @@ class TextView(QtWidgets.QTextBrowser):
             isinstance(block, Para) and (block.marker or block.quote or block.kind == "rule")
             for block in segment.blocks
         )
-        changed = self._rich.update(segment.blocks)
+        if self._book is None:
+            self._book = book_of(self)
+            if self._book is not None:
+                self._book.nodes_changed.connect(self._link_again)
+        names = self._book.nodes if self._book is not None else ()
+        changed = self._rich.update(with_node_links(segment.blocks, names))
         if changed:
             self._height = (-1, 0)
             self._mark()
             if is_table:  # else the view scrolls sideways to where the last cell was written
                 self.moveCursor(QtGui.QTextCursor.MoveOperation.Start)
         return changed
+
+    def _link_again(self) -> None:
+        """Other nodes are in the script; the words stay, so the height does."""
+        if self._segment is not None and self._book is not None and self.isVisible():
+            self._rich.update(with_node_links(self._segment.blocks, self._book.nodes))
 
     def set_caret(self, shown: bool) -> None:
         """A caret after the last letter, while the answer streams."""
@@ -166,7 +179,8 @@ class TextView(QtWidgets.QTextBrowser):
         return last.blockNumber() - first.blockNumber()
 
     def _activate(self, url: QtCore.QUrl) -> None:
-        target = safe_link(url.toString())
+        link = url.toString()
+        target = link if node_of(link) else safe_link(link)
         if target:
             self.link_activated.emit(target)
 

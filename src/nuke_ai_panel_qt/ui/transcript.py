@@ -12,6 +12,7 @@ from typing import Iterable, List, Optional, Tuple
 from nuke_ai_panel.messages import clean_text
 
 from ..qt import QtCore, QtGui, QtWidgets, Signal
+from .code_book import CodeBook
 from .theme import scaled_font, theme_of
 from .transcript_find import Hit
 from .transcript_keys import TranscriptKeys
@@ -27,7 +28,8 @@ class Transcript(TranscriptView):
 
     `action(name, message id, payload)` with name of copy, copy_code, regenerate, edit, delete, retry, switch_model,
     open_settings, copy_details, pull_model, continue, branch_prev, branch_next, open_chip (payload: the `Chip`),
-    link (payload: the URL, scheme checked). Copying has already happened when its action goes out.
+    link (payload: the URL, scheme checked), insert_code, run_code, fix_code, undo_code, attach_result
+    (payload: the code and its language). Copying has already happened when its action goes out.
     """
 
     zoomed = Signal(int)
@@ -35,6 +37,7 @@ class Transcript(TranscriptView):
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__(parent)
         self._scale = 1.0
+        self.code_book = CodeBook(self)
         self._keys = TranscriptKeys(self)
         self._pill.clicked.connect(self.jump_to_latest)
 

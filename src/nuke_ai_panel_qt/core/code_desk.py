@@ -1,0 +1,283 @@
+"""The code of answers in one panel: checked when shown, run after a look and a click, undone, mended. Main thread.
+
+Nothing is kept of what was to run but while its sheet is open: a panel that goes has refused. If the script is another
+one by the time of the click, the artist is asked once more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
+
+from nuke_ai_panel.core.request import TurnRequest
+from nuke_ai_panel.messages import Attachment
+from nuke_ai_panel.nk import NkSyntaxError, review, screen
+from nuke_ai_panel.nk.api_names import Names
+from nuke_ai_panel.nk.code_check import check_python
+from nuke_ai_panel.nk.fences import CodeKind, code_kind
+from nuke_ai_panel.store import new_id
+
+from ..qt import QtCore, QtWidgets
+from ..ui.code_book import CodeAction, CodeLine, CodeTools
+from ..ui.node_links import node_of
+from ..ui.safe_text import visible_code
+from .host_door import Job, Ran, find_host
+
+if TYPE_CHECKING:
+    from .panel_manager import PanelManager
+
+ACTIONS = frozenset({"insert_code", "run_code", "fix_code", "undo_code", "attach_result"})
+MOST_FINDINGS = 4
+# kind → (the button, its verb, what it is called, the tooltip)
+_WORDS: Dict[CodeKind, Tuple[str, str, str, str]] = {
+    "python": ("Run", "Run", "Python", "Read it once more, then run it in Nuke as one undo step"),
+    "nk": ("Paste", "Paste", "Nodes", "Read it once more, then paste these nodes"),
+    "tcl": ("Run", "Run", "Tcl", "Read it once more, then run it in Nuke as Tcl"),
+    "expression": ("Set", "Set", "Expression", "Choose a knob of the selection for this expression"),
+    "blink": ("Compile", "Compile", "BlinkScript", "Read it once more, then put it into a BlinkScript node"),
+}
+_CHANGED = "The script changed since this was shown. Look again, and press {verb} if it still fits."
+
+
+@dataclass(frozen=True)
+class _Pending:
+    job: Job
+    language: str
+    mark: str
+    script: str
+
+
+class CodeDesk:
+    """One panel's."""
+
+    def __init__(self, manager: PanelManager) -> None:
+        self._manager = manager
+        self._book = manager.panel.transcript.code_book
+        self._wanted: List[Tuple[str, str]] = []
+        self._pending: Optional[_Pending] = None
+        self._ran: Dict[Tuple[str, str], Ran] = {}
+        self._undone: Dict[Tuple[str, str], str] = {}
+        self._later = QtCore.QTimer(manager)
+        self._later.setSingleShot(True)
+        self._later.setInterval(0)
+        self._later.timeout.connect(self._review)
+        self._book.wanted.connect(self._want)
+        sheet = manager.panel.run_sheet
+        sheet.run_requested.connect(self._run)
+        manager.panel.overlay.closed.connect(self._closed)
+
+    # ------------------------------------------------------------ what is shown of a block
+
+    def _want(self, text: str, language: str) -> None:
+        self._wanted.append((text, language))
+        self._later.start()
+
+    def _review(self) -> None:
+        wanted, self._wanted = self._wanted, []
+        host = find_host()
+        names = host.names() if host is not None and wanted else Names()
+        for text, language in wanted:
+            self._show(text, language, names)
+
+    def _show(self, text: str, language: str, names: Optional[Names] = None) -> None:
+        host, kind = find_host(), code_kind(language, text)
+        if names is None:
+            names = host.names() if host is not None else Names()
+        actions = []
+        if host is not None and kind:
+            button = _WORDS[kind][0]
+            if kind in ("python", "tcl"):
+                tip = "Insert in the Script Editor at its caret"
+                actions.append(CodeAction("insert_code", "Insert", "insert", tip))
+            actions.append(CodeAction("run_code", button, "run", _WORDS[kind][3]))
+        ran = self._ran.get((text, language))
+        if ran is not None:
+            lines = _ran_lines(ran, self._undone.get((text, language), ""))
+        else:
+            lines = findings(kind, text, names)
+        self._book.put(text, language, CodeTools(tuple(actions), lines))
+
+    # ------------------------------------------------------------ clicks
+
+    def act(self, action: str, message_id: str, text: str, language: str) -> None:
+        """One click on a block."""
+        if action == "run_code":
+            self._open(message_id, text, language)
+        elif action == "insert_code":
+            self._insert(text)
+        elif action == "fix_code":
+            self._fix(text, language)
+        elif action == "undo_code":
+            self._undo(text, language)
+        elif action == "attach_result":
+            self._attach_result(text, language)
+
+    def go_to(self, link: str) -> bool:
+        """Selects the node of a link; False if it is another kind of link."""
+        name = node_of(link)
+        if not name:
+            return False
+        host = find_host()
+        if host is None or not host.go_to(name):
+            self._manager.panel.say(f"There is no node {name} in this script")
+            self._manager.context.show_nodes()
+        return True
+
+    def _insert(self, text: str) -> None:
+        host = find_host()
+        if host is not None and host.insert(text):
+            self._manager.panel.say("Inserted in the Script Editor")
+        else:
+            QtWidgets.QApplication.clipboard().setText(text)
+            self._manager.panel.say("No Script Editor is open: copied instead")
+
+    def _open(self, message_id: str, text: str, language: str) -> None:
+        host, kind = find_host(), code_kind(language, text)
+        if host is None or not kind:
+            return
+        targets = host.targets() if kind == "expression" else ()
+        if kind == "expression" and not targets:
+            self._manager.panel.say("Select the node that shall have this expression first")
+            return
+        _, verb, called, _ = _WORDS[kind]
+        title = self._title(message_id)
+        self._pending = _Pending(Job(kind, text, title), language, host.mark(), host.script_title())
+        count = text.count("\n") + (not text.endswith("\n"))
+        self._manager.panel.open_run_sheet()
+        self._manager.panel.run_sheet.show_job(
+            f"{verb} in Nuke", text, verb=verb, targets=targets, lines=self._warnings(kind, text, host.names()),
+            facts=f"{called} · {count:,} line{'s' if count != 1 else ''} · in {self._pending.script} · "
+                  f"one undo step: “{title}”",
+        )
+
+    def _warnings(self, kind: CodeKind, text: str, names: Names) -> Tuple[CodeLine, ...]:
+        hidden = [] if visible_code(text) == text else [CodeLine(
+            "This holds characters that cannot be seen; they are written out below.")]
+        return (*hidden, *(replace(one, action="") for one in findings(kind, text, names)))
+
+    def _title(self, message_id: str) -> str:
+        answer = self._manager.shown.message(message_id)
+        question = self._manager.shown.message(answer.parent_id or "") if answer is not None else None
+        words = " ".join(question.text.split()) if question is not None else ""
+        return f"AI: {words if len(words) <= 60 else words[:59] + '…'}" if words else "AI Panel"
+
+    def _run(self, target: str) -> None:
+        pending, host = self._pending, find_host()
+        if pending is None or host is None:
+            return
+        mark = host.mark()
+        if mark != pending.mark:
+            script = host.script_title()
+            verb = _WORDS[pending.job.kind][1]
+            told = _CHANGED.format(verb=verb)
+            if script != pending.script:
+                told = f"Another script is open now: {script}. Press {verb} if it is meant for that one."
+            self._pending = replace(pending, mark=mark, script=script)
+            lines = self._warnings(pending.job.kind, pending.job.text, host.names())
+            self._manager.panel.run_sheet.warn((CodeLine(told), *lines))
+            return
+        self._pending = None
+        self._manager.panel.close_overlay()
+        ran = host.run(replace(pending.job, target=target))
+        key = (pending.job.text, pending.language)
+        self._ran[key] = ran
+        self._undone.pop(key, None)
+        self._show(*key)
+        self._manager.context.show_nodes()
+
+    def _closed(self) -> None:
+        if not self._manager.panel.run_sheet.isVisible():
+            self._pending = None
+
+    def _undo(self, text: str, language: str) -> None:
+        ran, host = self._ran.get((text, language)), find_host()
+        if ran is None or host is None:
+            return
+        if host.undo(ran.undo_title):
+            self._undone[(text, language)] = "Taken back."
+            self._show(text, language)
+        else:
+            self._manager.panel.say("Something else was done since: use Edit > Undo in Nuke")
+
+    # ------------------------------------------------------------ asking about it
+
+    def _attach_result(self, text: str, language: str) -> None:
+        ran = self._ran.get((text, language))
+        if ran is not None:
+            self._manager.draft.attach(Attachment(new_id(), "text", "Run result", text=result_text(ran)))
+            self._manager.panel.focus_composer()
+
+    def _fix(self, text: str, language: str) -> None:
+        ran = self._ran.get((text, language))
+        kind, host = code_kind(language, text), find_host()
+        names = host.names() if host is not None else Names()
+        told = "\n".join(one.text for one in findings(kind, text, names, most=40)) if ran is None else result_text(ran)
+        made = (
+            Attachment(new_id(), "text", "Code", text=text),
+            Attachment(new_id(), "text", "Findings" if ran is None else "Run result", text=told),
+        )
+        words = "This code would not work in Nuke: see the findings." if ran is None else \
+            "This code failed in Nuke: see the result."
+        question = f"{words} Give the whole corrected code, using only names that exist."
+        manager = self._manager
+        if manager.shown.run() is not None:
+            manager.draft.put(question, (*manager.draft.attachments, *made))
+        else:
+            manager.start(TurnRequest(question, manager.models.choice(), attachments=made))
+
+
+def findings(kind: CodeKind, text: str, names: Names, most: int = MOST_FINDINGS) -> Tuple[CodeLine, ...]:
+    """What is wrong or dangerous about code, as lines; the first one offers to have it mended."""
+    if kind == "python":
+        told = [f"Line {one.line}: {one.sentence}" for one in check_python(text, names)]
+    elif kind == "nk":
+        told = _screened(text)
+    else:
+        told = []
+    lines = [CodeLine(one) for one in told[:most]]
+    if len(told) > most:
+        lines.append(CodeLine(f"and {len(told) - most} more"))
+    if lines:
+        lines[0] = replace(lines[0], action="fix_code")
+    return tuple(lines)
+
+
+def _screened(text: str) -> List[str]:
+    try:
+        found = [f"Line {one.line}: {one.node + ': ' if one.node else ''}Nuke would run this: {one.why}"
+                 for one in screen(text)]
+        return found + [f"Line {one.line}: {one.node + ': ' if one.node else ''}{one.why}" for one in review(text)]
+    except NkSyntaxError as error:
+        return [f"These nodes cannot be read: {error}"]
+
+
+def _ran_lines(ran: Ran, undone: str) -> Tuple[CodeLine, ...]:
+    if undone:
+        return (CodeLine(undone, "undo", "dim"),)
+    if not ran.is_ok:
+        at = f" (line {ran.line})" if ran.line else ""
+        lines = [CodeLine(f"{ran.error}{at}. Nothing was changed.", "error", "error", "fix_code")]
+        lines.append(CodeLine("The traceback and what was printed", "text", "dim", "attach_result"))
+        return tuple(lines)
+    made = f", {len(ran.made)} node{'s' if len(ran.made) != 1 else ''} made" if ran.made else ""
+    names = f": {', '.join(ran.made[:4])}{' …' if len(ran.made) > 4 else ''}" if ran.made else ""
+    undo = "undo_code" if ran.undo_title else ""
+    done = CodeLine(f"Ran in {ran.seconds:.2f} s{made}{names}", "check", "connected", undo)
+    if not ran.output.strip():
+        return (done,)
+    first = ran.output.strip().split("\n")
+    shown = first[0] if len(first[0]) <= 120 else first[0][:119] + "…"
+    more = f" (and {len(first) - 1} more lines)" if len(first) > 1 else ""
+    return done, CodeLine(f"Printed: {shown}{more}", "text", "dim", "attach_result")
+
+
+def result_text(ran: Ran) -> str:
+    """How a run went, for a model."""
+    parts = ["It ran." if ran.is_ok else f"It failed and everything was taken back: {ran.error}"]
+    if ran.made:
+        parts.append(f"Nodes made: {', '.join(ran.made)}")
+    if ran.output:
+        parts.append(f"Printed:\n{ran.output.rstrip()}")
+    if ran.trace:
+        parts.append(ran.trace.rstrip())
+    return "\n\n".join(parts)

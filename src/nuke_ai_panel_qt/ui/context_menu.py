@@ -1,0 +1,157 @@
+"""What can go along with a question: the menu behind *+ Context*, and the names that @ offers. Main thread."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import List, Optional, Tuple
+
+from ..qt import QtCore, QtGui, QtWidgets, Signal
+from .icons import icon
+from .prompt_edit import PromptEdit
+from .theme import theme_of
+
+Qt = QtCore.Qt
+MOST_ROWS = 8
+_MENTION = re.compile(r"(?:^|(?<=\s))@([\w.]*)\Z")
+
+
+@dataclass(frozen=True)
+class ContextEntry:
+    """One piece of context that can be added. `reason` says why not now; `word` is what @ calls it."""
+
+    key: str
+    words: str
+    icon: str
+    reason: str = ""
+    word: str = ""
+    starts_group: bool = False
+
+
+def open_context_menu(entries: Tuple[ContextEntry, ...], below: QtWidgets.QWidget, chosen: object) -> QtWidgets.QMenu:
+    """Shows the menu over its button; `chosen` is called with the entry's key."""
+    menu = QtWidgets.QMenu(below)
+    menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    menu.setToolTipsVisible(True)
+    theme = theme_of(below)
+    for entry in entries:
+        if entry.starts_group and menu.actions():
+            menu.addSeparator()
+        action = QtGui.QAction(entry.words, menu)
+        action.setIcon(icon(entry.icon, theme))
+        action.setData(entry.key)
+        action.setEnabled(not entry.reason)
+        action.setToolTip(entry.reason or entry.words)
+        if entry.reason:
+            action.setText(f"{entry.words}  ({entry.reason})")
+        menu.addAction(action)
+    menu.triggered.connect(lambda action: chosen(str(action.data())))  # type: ignore[operator]  # a callable
+    menu.popup(below.mapToGlobal(QtCore.QPoint(0, -menu.sizeHint().height())))
+    return menu
+
+
+class Mentions(QtWidgets.QListWidget):
+    """The names under an @ that begins a word. `asked(prefix)` wants rows; `chosen(key, word)` was picked.
+
+    It takes no focus: the prompt keeps the caret, and its arrows, Enter, Tab and Esc come here while this is open. Esc
+    leaves the text as it is and stays away until another @ begins.
+    """
+
+    asked = Signal(str)
+    chosen = Signal(str, str)
+
+    def __init__(self, prompt: PromptEdit, parent: QtWidgets.QWidget) -> None:
+        super().__init__(parent)
+        self._prompt = prompt
+        self._start = -1
+        self._dismissed = -1
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setAccessibleName("Nodes and context to mention")
+        self.setUniformItemSizes(True)
+        self.hide()
+        prompt.installEventFilter(self)
+        prompt.textChanged.connect(self._look)
+        prompt.cursorPositionChanged.connect(self._look)
+        self.itemClicked.connect(self._pick)
+
+    def show_rows(self, rows: Tuple[ContextEntry, ...]) -> None:
+        """The rows for the last `asked`; none closes it."""
+        self.clear()
+        theme = theme_of(self)
+        for row in rows:
+            item = QtWidgets.QListWidgetItem(icon(row.icon, theme), row.words)
+            item.setData(Qt.ItemDataRole.UserRole, (row.key, row.word))
+            self.addItem(item)
+        if not rows or self._start < 0:
+            self.hide()
+            return
+        self.setCurrentRow(0)
+        self._place()
+        self.show()
+        self.raise_()
+
+    def rows(self) -> List[str]:
+        """What is offered."""
+        return [self.item(at).text() for at in range(self.count())] if self.isVisible() else []
+
+    def eventFilter(self, watched: QtCore.QObject, event: QtCore.QEvent) -> bool:
+        if watched is self._prompt and event.type() == QtCore.QEvent.Type.FocusOut:
+            self.hide()
+        if watched is not self._prompt or not self.isVisible() or not isinstance(event, QtGui.QKeyEvent):
+            return False
+        key = Qt.Key(event.key())
+        ours = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Tab, Qt.Key.Key_Escape)
+        if key not in ours or self._prompt.has_preedit():
+            return False
+        if event.type() == QtCore.QEvent.Type.ShortcutOverride:
+            event.accept()
+            return True
+        if event.type() != QtCore.QEvent.Type.KeyPress:
+            return False
+        if key == Qt.Key.Key_Escape:
+            self._dismissed = self._start
+            self.hide()
+        elif key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+            step = 1 if key == Qt.Key.Key_Down else -1
+            self.setCurrentRow((self.currentRow() + step) % self.count())
+        else:
+            self._pick(self.currentItem())
+        return True
+
+    def _look(self) -> None:
+        cursor = self._prompt.textCursor()
+        before = cursor.block().text()[: cursor.positionInBlock()]
+        match = None if cursor.hasSelection() else _MENTION.search(before)
+        if match is None:
+            self._start = self._dismissed = -1
+            self.hide()
+            return
+        self._start = cursor.block().position() + match.start()
+        if self._start != self._dismissed:
+            self._dismissed = -1
+            self.asked.emit(match.group(1))
+
+    def _pick(self, item: Optional[QtWidgets.QListWidgetItem]) -> None:
+        if item is None or self._start < 0:
+            return
+        key, word = item.data(Qt.ItemDataRole.UserRole)
+        cursor = self._prompt.textCursor()
+        end = cursor.position()
+        cursor.setPosition(self._start)
+        cursor.setPosition(end, QtGui.QTextCursor.MoveMode.KeepAnchor)
+        self.hide()
+        cursor.insertText(f"{word} " if word else "")
+        self._prompt.setTextCursor(cursor)
+        self.chosen.emit(key, word)
+
+    def _place(self) -> None:
+        theme, panel = theme_of(self), self.parentWidget()
+        widest = max(self.sizeHintForColumn(0) + theme.space(6), theme.space(40))
+        width = min(widest, panel.width() - theme.space(4))
+        height = self.sizeHintForRow(0) * min(self.count(), MOST_ROWS) + 2 * self.frameWidth()
+        cursor = self._prompt.textCursor()
+        cursor.setPosition(self._start)
+        corner = self._prompt.mapTo(panel, self._prompt.cursorRect(cursor).topLeft())
+        x = max(theme.space(2), min(corner.x(), panel.width() - width - theme.space(2)))
+        self.setGeometry(x, max(0, corner.y() - height - theme.space(1)), width, height)
