@@ -49,7 +49,31 @@ def summarised(stage: Stage) -> None:
     stage.until(lambda: len(stage.panel.transcript.items()) == 3)
 
 
+def slash(stage: Stage) -> None:
+    stage.ask(QUESTION, SMALL)
+    stage.panel.focus_composer()
+    stage.panel.composer.prompt.insertPlainText("/")
+    stage.until(lambda: bool(stage.manager.prompts.list.rows()))
+    stage.turn(0.2)
+
+
+def filling_in(stage: Stage) -> None:
+    slash(stage)
+    stage.panel.composer.set_text("")
+    stage.manager.prompts.insert(stage.session.craft.prompts.shelf.prompts[-1].text)
+    stage.turn(0.2)
+
+
+def prompt_library(stage: Stage) -> None:
+    slash(stage)
+    stage.manager.prompts.open()
+    sheet = stage.manager.prompts.sheet
+    assert sheet is not None
+    sheet.preset.choose("roto-plan")
+    stage.turn(0.2)
+
+
 CRAFT_STATES: Dict[str, Callable[[Stage], None]] = {
     "system-sheet": system_sheet, "system-changed": system_changed, "nearly-full": nearly_full,
-    "summarised": summarised,
+    "summarised": summarised, "slash": slash, "filling-in": filling_in, "prompt-library": prompt_library,
 }

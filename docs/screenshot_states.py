@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -12,10 +13,12 @@ from unittest import mock
 
 from nuke_ai_panel.errors import provider_error
 from nuke_ai_panel.events import Finish, Progress, ThinkingDelta, UsageReport
+from nuke_ai_panel.log_file import install_log, remove_log
 from nuke_ai_panel.messages import Message, Usage
 from nuke_ai_panel.providers.base import ModelInfo
 from nuke_ai_panel.providers.model_files import CATALOGUE
 from nuke_ai_panel.providers.scripted_provider import ScriptedProvider
+from nuke_ai_panel.reload import Outcome
 from nuke_ai_panel.store.ids import new_id
 from nuke_ai_panel.store.ledger_file import LedgerFile
 from nuke_ai_panel.store.ledger_rows import LedgerEntry, ended_record, sent_record
@@ -504,6 +507,53 @@ def banner(stage: Stage) -> None:
     stage.panel.banner.set_banner(Banner("warning", "History cannot be saved: the disk is full. The chat goes on."))
 
 
+def reload_failed(stage: Stage) -> None:
+    """Changed code that does not work."""
+    answer(stage)
+    stage.manager.show_reload(Outcome(
+        False, "The changed code does not work, so the old code stays in service: NameError: name 'Sheett' is not "
+        "defined", "Mend nuke_ai_panel_qt/ui/log_view.py, line 28, then reload again.",
+        "nuke_ai_panel_qt/ui/log_view.py, line 28",
+        'Traceback (most recent call last):\n  File "nuke_ai_panel/reload.py", line 186, in _swap\n'
+        '    replace_generation(old)\n  File "nuke_ai_panel/utils/generations.py", line 77, in replace_generation\n'
+        '    importlib.import_module(name)\n  File "nuke_ai_panel_qt/ui/log_view.py", line 28, in <module>\n'
+        "    class LogView(Sheett):\nNameError: name 'Sheett' is not defined\n",
+    ))
+
+
+def reload_traceback(stage: Stage) -> None:
+    """Its traceback."""
+    reload_failed(stage)
+    stage.panel.banner.action.click()
+    stage.turn(0.3)
+
+
+def update(stage: Stage) -> None:
+    """Newer code on disk."""
+    answer(stage)
+    stage.manager.show_update()
+
+
+def reload_asks(stage: Stage) -> None:
+    """A reload that is asked for while an answer is being written."""
+    streaming(stage)
+    stage.panel.run("reload_code")
+
+
+def log(stage: Stage) -> None:
+    """The log over the panel."""
+    answer(stage)
+    install_log(stage.session.app.settings.home)
+    stage.later.callback(remove_log)
+    lines = logging.getLogger("nuke_ai_panel.reload")
+    lines.info("reloaded 259 modules of nuke_ai_panel; survivors: event loop, provider states, sessions")
+    lines.warning("the event loop has been held up for 2.0 s; it is here:\n  File \"studio_tools.py\", line 12, in look\n"
+                  "    time.sleep(60)")
+    lines.warning("the event loop goes on after about 3.5 s")
+    stage.panel.run("log")
+    stage.until(lambda: len(stage.manager.trouble.log.shown()) >= 3)
+
+
 def focus(stage: Stage) -> None:
     answer(stage)
     stage.panel.composer.status.setFocus(QtCore.Qt.FocusReason.TabFocusReason)
@@ -526,7 +576,8 @@ STATES: Dict[str, Callable[[Stage], None]] = {
     "attachment": attachment, "picker": picker, "picker-filter": picker_filter, "picker-nothing": picker_nothing,
     "find": find, "find-nothing": find_nothing, "conversations": conversations, "wide": wide, "deleted": deleted,
     "provider": provider, "provider-tested": provider_tested, "keys": keys, "banner": banner, "focus": focus,
-    "ledger": ledger, "forbidden": forbidden,
+    "ledger": ledger, "forbidden": forbidden, "reload-failed": reload_failed, "reload-traceback": reload_traceback,
+    "update": update, "reload-asks": reload_asks, "log": log,
     "zoomed": zoomed, "settings": settings, "settings-answers": settings_answers,
     "settings-keyboard": settings_keyboard, "settings-add": settings_add, "settings-provider": settings_provider,
     "settings-tested": settings_tested, "settings-off": settings_off, "settings-network": settings_network,

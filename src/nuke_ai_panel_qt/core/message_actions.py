@@ -15,6 +15,7 @@ from nuke_ai_panel.messages import Attachment, Draft, Message
 
 from ..qt import QtCore, QtGui
 from ..ui.values import Chip
+from .code_desk import ACTIONS as CODE_ACTIONS
 from .event_bridge import outcome
 from .message_items import error_card, mark_facts
 
@@ -56,6 +57,9 @@ class MessageActions:
             self.edit(message_id)
         elif action == "delete":
             self.delete(message_id)
+        elif action == "keep_prompt":
+            message = self._manager.shown.message(message_id)
+            self._manager.prompts.keep(message.text if message is not None else "")
         elif action == "show_mark":
             self._show_mark(message_id)
         elif action == "sent":
@@ -75,7 +79,10 @@ class MessageActions:
         elif action == "open_chip":
             self._open_sent_chip(message_id, payload)
         elif action == "link":
-            _open_link(str(payload))
+            if not self._manager.code.go_to(str(payload)):
+                _open_link(str(payload))
+        elif action in CODE_ACTIONS and isinstance(payload, tuple):
+            self._manager.code.act(action, message_id, *payload)
         elif action == "add_credit":
             _open_link(CREDITS_PAGE)
         elif action in SERVER_ACTIONS:

@@ -23,6 +23,8 @@ from ..ui.chat_panel import ChatPanel
 from ..ui.panel_values import Banner, QueuedQuestion
 from .answer_options import AnswerOptions
 from .chat_session import ChatSession
+from .code_desk import CodeDesk
+from .context_desk import ContextDesk
 from .conversation_commands import ConversationCommands
 from .conversation_rows import rows_of
 from .draft_desk import DraftDesk
@@ -32,6 +34,7 @@ from .hit_opener import HitOpener
 from .ledger_desk import LedgerDesk
 from .message_actions import MessageActions
 from .model_desk import CHOOSE_FIRST, ModelDesk
+from .prompt_desk import PromptDesk
 from .request_meter import meter_value
 from .room_desk import RoomDesk
 from .run import Run
@@ -65,9 +68,12 @@ class PanelManager(QtCore.QObject):
         self.draft = DraftDesk(session, panel.composer, self._meter_timer.start)
         self.models = ModelDesk(session, panel, self._model_chosen)
         self.actions = MessageActions(self)
+        self.context = ContextDesk(self)
+        self.code = CodeDesk(self)
         self.commands = ConversationCommands(self)
         self.system = SystemDesk(self)
         self.room = RoomDesk(self)
+        self.prompts = PromptDesk(self)
         self.settings = SettingsDesk(session, panel)
         self.answers = AnswerOptions(session, panel, lambda: self.shown.id, self.models.show_choice)
         self.ledger = LedgerDesk(session, panel, self.open_conversation)
@@ -188,16 +194,17 @@ class PanelManager(QtCore.QObject):
         if choice is None:
             self.panel.composer.nudge(CHOOSE_FIRST)
             return
+        if self.prompts.holds_back():
+            return
+        attachments = self.context.fresh(self.draft.attachments)
         if self.actions.editing is not None:
-            self.actions.send_edit(text, self.draft.attachments, choice)
+            self.actions.send_edit(text, attachments, choice)
             return
         if self.shown.run() is not None:
-            self.session.enqueue(self.shown.id, text, self.draft.attachments, choice)
+            self.session.enqueue(self.shown.id, text, attachments, choice)
             self.draft.clear()
             return
-        if self.room.holds_back():
-            return
-        if self.start(TurnRequest(text, choice, attachments=self.draft.attachments)):
+        if not self.room.holds_back() and self.start(TurnRequest(text, choice, attachments=attachments)):
             self.draft.clear()
 
     def start(self, request: TurnRequest) -> bool:
@@ -384,6 +391,7 @@ class PanelManager(QtCore.QObject):
         composer.submitted.connect(self.send)
         composer.stop_requested.connect(self.stop)
         composer.attach_requested.connect(self.attach)
+        composer.prompt.picture_pasted.connect(lambda: self.context.add_clipboard())
         composer.chip_opened.connect(self.actions.open_draft_chip)
         composer.queue_edited.connect(self._edit_queued)
         composer.queue_removed.connect(self._remove_queued)
@@ -418,6 +426,7 @@ class PanelManager(QtCore.QObject):
             "settings": self.settings.open, "ledger": self.ledger.open, "explorer": self.explorer.open,
             "refresh_models": self.models.refresh_models,
             "answer_options": self.answers.open, "system": self.system.open,
+            "prompts": self.prompts.open,
             "regenerate": self.actions.regenerate_last, "copy_reply": self.actions.copy_reply,
             "copy_code": self.actions.copy_code, "previous_prompt": self.actions.previous_prompt,
             "next_prompt": self.actions.next_prompt, **self.trouble.commands,
@@ -439,5 +448,6 @@ class PanelManager(QtCore.QObject):
     def _visibility_changed(self, visible: bool) -> None:
         self.session.view_visibility(self, visible)
         if visible:
+            self.context.show_nodes()
             self.session.mark_read(self.shown.id)
 

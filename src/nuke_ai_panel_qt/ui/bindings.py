@@ -34,6 +34,7 @@ BINDINGS: Tuple[Binding, ...] = (
     Binding("next_prompt", ("Ctrl+Alt+Down",), "Next question in the transcript", "Answers"),
     Binding("answer_options", ("Ctrl+Shift+P",), "Options of the answers in this conversation", "Answers"),
     Binding("system", ("Ctrl+Shift+I",), "System prompt and presets of this conversation", "Answers"),
+    Binding("prompts", ("Ctrl+Shift+L",), "Prompt library (or / at the beginning of a question)", "Composer"),
     Binding("attach", ("Ctrl+Shift+A",), "Attach a file", "Composer"),
     Binding("recall_previous", ("Ctrl+Up",), "Recall what you sent before", "Composer"),
     Binding("recall_next", ("Ctrl+Down",), "Recall what you sent after it", "Composer"),

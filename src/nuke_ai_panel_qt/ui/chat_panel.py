@@ -20,6 +20,7 @@ from .model_picker import ModelPicker
 from .notices import BannerBar, FindBar, Toast
 from .overlay import Overlay
 from .provider_card import ProviderCard
+from .run_sheet import RunSheet
 from .sheets import ShortcutSheet, TextSheet
 from .shortcuts import Shortcuts, is_writing
 from .start_page import StartPage
@@ -60,10 +61,11 @@ class ChatPanel(QtWidgets.QWidget):
         self.picker = ModelPicker(models, self.shortcuts, self.overlay)
         self.provider_card = ProviderCard(self.shortcuts, self.overlay)
         self.text_sheet = TextSheet(self.shortcuts, self.overlay)
+        self.run_sheet = RunSheet(self.overlay)
         self.key_sheet: Optional[ShortcutSheet] = None
         self.answer_sheet: Optional[AnswerSheet] = None  # made when it is first opened
         self.toast = Toast(self)
-        for floating in (self.picker, self.provider_card, self.text_sheet):
+        for floating in (self.picker, self.provider_card, self.text_sheet, self.run_sheet):
             floating.hide()
         self._build()
         self._connect()
@@ -120,6 +122,10 @@ class ChatPanel(QtWidgets.QWidget):
     def open_text_sheet(self) -> None:
         """Puts an attachment's text over the panel."""
         self.overlay.open(self.text_sheet, "full")
+
+    def open_run_sheet(self) -> None:
+        """Puts what is about to run over the panel."""
+        self.overlay.open(self.run_sheet, "full")
 
     def toggle_list(self) -> None:
         """Shows or hides the conversations: beside the transcript when wide, over it when narrow."""
@@ -326,6 +332,7 @@ class ChatPanel(QtWidgets.QWidget):
         self.find_bar.closed.connect(self.close_find)
         self.provider_card.close_requested.connect(self.close_overlay)
         self.text_sheet.close_requested.connect(self.close_overlay)
+        self.run_sheet.close_requested.connect(self.close_overlay)
         self.composer.prompt.height_changed.connect(self._place_toast)
 
     def _new(self) -> None:
@@ -338,7 +345,8 @@ class ChatPanel(QtWidgets.QWidget):
         for text, icon_name, command in (
             ("Memory: all chats", "history", "explorer"), ("", "", ""),
             ("Rename", "edit", "rename"), ("Delete conversation", "delete", "delete"), ("", "", ""),
-            ("System prompt …", "text", "system"), ("Answer options …", "chat", "answer_options"),
+            ("System prompt …", "text", "system"),
+            ("Prompt library …", "star", "prompts"), ("Answer options …", "chat", "answer_options"),
             ("Settings …", "settings", "settings"), ("Refresh models", "retry", "refresh_models"),
             ("What left this machine", "ledger", "ledger"), ("", "", ""),
             ("Keys", "keyboard", "help"),

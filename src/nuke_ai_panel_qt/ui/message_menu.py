@@ -14,13 +14,18 @@ class MessageMenu(QtWidgets.QMenu):
         super().__init__(parent)
         self.triggered.connect(self._on_triggered)
 
-    def open_below(self, button: QtWidgets.QWidget, *, as_source: bool, busy: bool) -> None:
+    def open_below(
+        self, button: QtWidgets.QWidget, *, as_source: bool, busy: bool, is_question: bool = False
+    ) -> None:
         """Opens below `button` without blocking; nothing is deleted while an answer runs."""
         self.clear()
         source = "Show formatted" if as_source else "Show the exact source"
         for name, words in (
-            ("copy", "Copy"), ("source", source), ("sent", "Show what was sent"), ("delete", "Delete…")
+            ("copy", "Copy"), ("source", source), ("sent", "Show what was sent"), ("keep_prompt", "Save as prompt…"),
+            ("delete", "Delete…"),
         ):
+            if name == "keep_prompt" and not is_question:
+                continue
             entry = self.addAction(words)
             entry.setData(name)
             entry.setEnabled(name != "delete" or not busy)

@@ -356,7 +356,8 @@ class MessageView(QtWidgets.QWidget):
             self._menu.chosen.connect(self._on_menu)
         owner = self._tools if self._item.role == "user" else self._footer
         assert owner is not None
-        self._menu.open_below(owner.button("more"), as_source=self._state.as_source, busy=self._is_busy)
+        self._menu.open_below(owner.button("more"), as_source=self._state.as_source, busy=self._is_busy,
+                               is_question=self._item.role == "user")
 
     def _on_menu(self, name: str) -> None:
         if name == "source":

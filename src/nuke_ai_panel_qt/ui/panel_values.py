@@ -95,6 +95,16 @@ class QueuedQuestion:
 
 
 @dataclass(frozen=True)
+class PromptRow:
+    """A prompt of the library in the list that `/` opens."""
+
+    name: str
+    title: str
+    description: str = ""
+    is_studio: bool = False
+
+
+@dataclass(frozen=True)
 class StartChoice:
     """One way to begin. `leaves` says what leaves the machine; `progress` is 0..1 while it is being made ready."""
 

@@ -1,6 +1,6 @@
-"""The sheet with the system prompt of one conversation: what it is, presets to take, a field to write in. Main thread.
+"""The sheets with words to keep: the system prompt of a conversation with its presets, and the prompt library.
 
-It knows values and signals only. What is written here counts when it is used, not while it is typed.
+Main thread; knows values and signals only. What is written here counts when it is used, not while it is typed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,17 @@ from .shortcuts import Shortcuts
 from .theme import theme_of
 
 Qt = QtCore.Qt
-LEAD = "What the model is told before the questions of this conversation."
+_WORDS = {  # noun → title, lead, what an empty field means, the button, its tooltip
+    "preset": (
+        "System prompt", "What the model is told before the questions of this conversation.",
+        "None: the model is told nothing before your question.", "Use",
+        "For the questions from now on; what was asked stays as it was",
+    ),
+    "prompt": (
+        "Prompt library", "Questions to fill in; type / in the composer to use one.",
+        "Write a prompt here.", "Insert", "Into the composer",
+    ),
+}
 OWN = "own"
 
 
@@ -29,19 +39,23 @@ class SystemSheet(Sheet):
     saved = Signal(str, str)
     deleted = Signal(str)
 
-    def __init__(self, shortcuts: Shortcuts, parent: Optional[QtWidgets.QWidget] = None) -> None:
-        super().__init__("System prompt", parent, scrolls=False)
+    def __init__(
+        self, shortcuts: Shortcuts, parent: Optional[QtWidgets.QWidget] = None, *, noun: str = "preset"
+    ) -> None:
+        title, lead, empty, use, self._tip = _WORDS[noun]
+        super().__init__(title, parent, scrolls=False)
+        self._suggested = ""
         theme = theme_of(self)
-        self.preset = Select("Preset")
-        self.text = TextArea("System prompt")
-        self.text.placeholder = "None: the model is told nothing before your question."
+        self.preset = Select(noun.capitalize())
+        self.text = TextArea(title)
+        self.text.placeholder = empty
         self.text.document().setDocumentMargin(theme.space(2))
         self.facts = Text("", role="dim", size="small")
         self.problem = Text("", role="error", size="small")
-        self.use = Button("Use", kind="primary")
-        self.save = Button("Save as preset", kind="outline")
+        self.use = Button(use, kind="primary")
+        self.save = Button(f"Save as {noun}", kind="outline")
         self.delete = Button("Delete", kind="outline")
-        self.name = LineEdit("Name of the preset", self)
+        self.name = LineEdit(f"Name of the {noun}", self)
         self.name.set_shortcuts(shortcuts)
         self.keep = Button("Save", kind="outline")
         self._row, self._naming = QtWidgets.QHBoxLayout(), QtWidgets.QWidget()
@@ -56,7 +70,7 @@ class SystemSheet(Sheet):
         naming.addWidget(self.keep)
         self._naming.hide()
         self.problem.hide()
-        for part in (Text(LEAD, role="dim", size="small"), self.preset):
+        for part in (Text(lead, role="dim", size="small"), self.preset):
             self.body.addWidget(part)
         self.body.addWidget(self.text, 1)
         self.body.addWidget(self.facts)
@@ -81,11 +95,15 @@ class SystemSheet(Sheet):
         self._naming.hide()
         self.say_problem("")
 
+    def suggest_name(self, title: str) -> None:
+        """What the name begins with when the words are saved."""
+        self._suggested = title
+
     def say_facts(self, text: str, *, blocked: str = "") -> None:
         """Where the words come from; `blocked` is why they cannot be used now."""
         self.facts.set_text(blocked or text)
         self.use.setEnabled(not blocked)
-        self.use.set_tip(blocked or "For the questions from now on; what was asked stays as it was")
+        self.use.set_tip(blocked or self._tip)
 
     def say_problem(self, text: str) -> None:
         """What went wrong with saving."""
@@ -101,7 +119,8 @@ class SystemSheet(Sheet):
 
     def _ask_name(self) -> None:
         self._naming.show()
-        self.name.clear()
+        self.name.setText(self._suggested)
+        self.name.selectAll()
         self.name.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _save(self) -> None:
