@@ -106,7 +106,8 @@ def test_exactly_one_end_is_told() -> None:
     for model in ("words", "fail", "slow"):
         running = ai.start("q", model=model, on_done=told.append, on_error=told.append)
         if model == "slow":
-            until(lambda: running.text == "half ")
+            while running.text != "half ":
+                time.sleep(0.005)
             running.stop()
         try:
             assert running.result(5) is told[-1]
@@ -386,7 +387,7 @@ def test_arguments_that_cannot_be_meant_are_refused_before_anything_is_sent(
 
 def test_options_that_do_not_exist_are_named() -> None:
     for function in (ai.start, ai.stream):
-        with pytest.raises(TypeError, match="modle.*model"):
+        with pytest.raises(TypeError, match=r"modle.*model"):
             function("q", modle="x")
     with pytest.raises(TypeError, match="modle"):
         ai.chat(modle="x")

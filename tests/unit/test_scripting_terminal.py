@@ -54,6 +54,7 @@ def changed():
         said.append(str(ai.ask("changed")))
 said = []
 nuke.addKnobChanged(changed, nodeClass="Blur")
+nuke.toNode("Blur1")["size"].setFlag(nuke.KNOB_CHANGED_ALWAYS)
 nuke.toNode("Blur1")["size"].setValue(3)
 nuke.removeKnobChanged(changed, nodeClass="Blur")
 loaded = []
@@ -80,7 +81,7 @@ sys.exit(3)
 """
 
 
-def run(code: str, home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def run(code: str, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     (home / "settings.toml").write_text(
         'default_provider = "demo"\n[providers.demo]\nkind = "scripted"\ndefault_model = "echo"\n')
     path = os.pathsep.join((str(ROOT), str(ROOT / "src")))
