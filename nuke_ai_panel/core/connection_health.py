@@ -142,7 +142,7 @@ class Health:
 
     def settle(self) -> None:
         """Lets a failure rest that was long enough ago, if the server has answered since."""
-        was_held = self._found == "degraded" and self._owed > 0 and self.heard_at >= self._failed_at
+        was_held = self._found == "degraded" and self._owed > 0 and self._owed < AMENDS
         if was_held and not self._is_owed(self._wall()):
             self._found, self.error, self._owed = "connected", None, 0
             self._show()

@@ -80,6 +80,9 @@ class Reception:
                 self._limit.refused(error, started_at=began_at, pause_s=asked_delay(error) or delay)
                 if away is None and delay is None:
                     name_wait(error)
+                    if answer.is_touched and error.kind == "network":
+                        error.user_text = f"The answer was interrupted: the connection to {self._title()} was lost."
+                        error.next_step = "What arrived is kept. Try again once the server runs and the network is up."
                     raise
                 if delay is not None:
                     self._try_again_in(delay, attempt, error)
@@ -163,15 +166,17 @@ class Reception:
 
     def _server_away(self, error: ProviderError, retry_in_s: float, failures: int) -> None:
         self._phase = "unreachable"
-        title = self._providers.status(self._choice.provider).title
         self._tell(WaitChanged(
-            self._turn_id, "unreachable", detail=title, retry_in_s=retry_in_s, attempt=failures, error=error.info()
+            self._turn_id, "unreachable", detail=self._title(), retry_in_s=retry_in_s, attempt=failures, error=error.info()
         ))
 
     def _queued(self, pause_s: float) -> None:
         self._phase = "queued"
-        detail = f"{self._providers.status(self._choice.provider).title} asks for a pause" if pause_s > 0 else ""
+        detail = f"{self._title()} asks for a pause" if pause_s > 0 else ""
         self._tell(WaitChanged(self._turn_id, "queued", detail=detail, retry_in_s=pause_s if pause_s > 0 else None))
+
+    def _title(self) -> str:
+        return self._providers.status(self._choice.provider).title
 
     def _wait(self, phase: str, answer: Optional[GrowingAnswer] = None) -> None:
         if phase != self._phase and not (answer is not None and answer.is_touched):
