@@ -68,11 +68,18 @@ def _say_why_not(error):
     import nuke
     import nukescripts
 
+    class Nothing(object):  # noqa: UP004
+        def updateValue(self):
+            pass
+
     def open_pane():
         try:
             from PySide6 import QtWidgets
         except ImportError:
-            from PySide2 import QtWidgets
+            try:
+                from PySide2 import QtWidgets
+            except ImportError:
+                return Nothing()  # there is nothing to show it with; stderr and the menu say it
         page = QtWidgets.QPlainTextEdit(start.failure)
         page.setReadOnly(True)
         page.updateValue = bool

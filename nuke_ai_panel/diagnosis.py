@@ -125,7 +125,7 @@ def _packages() -> Iterator[Line]:
         one = found.package
         if found.problem:
             place = f", in {found.place}" if found.place else ""
-            yield Line(one.name, found.problem + place, "wrong" if one.is_vital else "note",
+            yield Line(one.name, found.problem + place, "wrong" if found.is_wrong else "note",
                        f"It is for {one.purpose}. {mending_command()}")
         else:
             yield Line(one.name, f"{found.version or '?'}, in {found.place}")

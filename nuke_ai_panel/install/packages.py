@@ -42,26 +42,36 @@ REQUIRED: Tuple[Package, ...] = (
     Package("pygments", "pygments", "2.15", "colours in code"),
     Package("tomlkit", "tomlkit", "0.12", "settings files"),
 )
-# What aiohttp itself stands on; compiled, so built for one Python only.
-COMPILED = ("multidict", "yarl", "frozenlist", "aiohttp", "propcache", "markupsafe")
+# What they stand on. These have parts that are built for one Python; in another they are slow, or do not load at all.
+COMPILED: Tuple[Package, ...] = (
+    Package("multidict", "multidict", "0", "the speed of aiohttp", is_vital=False),
+    Package("yarl", "yarl", "0", "the speed of aiohttp", is_vital=False),
+    Package("frozenlist", "frozenlist", "0", "the speed of aiohttp", is_vital=False),
+    Package("propcache", "propcache", "0", "the speed of aiohttp", is_vital=False),
+    Package("markupsafe", "markupsafe", "0", "the speed of templates", is_vital=False),
+)
 
 
 @dataclass(frozen=True)
 class Found:
-    """What Python would import: `place` and `version` of the copy that counts, and other copies behind it."""
+    """What Python would import: `place` and `version` of the copy that counts, and other copies `behind` it.
+
+    `is_wrong` tells what has to be mended from what can be done without.
+    """
 
     package: Package
     place: str = ""
     version: str = ""
     behind: Tuple[str, ...] = ()
     problem: str = ""
+    is_wrong: bool = False
 
 
 def look_at(package: Package) -> Found:
     """Where the package is, without importing it."""
     copies = _copies(package.module)
     if not copies:
-        return Found(package, problem="is missing")
+        return Found(package, problem="is missing", is_wrong=package.is_vital)
     version = _version(package.name, copies[0])
     problem = ""
     if version and _numbers(version) < _numbers(package.oldest):
@@ -69,12 +79,14 @@ def look_at(package: Package) -> Found:
     built_for = wrong_python(os.path.join(copies[0], package.module))
     if built_for:
         problem = f"was built for Python {built_for}, and this is {sys.version_info[0]}.{sys.version_info[1]}"
-    return Found(package, copies[0], version, tuple(copies[1:]), problem)
+    is_wrong = bool(problem) and (package.is_vital or bool(built_for))
+    return Found(package, copies[0], version, tuple(copies[1:]), problem, is_wrong)
 
 
 def look_at_all() -> List[Found]:
-    """Every package that the product needs."""
-    return [look_at(one) for one in REQUIRED]
+    """Every package that the product needs, and those among what they need that were built for another Python."""
+    below = [found for found in map(look_at, COMPILED) if found.is_wrong or found.behind]
+    return [*(look_at(one) for one in REQUIRED), *below]
 
 
 def wrong_python(folder: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Dict, Mapping, Optional
 
 from nuke_ai_panel.api import shared_app
 from nuke_ai_panel.errors import NukeAIError
+from nuke_ai_panel.install.packages import explained
 from nuke_ai_panel.messages import Json
 
 from ..qt import QtCore, QtGui, QtWidgets
@@ -107,7 +108,8 @@ class PanelWidget(QtWidgets.QWidget):
         except Exception as error:  # Nuke would show a blank pane
             self.bug = error
             log.exception("the panel could not be built")
-            self._show_failure(f"The panel could not be built: {error}", traceback.format_exc())
+            words = explained(error) if isinstance(error, ImportError) else (f"The panel could not be built: {error}",)
+            self._show_failure(" ".join(words), traceback.format_exc())
 
     def _show_failure(self, sentence: str, details: str) -> None:
         theme = theme_of(self)
