@@ -547,8 +547,8 @@ def log(stage: Stage) -> None:
     stage.later.callback(remove_log)
     lines = logging.getLogger("nuke_ai_panel.reload")
     lines.info("reloaded 259 modules of nuke_ai_panel; survivors: event loop, provider states, sessions")
-    lines.warning("the event loop has been held up for 2.0 s; it is here:\n  File \"studio_tools.py\", line 12, in look\n"
-                  "    time.sleep(60)")
+    lines.warning("the event loop has been held up for 2.0 s; it is here:\n"
+                  "  File \"studio_tools.py\", line 12, in look\n    time.sleep(60)")
     lines.warning("the event loop goes on after about 3.5 s")
     stage.panel.run("log")
     stage.until(lambda: len(stage.manager.trouble.log.shown()) >= 3)

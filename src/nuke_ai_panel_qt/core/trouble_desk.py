@@ -70,7 +70,7 @@ class TroubleDesk:
         shown = self._panel.banner.banner()
         if result.details:
             self._failed_at, self._traceback = result.place, result.details
-            words = f"{result.sentence} {result.next_step}".strip()
+            words = f"{result.sentence.rstrip('.')}. {result.next_step}".strip()
             self._failure = Banner("warning", words, "Show traceback", "Retry")
             self._panel.banner.set_banner(self._failure)
         else:

@@ -90,7 +90,10 @@ class BannerBar(QtWidgets.QWidget):
         box.setSpacing(theme.space(1.5))
         box.setContentsMargins(theme.space(4) + theme.icon_px + theme.space(1), theme.space(1.5), theme.space(2),
                                theme.space(1.5))
-        self._row, self._below = QtWidgets.QHBoxLayout(), QtWidgets.QHBoxLayout()
+        # Narrower than its buttons it stacks them, so they must not decide how narrow it may be.
+        box.setSizeConstraint(QtWidgets.QLayout.SizeConstraint.SetNoConstraint)
+        self._row = QtWidgets.QHBoxLayout()
+        self._below = QtWidgets.QBoxLayout(QtWidgets.QBoxLayout.Direction.LeftToRight)
         for row in (self._row, self._below):
             row.setSpacing(theme.space(2))
             box.addLayout(row)
@@ -104,6 +107,20 @@ class BannerBar(QtWidgets.QWidget):
         self.more.clicked.connect(self.more_clicked)
         self.close_button.clicked.connect(self._dismiss)
         self.hide()
+
+    def minimumSizeHint(self) -> QtCore.QSize:
+        return QtCore.QSize(theme_of(self).space(30), super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        direction = QtWidgets.QBoxLayout.Direction
+        margins, gap = self.layout().contentsMargins(), self._below.spacing()
+        wanted = self.action.sizeHint().width() + gap + self.more.sizeHint().width()
+        has_room = self.width() - margins.left() - margins.right() >= wanted
+        self._below.setDirection(direction.LeftToRight if has_room else direction.TopToBottom)
 
     def banner(self) -> Optional[Banner]:
         """What is shown."""
@@ -120,6 +137,7 @@ class BannerBar(QtWidgets.QWidget):
             self.more.setText(banner.more)
             self.more.setVisible(bool(banner.more))
             (self._below if banner.more else self._row).insertWidget(0 if banner.more else 1, self.action)
+            self._arrange()
         self.updateGeometry()
         self.update()
 
