@@ -1,0 +1,137 @@
+"""Lives with the panel for a while: questions, reconnects, reloads, panels opened and closed, settings edited.
+
+A few seconds with all tests. NUKE_AI_PANEL_SOAK_S says for how long: 600 each night, 86400 for a day. Prints what grew.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+import pytest
+
+from tests.fakes.model_server import FakeModelServer
+from tests.unit.reload_kit import Copy, Worker
+
+SOAK_S = float(os.environ.get("NUKE_AI_PANEL_SOAK_S", "6"))
+# What the target says of memory counts after the first hour; a short run only prints it.
+SLOPE_KB_AN_HOUR = 1024.0
+WARM_S = 3600.0
+HAS_QT = any(importlib.util.find_spec(one) for one in ("PySide2", "PySide6"))
+
+START = """
+import importlib, resource
+def current(name):
+    return importlib.import_module(name)
+def pump(seconds=0.05):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        application.processEvents(); time.sleep(0.005)
+def until(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        pump(0.02)
+def content():
+    return current("nuke_ai_panel_qt.core.pane").content(pane)
+def ask(text):
+    panel = content().panel
+    until(lambda: not panel.composer.is_running())
+    panel.composer.set_text(text)
+    panel.composer.send.click()
+    until(lambda: panel.composer.is_running() or panel.transcript.items()[-1].text == "Hello, artist.")
+    until(lambda: not panel.composer.is_running())
+    return panel.transcript.items()[-1].text
+def another_pane():
+    other = current("nuke_ai_panel_qt.core.panel_reload").open_pane()
+    other.show(); pump(0.1); other.close()
+    current("nuke_ai_panel_qt.qt").destroy(other)
+    pump(0.05)
+def reload():
+    outcome = sys.modules["nuke_ai_panel"].troubleshooter.reload()
+    until(lambda: content() is not None and content().panel is not None)
+    pump(0.2)
+    return outcome.reloaded
+def reconnect():
+    app = current("nuke_ai_panel.api").shared_app()
+    app.providers.reset("openai")
+    return app.providers.check("openai").result(30).state
+def edit(text):
+    app = current("nuke_ai_panel.api").shared_app()
+    (app.settings.home / "settings.toml").write_text("system = \\"" + text + "\\"\\n")
+    until(lambda: current("nuke_ai_panel.api").shared_app().settings.system == text)
+def tasks():
+    asyncio = current("asyncio")
+    loop = current("nuke_ai_panel.utils.event_loop_manager").get_event_loop()
+    return len(asyncio.all_tasks(loop))
+def now():
+    pump(0.3); gc.collect(); pump(0.1); gc.collect()
+    with open("/proc/self/statm") as file:
+        rss = int(file.read().split()[1]) * resource.getpagesize() // 1024
+    return {"rss_kb": rss, "threads": threading.active_count(), "descriptors": len(os.listdir("/proc/self/fd")),
+            "tasks": tasks(), "widgets": len(application.allWidgets())}
+application = current("nuke_ai_panel_qt.qt").QtWidgets.QApplication([])
+pane = current("nuke_ai_panel_qt.core.panel_reload").open_pane()
+pane.resize(460, 700)
+pane.show()
+until(lambda: content() is not None and content().panel is not None)
+content().panel.picker.chosen.emit("openai", "fake-model")
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux") or not HAS_QT, reason="reads /proc, and needs Qt")
+def test_panel_can_be_lived_with(
+    tmp_path: Path, home: Path, model_server: FakeModelServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worker = Worker(Copy(tmp_path / "site"), {
+        "NUKE_AI_PANEL_HOME": str(home), "OPENAI_BASE_URL": model_server.base_url, "OPENAI_API_KEY": "sk-soak",
+        "QT_QPA_PLATFORM": "offscreen", "QT_LOGGING_RULES": "*=false",
+    })
+    worker.do(START)
+    for number in range(2):
+        one_round(worker, number)
+    began = time.monotonic()
+    points: List[Tuple[float, Dict[str, Any]]] = [(0.0, worker.do("result = now()"))]
+    rounds = 0
+    while time.monotonic() - began < SOAK_S:
+        one_round(worker, rounds + 2)
+        rounds += 1
+        points.append((time.monotonic() - began, worker.do("result = now()")))
+    worker.do("pane.close(); application.processEvents(); application.aboutToQuit.emit(); pane = None")
+    errors = worker.end()
+    first, last = points[0][1], points[-1][1]
+    slope = slope_kb_an_hour([(at, one["rss_kb"]) for at, one in points if at >= min(WARM_S, SOAK_S / 2)])
+    grown = ", ".join(f"{name} {last[name] - first[name]:+d}" for name in first)
+    with capsys.disabled():
+        print(f"\n{rounds} rounds in {points[-1][0]:.0f} s: {grown}; memory {slope:+.0f} kB an hour in the later half")
+    assert "Task was destroyed" not in errors
+    assert "Unclosed" not in errors
+    assert "Traceback" not in errors, errors
+    for name in ("threads", "descriptors", "tasks", "widgets"):
+        assert last[name] <= first[name], name
+    if SOAK_S > WARM_S:
+        assert slope < SLOPE_KB_AN_HOUR
+
+
+def one_round(worker: Worker, number: int) -> None:
+    """What an artist and a developer do in a few minutes."""
+    assert worker.do("content().manager.new_conversation(); result = ask('hello')") == "Hello, artist."
+    assert worker.do("result = reload()") is True
+    assert worker.do("result = ask('and again')") == "Hello, artist."
+    assert worker.do("result = reconnect()") == "connected"
+    worker.do(f"edit('round {number}'); another_pane()")
+
+
+def slope_kb_an_hour(points: List[Tuple[float, float]]) -> float:
+    """The least squares' slope of (seconds, kB)."""
+    count = len(points)
+    if count < 2:
+        return 0.0
+    middle_x = sum(x for x, _ in points) / count
+    middle_y = sum(y for _, y in points) / count
+    spread = sum((x - middle_x) ** 2 for x, _ in points)
+    return sum((x - middle_x) * (y - middle_y) for x, y in points) / spread * 3600 if spread else 0.0
