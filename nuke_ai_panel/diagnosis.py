@@ -42,7 +42,7 @@ def make_report(*, host: Optional[Mapping[str, str]] = None, env: Optional[Mappi
         ("Network", lambda: _network(env)), ("Providers", lambda: _providers(env)),
         ("History", lambda: _history(env)), ("Now", _now), ("Log", lambda: _log(env)),
     )
-    clean = Mask(env, [row.key_env or "" for row in _rows(env).values()])
+    clean = Mask(env, [row.key_env or "" for row in _rows(env).values()], _key_file(env))
     return Report(time.time(), tuple(Section(title, _looked(look, clean)) for title, look in parts))
 
 
@@ -195,9 +195,14 @@ def _policy(env: Mapping[str, str]) -> Iterator[Line]:
 
 
 def _keys(env: Mapping[str, str]) -> Iterator[Line]:
+    from .errors import SettingsError
     from .keys import Keys, backend_name
 
-    settings = _load(env)
+    try:
+        settings = _load(env)
+    except SettingsError:
+        yield Line("keys", "not looked for, because the settings cannot be read", "note")
+        return
     keys = Keys(env, settings.home)
     store = backend_name(env)
     yield Line("key store", store or "none that answers", "ok" if store else "note")
@@ -297,6 +302,15 @@ def _log(env: Mapping[str, str]) -> Iterator[Line]:
 
 
 # ---------------------------------------------------------------- what the parts share
+
+
+def _key_file(env: Mapping[str, str]) -> Optional[Path]:
+    try:
+        from .settings.home import home_dir
+
+        return home_dir(env) / "keys.toml"
+    except Exception:  # noqa: BLE001  (no home, or no package that finds one: then there is no file either)
+        return None
 
 
 def _load(env: Mapping[str, str]) -> Any:  # Any: Settings, of a package that may not be importable
