@@ -25,7 +25,9 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from screenshot_craft import CRAFT_STATES  # noqa: E402
 from screenshot_explorer import EXPLORER_STATES  # noqa: E402
+from screenshot_nuke import NUKE_STATES  # noqa: E402
 from screenshot_states import STATES, DemoProvider, Stage  # noqa: E402
+from screenshot_status import STATUS_STATES  # noqa: E402
 
 from nuke_ai_panel.app import App  # noqa: E402 - the path comes first
 from nuke_ai_panel.keys import Keys  # noqa: E402
@@ -38,7 +40,7 @@ from nuke_ai_panel_qt.core.panel_widget import PanelWidget  # noqa: E402
 from nuke_ai_panel_qt.qt import BINDING, QtGui, QtWidgets  # noqa: E402
 from nuke_ai_panel_qt.ui.theme import light_palette, nuke_palette  # noqa: E402
 
-STATES.update({**CRAFT_STATES, **EXPLORER_STATES})
+STATES.update({**CRAFT_STATES, **EXPLORER_STATES, **NUKE_STATES, **STATUS_STATES})
 WIDTHS, SCALES, PALETTES = (280, 420, 1000), (1, 2), ("dark", "light")
 HEIGHT = 760
 FONT_PX = 12

@@ -14,6 +14,7 @@ from nuke_ai_panel.messages import Attachment
 from nuke_ai_panel.nk import NkSyntaxError, review, screen
 from nuke_ai_panel.nk.api_names import Names
 from nuke_ai_panel.nk.code_check import check_python
+from nuke_ai_panel.nk.digest_rows import counted
 from nuke_ai_panel.nk.fences import CodeKind, code_kind
 from nuke_ai_panel.store import new_id
 
@@ -146,7 +147,7 @@ class CodeDesk:
         self._manager.panel.open_run_sheet()
         self._manager.panel.run_sheet.show_job(
             f"{verb} in Nuke", text, verb=verb, targets=targets, lines=self._warnings(kind, text, host.names()),
-            facts=f"{called} · {count:,} line{'s' if count != 1 else ''} · in {self._pending.script} · "
+            facts=f"{called} · {counted(count, 'line')} · in {self._pending.script} · "
                   f"one undo step: “{title}”",
         )
 
@@ -259,15 +260,16 @@ def _ran_lines(ran: Ran, undone: str) -> Tuple[CodeLine, ...]:
         lines = [CodeLine(f"{ran.error}{at}. Nothing was changed.", "error", "error", "fix_code")]
         lines.append(CodeLine("The traceback and what was printed", "text", "dim", "attach_result"))
         return tuple(lines)
-    made = f", {len(ran.made)} node{'s' if len(ran.made) != 1 else ''} made" if ran.made else ""
+    made = f", {counted(len(ran.made), 'node')} made" if ran.made else ""
     names = f": {', '.join(ran.made[:4])}{' …' if len(ran.made) > 4 else ''}" if ran.made else ""
     undo = "undo_code" if ran.undo_title else ""
-    done = CodeLine(f"Ran in {ran.seconds:.2f} s{made}{names}", "check", "connected", undo)
+    time = f"{ran.seconds:.1f} s" if ran.seconds >= 1 else f"{max(1, round(ran.seconds * 1000))} ms"
+    done = CodeLine(f"Ran in {time}{made}{names}", "check", "connected", undo)
     if not ran.output.strip():
         return (done,)
     first = ran.output.strip().split("\n")
     shown = first[0] if len(first[0]) <= 120 else first[0][:119] + "…"
-    more = f" (and {len(first) - 1} more lines)" if len(first) > 1 else ""
+    more = f" (and {counted(len(first) - 1, 'more line')})" if len(first) > 1 else ""
     return done, CodeLine(f"Printed: {shown}{more}", "text", "dim", "attach_result")
 
 

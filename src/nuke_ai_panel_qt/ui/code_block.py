@@ -92,6 +92,7 @@ class CodeBlock(QtWidgets.QWidget):
 
     copied = Signal(str)
     acted = Signal(str, str, str)
+    link_activated = Signal(str)
     height_changed = Signal()
     user_selected = Signal()
 
@@ -367,6 +368,7 @@ class CodeBlock(QtWidgets.QWidget):
             if at == len(self._lines):
                 self._lines.append(StateLine(self._theme, self))
                 self._lines[at].triggered.connect(self._act_named)
+                self._lines[at].link_activated.connect(self.link_activated)
                 self._lines[at].show()
             self._lines[at].set_line(told.text, told.icon, self._theme, role=told.role, action=told.action)
         self._tools = tools

@@ -9,6 +9,7 @@ from typing import List, Optional, Tuple
 from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .icons import icon
 from .prompt_edit import PromptEdit
+from .scroll_bar import quiet_scrolling
 from .theme import theme_of
 
 Qt = QtCore.Qt
@@ -69,6 +70,7 @@ class Mentions(QtWidgets.QListWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Nodes and context to mention")
         self.setUniformItemSizes(True)
+        quiet_scrolling(self)
         self.hide()
         prompt.installEventFilter(self)
         prompt.textChanged.connect(self._look)

@@ -260,6 +260,7 @@ class MessageBody(QtWidgets.QWidget):
             block = CodeBlock(self._theme, self)
             block.copied.connect(self.code_copied)
             block.acted.connect(self.code_acted)
+            block.link_activated.connect(self.link_activated)
             block.height_changed.connect(self._on_code_height)
             block.user_selected.connect(self._on_selected)
             part = block

@@ -114,12 +114,14 @@ class StateLine(QtWidgets.QWidget):
     """An icon and a sentence: what is waited for, why it ended early, what to know. Perhaps with an action."""
 
     triggered = Signal(str)
+    link_activated = Signal(str)
 
     def __init__(self, theme: Theme, parent: QtWidgets.QWidget) -> None:
         super().__init__(parent)
         self._theme = theme
         self._icon, self._role = "info", "dim"
         self._words = TextView(theme, self)
+        self._words.link_activated.connect(self.link_activated)
         self._action: Optional[Button] = None
 
     def set_line(self, text: str, icon: str, theme: Theme, *, role: str = "dim", action: str = "") -> None:

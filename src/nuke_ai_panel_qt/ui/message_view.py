@@ -287,6 +287,7 @@ class MessageView(QtWidgets.QWidget):
         wanted = state_lines(self._item, busy=self._is_busy)
         while len(self._lines) < len(wanted):
             line = StateLine(self._theme, self)
+            line.link_activated.connect(self._on_link)
             line.triggered.connect(self._on_action)
             self._lines.append(line)
         for index, line in enumerate(self._lines):
