@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, ClassVar, Dict, List, Optional, Tuple
 from unittest import mock
 
 from nuke_ai_panel.errors import provider_error
@@ -87,8 +88,14 @@ class DemoProvider(ScriptedProvider):
 
     scripts = SCRIPTS
     context_tokens = 32_768
+    # What a sign of life meets, and after how long.
+    trouble: ClassVar[Optional[BaseException]] = None
+    trouble_after_s: ClassVar[float] = 0.0
 
     async def models(self) -> Tuple[ModelInfo, ...]:
+        await asyncio.sleep(self.trouble_after_s)
+        if self.trouble is not None and self.name == "ollama":
+            raise self.trouble
         if self.name == "ollama":
             return (
                 ModelInfo(CODER, "ollama", context_tokens=32_768, capabilities=frozenset({"tools"}),
@@ -270,7 +277,15 @@ def failed(stage: Stage) -> None:
 
 
 def unreachable(stage: Stage) -> None:
+    meet(stage, fail("network", "connection refused"))
     stage.ask(QUESTION, act="unreachable")
+
+
+def meet(stage: Stage, trouble: Optional[BaseException], *, after_s: float = 0.0) -> None:
+    """From now on a sign of life at Ollama meets this."""
+    DemoProvider.trouble, DemoProvider.trouble_after_s = trouble, after_s
+    stage.later.callback(setattr, DemoProvider, "trouble", None)
+    stage.later.callback(setattr, DemoProvider, "trouble_after_s", 0.0)
 
 
 def no_key(stage: Stage) -> None:

@@ -89,6 +89,8 @@ class PanelSettings:
     """`[panel]`: how the panel looks and what its keys do."""
 
     enter_sends: bool = _setting(True, "Whether Enter sends and Shift+Enter breaks the line; off, Ctrl+Enter sends.")
+    notifications: bool = _setting(
+        True, "Whether an answer that is ready while nobody looks at the panel is told by the desktop.")
     font_scale: float = _setting(1.0, "The size of the panel's text against the host's.", minimum=0.5, maximum=3)
     shortcuts: Mapping[str, Tuple[str, ...]] = _setting(
         {}, 'Keys of your own for commands, such as new = ["Ctrl+T"]; an empty list takes a command\'s keys away.',

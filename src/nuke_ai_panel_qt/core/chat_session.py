@@ -19,7 +19,9 @@ from nuke_ai_panel.core.request import ModelChoice, TurnRequest
 from nuke_ai_panel.errors import NukeAIError, SettingsError
 from nuke_ai_panel.events import (
     AnswerStored,
+    ApprovalAsked,
     TextAdded,
+    ToolFinished,
     TurnEvent,
     TurnFailed,
     TurnStarted,
@@ -34,6 +36,7 @@ from ..qt import is_valid
 from ..ui.model_list import ModelList
 from .event_bridge import EventBridge, outcome
 from .model_sections import sections_of
+from .notifier import Notifier
 from .panel_state import PanelState
 from .run import Run, was_cut
 from .server_desk import ServerDesk
@@ -100,6 +103,7 @@ class ChatSession:
         self._infos: Dict[ModelChoice, ModelInfo] = {}
         self._learning: Dict[ModelChoice, Future[Optional[ModelInfo]]] = {}
         self.craft = SessionCraft(self)
+        self.notifier = Notifier(self)
         self._asked_models_at = 0.0
         self._closed = False
         self._unsubscribe = app.providers.subscribe(self._on_status)
@@ -159,6 +163,10 @@ class ChatSession:
         """The conversations with a turn on its way."""
         return frozenset(run.conversation_id for run in self._runs.values())
 
+    def asking_ids(self) -> FrozenSet[str]:
+        """The conversations in which a tool waits for an approval."""
+        return frozenset(run.conversation_id for run in self._runs.values() if run.approvals)
+
     def start(self, request: TurnRequest, conversation_id: str) -> Run:
         """Starts a turn. Raises NukeAIError when it cannot be started at all."""
         request = self.craft.prepared(request, conversation_id)
@@ -192,6 +200,9 @@ class ChatSession:
         if is_end:
             self._end(run, event.answer)  # type: ignore[union-attr]  # every terminal event has an answer
         self.tell(lambda view: view.turn_event(run, event))
+        self.notifier.heard(run, event)
+        if isinstance(event, (ApprovalAsked, ToolFinished)):
+            self.tell(lambda view: view.conversations_changed())
         if isinstance(event, TurnStarted) or is_end:
             self.refresh_conversations()
         if isinstance(event, AnswerStored) or (isinstance(event, TurnFailed) and was_cut(event)):
@@ -399,6 +410,7 @@ class ChatSession:
         self._unsubscribe()
         self._leave_history()
         self.bridge.close()
+        self.notifier.close()
         for future in self._learning.values():
             future.cancel()
         self.servers.close()

@@ -13,13 +13,15 @@ DAY_S = 86_400
 
 
 def rows_of(
-    conversations: Iterable[Conversation], *, running: AbstractSet[str], unread: AbstractSet[str], now: float
+    conversations: Iterable[Conversation], *, running: AbstractSet[str], unread: AbstractSet[str], now: float,
+    asking: AbstractSet[str] = frozenset(),
 ) -> Tuple[ConversationRow, ...]:
     """One row each, in the given order (newest first)."""
     return tuple(
         ConversationRow(
             one.id, one.title or "New conversation", group_of(one.updated_at, now=now),
             when_text(one.updated_at, now=now), one.snippet, is_running=one.id in running, is_unread=one.id in unread,
+            needs_approval=one.id in asking,
         )
         for one in conversations
     )

@@ -88,6 +88,7 @@ class PanelManager(QtCore.QObject):
         self._apply_settings()
         panel.set_list_wanted(memory.list_open)
         session.attach(self)
+        session.notifier.add(self)
         self.show_trouble()
         wanted = state.get("conversation") or memory.open_conversation
         self.show(wanted or new_id(), is_new=wanted is None or bool(state.get("is_new")))
@@ -155,6 +156,7 @@ class PanelManager(QtCore.QObject):
         self.explorer.close()
         self.models.close()
         self.session.detach(self)
+        self.session.notifier.remove(self)
 
     # ------------------------------------------------------------ commands: conversations
 
@@ -240,6 +242,10 @@ class PanelManager(QtCore.QObject):
 
     # ------------------------------------------------------------ what the session tells
 
+    def widget(self) -> QtWidgets.QWidget:
+        """The panel, for whoever wants to bring it forward."""
+        return self.panel
+
     def is_showing(self, conversation_id: str) -> bool:
         """Whether an artist can see that conversation here."""
         return self.shown.id == conversation_id and self.panel.isVisible()
@@ -264,7 +270,8 @@ class PanelManager(QtCore.QObject):
         """The list, a title or a mark changed."""
         session = self.session
         rows = rows_of(
-            session.conversations, running=session.running_ids(), unread=session.unread, now=time.time()
+            session.conversations, running=session.running_ids(), unread=session.unread,
+            asking=session.asking_ids(), now=time.time()
         )
         self.panel.conversations.set_rows(rows, self.shown.id)
         conversation = session.conversation(self.shown.id)

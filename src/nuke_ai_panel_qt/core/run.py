@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import List, Optional, Tuple
+from typing import List, Optional, Set, Tuple
 
 from nuke_ai_panel.core.handle import TurnHandle
 from nuke_ai_panel.events import (
     AnswerReset,
+    ApprovalAsked,
     ContextTrimmed,
     StandInAsked,
     TextAdded,
     ThinkingAdded,
+    ToolFinished,
     TurnEvent,
     TurnFailed,
     TurnStarted,
@@ -47,6 +49,7 @@ class Run:
     thinking_since: Optional[float] = None
     thinking_s: Optional[float] = None
     carry: str = ""
+    approvals: Set[str] = field(default_factory=set)
 
     def message(self) -> Optional[Message]:
         """The answer with everything that was heard."""
@@ -68,6 +71,10 @@ class Run:
         elif isinstance(event, TurnStarted):
             self.question, self.answer = event.question, event.answer
             self.text, self.thinking = [event.answer.text], [event.answer.reasoning]
+        elif isinstance(event, ApprovalAsked):
+            self.approvals.add(event.call_id)
+        elif isinstance(event, ToolFinished):
+            self.approvals.discard(event.call.id)
         elif isinstance(event, AnswerReset):
             self.text, self.thinking, self.thinking_s, self.thinking_since = [], [], None, None
         elif isinstance(event, WaitChanged):

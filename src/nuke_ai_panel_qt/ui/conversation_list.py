@@ -41,8 +41,9 @@ class ConversationModel(GroupedModel[ConversationRow]):
         if role == int(Qt.ItemDataRole.ToolTipRole):
             return "\n".join(line for line in (row.title, row.snippet, row.when) if line)
         if role == int(Qt.ItemDataRole.AccessibleTextRole):
-            marks = (" running" if row.is_running else "") + (" unread" if row.is_unread else "")
-            return f"{row.title}, {row.when}{marks}"
+            marks = [word for word, is_so in (("needs approval", row.needs_approval), ("running", row.is_running),
+                                              ("unread", row.is_unread)) if is_so]
+            return ", ".join((row.title, row.when, *marks))
         return None
 
     def setData(self, index: Index, value: object, role: int = 2) -> bool:
@@ -154,7 +155,9 @@ class _ConversationView(QtWidgets.QListView):
 
     def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
         row = self._model.conversation(self.currentIndex().row())
-        if event.key() == Qt.Key.Key_F2:
+        if self.state() == QtWidgets.QAbstractItemView.State.EditingState:
+            event.accept()  # the field leaves Return to its parents, where it would open
+        elif event.key() == Qt.Key.Key_F2:
             self.rename_current()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and row is not None:
             self.opened.emit(row.id)
@@ -263,10 +266,12 @@ class _ConversationDelegate(QtWidgets.QStyledItemDelegate):
             painter.setPen(theme.dim)
             painter.drawText(area, _RIGHT, row.when)
         title = area.adjusted(0, 0, -right - theme.space(2), 0)
-        if row.is_running or row.is_unread:
+        if row.is_running or row.is_unread or row.needs_approval:
             center = QtCore.QPointF(title.left() + theme.icon_px / 2, rect.center().y() + 0.5)
-            color = theme.busy if row.is_running else theme.accent
-            draw_icon(painter, "clock" if row.is_running else "dot", color, center, theme=theme)
+            mark, color = ("dot", theme.accent) if not row.is_running else ("clock", theme.busy)
+            if row.needs_approval:
+                mark, color = "warning", theme.warning
+            draw_icon(painter, mark, color, center, theme=theme)
             title.setLeft(title.left() + theme.icon_px + theme.space(1))
         font = scaled_font(theme.body, 1.0)
         if row.is_unread:

@@ -22,6 +22,7 @@ class ConversationRow:
     snippet: str = ""
     is_running: bool = False
     is_unread: bool = False
+    needs_approval: bool = False
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ _KEYS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt
 class SlashList(QtWidgets.QListWidget):
     """`asked(typed)` wants rows, `chosen(name)` was picked; what was typed is gone by then.
 
-    It takes no focus: the question keeps the caret, and its arrows, Enter, Tab and Esc come here while this is open. Esc
-    leaves the text as it is.
+    It takes no focus: the question keeps the caret, and its arrows, Enter, Tab and Esc come here while this is open.
+    Esc leaves the text as it is.
     """
 
     asked = Signal(str)
