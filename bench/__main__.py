@@ -1,6 +1,6 @@
 """`make bench`: every figure beside its peer in the same run, as medians of interleaved rounds.
 
-    python -m bench [all|transport|imports|transcript] [--rounds 5] [--requests 512] [--at-once 64]
+    python -m bench [all|transport|imports|transcript|edits|snapshot|start] [--rounds 5] [--requests 512] [--at-once 64]
 
 Nothing is asserted: machines are noisy, the ratios are for people. Goals stand beside the figures.
 """
@@ -8,6 +8,7 @@ Nothing is asserted: machines are noisy, the ratios are for people. Goals stand 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -17,6 +18,8 @@ import sys
 import time
 from pathlib import Path
 from typing import Dict, Iterator, List, Tuple
+
+from .start import start
 
 ROOT = Path(__file__).resolve().parent.parent
 TOKENS = 64
@@ -114,9 +117,31 @@ def transcript() -> None:
         subprocess.run([python, "-m", "bench.transcript"], cwd=ROOT, env=env, check=True)
 
 
+def edits() -> None:
+    heading("A changed line of code in the open panel: from the save until it is seen, median of 9 edits")
+    done = subprocess.run([sys.executable, "-m", "bench.edits", "9"], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"edits failed:\n{done.stderr}")
+    got = json.loads(done.stdout.splitlines()[-1])
+    noticed = "with watchfiles" if importlib.util.find_spec("watchfiles") else "without watchfiles (looks every 10 s)"
+    print(f"developers' mode, {noticed}: {got['edit_s'] * 1e3:.0f} ms (goal: at most 500 ms); "
+          f"a restart of the panel: {got['restart_s'] * 1e3:.0f} ms")
+
+
+def snapshot() -> None:
+    heading("Context: 200 nodes of the double as text, on its main thread, median of 9")
+    done = subprocess.run([sys.executable, "-m", "bench.snapshot"], cwd=ROOT, capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"})
+    if done.returncode:
+        raise SystemExit(f"snapshot failed:\n{done.stderr}")
+    got = json.loads(done.stdout.splitlines()[-1])
+    print(f"context snapshot: {got['snapshot_s'] * 1e3:.1f} ms for {got['nodes']} nodes (goal: at most 20 ms)")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench")
-    parser.add_argument("what", nargs="?", default="all", choices=("all", "transport", "imports", "transcript"))
+    parser.add_argument("what", nargs="?", default="all", choices=(
+        "all", "transport", "imports", "transcript", "edits", "snapshot", "start"))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=512)
     parser.add_argument("--at-once", type=int, default=64)
@@ -125,10 +150,17 @@ def main() -> None:
           f"{time.strftime('%Y-%m-%d')}")
     if options.what in ("all", "imports"):
         imports()
+    if options.what in ("all", "start"):
+        heading("Nuke's start: what the product adds, median of 9 fresh processes")
+        start()
     if options.what in ("all", "transport"):
         transport(options.rounds, options.requests, options.at_once)
     if options.what in ("all", "transcript"):
         transcript()
+    if options.what in ("all", "edits"):
+        edits()
+    if options.what in ("all", "snapshot"):
+        snapshot()
 
 
 if __name__ == "__main__":

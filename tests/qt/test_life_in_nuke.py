@@ -17,19 +17,29 @@ ROOT = Path(__file__).resolve().parents[2]
 VERSIONS = (16, 17) if qt.BINDING == "PySide6" else (14, 15)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_start_restore_ask_close_reopen_quit(version: int, home: Path, model_server: FakeModelServer) -> None:
+def play(program: str, version: int, home: Path, model_server: FakeModelServer) -> str:
+    """What a program of this folder printed, in a Nuke of this version; fails for any surprise."""
     (home / "settings.toml").write_text(
         'default_provider = "openai"\ndefault_model = "fake-model"\n', encoding="utf-8")
     env = {**os.environ, "OPENAI_BASE_URL": model_server.base_url, "OPENAI_API_KEY": "sk-life-in-nuke",
-           "QT_QPA_PLATFORM": "offscreen", "QT_LOGGING_RULES": "*=false", "PYTHONPATH": str(ROOT)}
+           "QT_QPA_PLATFORM": "offscreen", "QT_LOGGING_RULES": "*=false",
+           "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"}
     env.pop("PYTHONDEVMODE", None)
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "-m", "tests.qt.life_in_nuke", str(version)],
-        cwd=ROOT, env={**env, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"}, capture_output=True, text=True,
-        timeout=120,
+        [sys.executable, "-X", "dev", "-W", "error", "-m", f"tests.qt.{program}", str(version)], cwd=ROOT, env=env,
+        capture_output=True, text=True, timeout=120,
     )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr and "was destroyed" not in done.stderr, done.stderr
-    took = json.loads(done.stdout.splitlines()[-1])
+    return done.stdout
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_start_restore_ask_close_reopen_quit(version: int, home: Path, model_server: FakeModelServer) -> None:
+    took = json.loads(play("life_in_nuke", version, home, model_server).splitlines()[-1])
     assert took["quit"] < 2000
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_menu_entry_works_with_no_panel_open(version: int, home: Path, model_server: FakeModelServer) -> None:
+    play("menus_in_nuke", version, home, model_server)
