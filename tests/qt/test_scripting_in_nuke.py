@@ -178,6 +178,29 @@ def test_esc_stops_the_answer_and_keeps_what_arrived(host: Host, qtbot: Any) -> 
     window.close()
 
 
+def test_esc_in_the_panel_closes_what_is_open_there_before_it_stops_the_script(host: Host, qtbot: Any) -> None:
+    view = host.desk.open("AI Panel")
+    host.about_to_quit.append(lambda: panel_widget.shared_session().close())
+    widget = content(view.widget)
+    assert widget is not None and widget.panel is not None
+    panel = widget.panel
+    view.widget.activateWindow()
+    qtbot.waitUntil(view.widget.isVisible)
+    ai.ask("warm up")
+    seen: List[bool] = []
+
+    def press() -> None:
+        seen.append(panel.find_bar.isVisible())
+        qtbot.keyClick(panel.composer.prompt, QtCore.Qt.Key.Key_Escape)
+
+    panel.open_find()
+    for milliseconds in (150, 300):
+        later(milliseconds, press)
+    with pytest.raises(StoppedError):
+        ai.ask("q", model="slow", timeout_s=5)
+    assert seen == [True, False]
+
+
 def test_a_question_from_a_click_during_a_question_is_answered_first(host: Host) -> None:
     order: List[str] = []
     later(50, lambda: order.append(str(ai.ask("inner"))))

@@ -117,6 +117,11 @@ class QtMainLoop:
             look.stop()
             self._waits.remove(wait)
 
+    def escape(self) -> None:
+        """Ends the innermost wait, if there is one. Main thread."""
+        if self._waits:
+            self._waits[-1].escape()
+
     def close(self) -> None:
         """Takes its part out of Qt. Main thread."""
         with self._lock:
@@ -159,6 +164,12 @@ def host_loop() -> Optional[QtMainLoop]:
             _loops[:] = [QtMainLoop(application)]
             register(Part(PART, freeze, f"{__name__}:thaw"))
         return _loops[0]
+
+
+def stop_script() -> None:
+    """Ends the question that a script waits for on the main thread, if there is one: Esc where the panel takes keys."""
+    for loop in tuple(_loops):
+        loop.escape()
 
 
 def freeze() -> None:

@@ -32,6 +32,7 @@ from .explorer_sheet import ExplorerSheet
 from .first_steps import FirstSteps
 from .hit_opener import HitOpener
 from .ledger_desk import LedgerDesk
+from .main_loop import stop_script
 from .message_actions import MessageActions
 from .model_desk import CHOOSE_FIRST, ModelDesk
 from .prompt_desk import PromptDesk
@@ -436,7 +437,7 @@ class PanelManager(QtCore.QObject):
             "prompts": self.prompts.open,
             "regenerate": self.actions.regenerate_last, "copy_reply": self.actions.copy_reply,
             "copy_code": self.actions.copy_code, "previous_prompt": self.actions.previous_prompt,
-            "next_prompt": self.actions.next_prompt, **self.trouble.commands,
+            "next_prompt": self.actions.next_prompt, "stop_script": stop_script, **self.trouble.commands,
         }
         run = commands.get(command)
         if run is not None:

@@ -208,7 +208,7 @@ class ChatPanel(QtWidgets.QWidget):
             self.command.emit(command)
 
     def _escape(self) -> None:
-        """The ladder: what lies on top, the find bar, a field, an edit, the running answer, the panel itself."""
+        """The ladder: what lies on top, the find bar, a field, an edit, the running answer, a waiting script, the panel."""
         if self.overlay.close_content() or self.header.cancel_renaming():
             self.focus_composer()
         elif self.find_bar.isVisible():
@@ -218,6 +218,7 @@ class ChatPanel(QtWidgets.QWidget):
         elif self.composer.is_running():
             self.composer.stop_requested.emit()
         else:
+            self.command.emit("stop_script")
             focused = self.focusWidget()
             if focused is not None:
                 focused.clearFocus()
