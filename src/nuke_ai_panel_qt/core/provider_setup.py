@@ -193,17 +193,19 @@ class ProviderSetup:
 
 def status_sentence(session: ChatSession, status: ProviderStatus) -> str:
     """What a test or real traffic has found, as a sentence; empty while nobody has asked."""
+    is_new = time.time() - status.since < NEW_S
+    since = "" if is_new or not status.since else f"Since {clock_time(status.since)}."
     if status.state == "connected":
         found = _found(status, session.app.providers.models(status.name))
-        is_new = time.time() - status.since < NEW_S
-        since = "" if is_new else f"Since {clock_time(status.since)}."
         return "\n".join(line for line in (found, since, *session.servers.account(status.name)) if line)
     if status.state == "connecting":
         return "Connecting …"
     if status.error is None:
         return ""
     said = f"{status.error.user_text or status.error.message} {status.error.next_step}".strip()
-    return f"Degraded: it answers, but not as it should. {said}" if status.state == "degraded" else said
+    if status.state == "degraded":
+        said = f"Degraded: it answers, but not as it should. {said}"
+    return "\n".join(line for line in (said, since) if line)
 
 
 def _found(status: ProviderStatus, known: ModelCatalogue) -> str:

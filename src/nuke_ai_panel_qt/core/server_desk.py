@@ -7,6 +7,7 @@ are dressed here with what can be done at the provider that failed, and with how
 from __future__ import annotations
 
 import logging
+import re
 import time
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, replace
@@ -190,8 +191,10 @@ class ServerDesk:
             first = ("raise_context",)
         elif kind == OPENROUTER and error.kind == "credits":
             first = ("add_credit",)
-        # A question that waits for its server tries again by itself.
-        usual = tuple(one for one in card.actions if one != "retry" or message.status != "streaming")
+        usual = card.actions
+        if message.status == "streaming":  # a question that waits for its server, and tries again by itself
+            usual = tuple(one for one in usual if one != "retry")
+            card = replace(card, next_step=_AGAIN.sub("", card.next_step))
         return replace(card, note=self.said(choice), actions=(*first, *usual))
 
     def _is_free(self, message: Message, row: ProviderSettings) -> bool:
@@ -267,6 +270,10 @@ class ServerDesk:
         self._listeners = [one for one in self._listeners if one[0]()]
         for _, callback in tuple(self._listeners):
             callback(name)
+
+
+# What a card says to somebody who would have to try again by hand.
+_AGAIN = re.compile(r",? (?:then|and) try again(?=[.;])")
 
 
 def _size(count: int) -> str:

@@ -47,6 +47,7 @@ _LABELS = {
     "font_scale": "Text size", "max_tool_rounds": "Rounds of tools", "system": "System prompt",
     "max_tokens": "Longest answer", "top_p": "Top p", "reasoning_effort": "Effort", "stop": "Stop at",
     "key_over_http": "Key without TLS", "num_ctx": "Context window", "default_provider": "Default provider",
+    "wait_for_server_s": "Wait for a server",
 }
 # A row of these kinds has no network of its own, and nothing would read its address.
 _LOCAL_FIELDS = ("title", "default_model")

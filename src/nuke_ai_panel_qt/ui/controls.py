@@ -154,7 +154,7 @@ class Button(QtWidgets.QAbstractButton):
         taken = sum(side + gap for name in (self._icon, self._trailing) if name)
         metrics = QtGui.QFontMetrics(theme.body)
         room = max(0, self.width() - 2 * padding - taken)
-        text = metrics.elidedText(self.text(), Qt.TextElideMode.ElideRight, room)
+        text = self._text_in(room, metrics)
         width = metrics.horizontalAdvance(text)
         x = float(padding) if self._left else (self.width() - width - taken) / 2
         if self._icon:
@@ -167,6 +167,10 @@ class Button(QtWidgets.QAbstractButton):
             right = self.width() - padding - side / 2 if self._trailing_at_end else x + width + gap + side / 2
             center = QtCore.QPointF(right, middle)
             draw_icon(painter, self._trailing, theme.dim if self.isEnabled() else theme.faint, center, theme=theme)
+
+    def _text_in(self, room: int, metrics: QtGui.QFontMetrics) -> str:
+        """The words, as far as there is room for them."""
+        return metrics.elidedText(self.text(), Qt.TextElideMode.ElideRight, room)
 
     def _color(self, theme: Theme) -> QtGui.QColor:
         if not self.isEnabled():

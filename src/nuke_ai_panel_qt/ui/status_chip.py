@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Mapping, Optional
 
-from ..qt import QtGui, QtWidgets
+from ..qt import QtCore, QtGui, QtWidgets
 from .controls import Button
 from .panel_values import ConnectionState, ConnectionValue
 from .theme import Theme
 
+Qt = QtCore.Qt
 # Each state's own shape; its word stands in the tooltip, and beside the model whenever something is wrong.
 STATE_ICONS: Mapping[ConnectionState, str] = {
     "unknown": "ring", "connecting": "clock", "connected": "dot", "degraded": "warning", "unreachable": "offline",
     "needs key": "key", "forbidden by policy": "shield",
 }
+# A name that is cut shorter than this, the "…" included, says nothing.
+SHORTEST_NAME = 4
 _QUIET = ("unknown", "connected")
 
 
@@ -45,6 +48,17 @@ class StatusChip(Button):
         self.setAccessibleName(f"Model {value.model or 'none'}, {value.provider_title}, {state_word(value.state)}")
         self.updateGeometry()
         self.update()
+
+    def _text_in(self, room: int, metrics: QtGui.QFontMetrics) -> str:
+        model, dot, word = self.text().rpartition(" · ")
+        if not dot or metrics.horizontalAdvance(self.text()) <= room:
+            return super()._text_in(room, metrics)
+        # What is wrong is told before the model's name is told in full.
+        left = room - metrics.horizontalAdvance(dot + word)
+        name = metrics.elidedText(model, Qt.TextElideMode.ElideRight, left) if left > 0 else ""
+        if len(name) < SHORTEST_NAME:
+            return metrics.elidedText(word, Qt.TextElideMode.ElideRight, room)
+        return name + dot + word
 
     def _icon_color(self, theme: Theme) -> QtGui.QColor:
         return state_color(self._value.state, theme)
