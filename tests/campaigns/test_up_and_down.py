@@ -1,8 +1,6 @@
 """Random sequences of a server that comes and goes under questions and stops, against a model of what must hold.
 
-A short run in the suite; the large one:
-
-    CONNECTION_SEQUENCES=200 python -m pytest -q tests/campaigns/test_up_and_down.py
+12 sequences in the suite; NUKE_AI_PANEL_CAMPAIGN=50 makes 200 of them. NUKE_AI_PANEL_SEED is the first one's.
 
 Checked all the time: a state other than the server's is never older than two seconds, `connected` needs an exchange
 since the state was last something else, no question reaches the server twice, each ends once, none that was stopped
@@ -27,7 +25,8 @@ from ..fakes.model_server import FakeModelServer
 from ..unit.connection_kit import FAKE, opened_at, until
 from ..unit.turn_kit import Chat
 
-SEQUENCES = int(os.environ.get("CONNECTION_SEQUENCES", "12"))
+SEQUENCES = max(12, 4 * int(os.environ.get("NUKE_AI_PANEL_CAMPAIGN", "1")))
+FIRST = int(os.environ.get("NUKE_AI_PANEL_SEED", "0"))
 STEPS = 8
 SEEN_S = 2.0
 ANSWERING = ("connected", "degraded")
@@ -135,7 +134,7 @@ def worlds() -> Iterator[List[World]]:
         world.close()
 
 
-@pytest.mark.parametrize("seed", range(SEQUENCES))
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + SEQUENCES))
 def test_no_sequence_makes_it_lie_or_send_twice(seed: int, worlds: List[World]) -> None:
     world = World(seed)
     worlds.append(world)
