@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 PART = "code watch"
 THREAD_NAME = "nuke-ai-code-watch"
 SETTLE_S = 0.12
+# What follows within this belongs to the same save: an editor empties a file, then writes it.
+ONE_SAVE_S = 0.07
 QUIET_S = 1.0
 LOOK_EVERY_S = 10.0
 TICK_S = 0.05
@@ -46,7 +48,9 @@ class Saves:
         """These files were saved just now."""
         files = {path for path in files if is_source(path)}
         if files:
-            self._is_hurried = bool(self._saved) or now - max(self._last_save, self._last_reload) < QUIET_S
+            quiet_s = now - max(self._last_save, self._last_reload)
+            if quiet_s >= ONE_SAVE_S:
+                self._is_hurried = quiet_s < QUIET_S
             self._saved |= files
             self._last_save = now
 

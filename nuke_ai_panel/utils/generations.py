@@ -24,6 +24,8 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 # A file that changed this recently may have a compiled copy of the same second and size, which Python believes.
 _FRESH_S = 3.0
+# What is older was read when this generation was imported, and compiled then.
+_IMPORTED_AT = time.time()
 
 
 def generation(third_parties: Iterable[str] = ()) -> Dict[str, ModuleType]:
@@ -38,14 +40,16 @@ def generation(third_parties: Iterable[str] = ()) -> Dict[str, ModuleType]:
 def broken_file(modules: Mapping[str, ModuleType]) -> Optional[Tuple[str, int, str]]:
     """The first of their source files that does not compile, as (path, line, what is wrong).
 
-    One that is gone is no fault by itself: only its importers can tell whether it is missed.
+    Only those are looked at that changed since they were imported: compiling all takes a second, and an older file that
+    came in their place is found out by its import. One that is gone is no fault by itself: only its importers can tell whether it is missed.
     """
     for module in modules.values():
         path = source_of(module)
         if path is None:
             continue
         try:
-            compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+            if path.stat().st_mtime >= _IMPORTED_AT - _FRESH_S:
+                compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
         except SyntaxError as error:
             return str(path), error.lineno or 0, error.msg or "does not compile"
         except ValueError as error:  # a NUL byte: half written
