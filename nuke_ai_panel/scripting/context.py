@@ -121,8 +121,9 @@ def _pieces(given: Given) -> List[Piece]:
         return [given]  # type: ignore[list-item]  # what _is_context found
     if isinstance(given, (list, tuple)):
         return [piece for one in given for piece in _pieces(one)]
+    hint = "; nodes are given as nodes('Blur1')" if hasattr(given, "fullName") else ""
     raise TypeError(f"context must be text, nodes(), script(), a pathlib.Path, or a list of those, not "
-                    f"{type(given).__name__}")
+                    f"{type(given).__name__}{hint}")
 
 
 def _is_context(given: object) -> bool:

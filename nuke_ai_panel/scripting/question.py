@@ -56,6 +56,8 @@ def question_of(prompt: str, options: Mapping[str, Json]) -> Question:
         raise TypeError(f"schema must be a JSON Schema as a dict, not {type(asked.schema).__name__}")
     if isinstance(asked.fallback, str):
         raise TypeError("fallback must be a list of names such as ['ollama/qwen2.5-coder:7b'], not text")
+    if any(not hasattr(one, "data_base64") for one in asked.attachments):
+        raise TypeError("attachments are Attachment values; files, text and nodes() are given as context")
     given = (*asked.attachments, *attachments_of(asked.context))
     if not prompt.strip() and not given:
         raise ValueError("the prompt is empty; say what you want to know")

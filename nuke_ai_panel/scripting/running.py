@@ -1,7 +1,8 @@
 """Answers on their way, as a script holds them: `Running` with its callbacks, `Stream` to iterate over. Any thread.
 
-Events come on the loop's thread. Callbacks run on the main thread, one at a time and in order: what arrives while one
-of them runs is joined and comes with the next call. A callback that raises is logged once; the answer goes on.
+Events come on the loop's thread. Callbacks run on the main thread, one at a time, whoever started what, and in order:
+what arrives while one of them runs is joined and comes with the next call. So a callback may ask and wait itself, and
+never stands on another one. A callback that raises is logged once; the answer goes on.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ Reader = Callable[[Message, Mapping[str, Json]], Json]
 OnText = Callable[[str], Any]
 OnDone = Callable[[Answer], Any]
 OnError = Callable[[NukeAIError], Any]
+# Whose callback runs, and who has something to say after it; only the main thread touches them.
+_calling: List[Callbacks] = []
+_after: List[Callbacks] = []
 _WHY = {"escape": "Stopped by Esc.", "quit": "The application is closing."}
 
 
@@ -48,7 +52,6 @@ class Callbacks:
         self._is_asked_for = False
         self._has_ended = False
         self._is_blamed = False
-        self.is_calling = False
         self.told: Future[None] = Future()
 
     def add(self, text: str) -> None:
@@ -73,9 +76,11 @@ class Callbacks:
         the_main_thread().submit(self._run)
 
     def _run(self) -> None:
-        if self.is_calling:  # a callback waits for something: its own call goes on below when it has returned
+        if _calling:  # a callback waits for something: it goes on below when that has returned
+            if self not in _calling and self not in _after:
+                _after.append(self)
             return
-        self.is_calling = True
+        _calling.append(self)
         try:
             while True:
                 with self._lock:
@@ -97,7 +102,9 @@ class Callbacks:
                 self._ask()
             raise
         finally:
-            self.is_calling = False
+            _calling.clear()
+            while _after:
+                the_main_thread().submit(_after.pop(0)._run)
 
     def _tell_end(self) -> None:
         try:
@@ -158,7 +165,7 @@ class Running:
         self._handle.stop()
 
     def result(self, timeout_s: Optional[float] = None) -> Answer:
-        """Waits for the whole answer, without freezing Nuke on its main thread; its callbacks have run by then.
+        """Waits for the whole answer, without freezing Nuke on its main thread, where its callbacks have run by then.
 
         Raises what `ask` raises; TimeoutError when it is not there after `timeout_s` seconds, and it goes on. Esc and
         Ctrl-C stop it.
@@ -233,7 +240,7 @@ class Running:
 
     def _wait_for_callbacks(self) -> None:
         callbacks = self._callbacks
-        if callbacks is not None and not callbacks.is_calling and the_main_thread().is_current():
+        if callbacks is not None and not _calling and the_main_thread().is_current():
             try:
                 wait_for(callbacks.told, self._serving)
             except WaitEndedError:  # the answer itself is there

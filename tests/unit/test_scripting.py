@@ -30,6 +30,7 @@ from nuke_ai_panel.providers.base import ChatRequest
 from nuke_ai_panel.providers.scripted_provider import ScriptedProvider, Step
 from nuke_ai_panel.utils.event_loop_manager import run_coroutine, shutdown_event_loop
 from nuke_ai_panel.utils.generations import of_today
+from nuke_ai_panel.utils.main_thread import the_main_thread
 
 from ..conftest import LogLines
 
@@ -142,24 +143,47 @@ def test_a_callback_may_ask_and_its_own_calls_stay_in_order() -> None:
     assert "".join(one[1:] for one in said if one.startswith("(")).replace(" ", "") == "onetwothree"
 
 
+def test_callbacks_of_many_turns_run_one_at_a_time_and_all_may_ask() -> None:
+    told: List[str] = []
+
+    def on_done(answer: object) -> None:
+        told.append(f"({answer}")
+        told.append(str(ai.ask("inner")))
+        told.append(")")
+
+    running = [ai.start(f"{number}", on_done=on_done) for number in range(20)]
+    for one in running:
+        one.result(10)
+    assert sorted(one for one in told if one.startswith("(")) == sorted(f"({number}" for number in range(20))
+    assert all(told[at:at + 3][1:] == ["inner", ")"] for at in range(0, 60, 3))
+
+
+def test_a_callback_may_wait_for_another_answer() -> None:
+    first, told = ai.start("first", on_done=lambda answer: told.append("first")), []  # type: List[str]
+    ai.start("second", on_done=lambda answer: told.append(f"second after {first.result(5)}")).result(5)
+    first.result(5)
+    assert sorted(told) == ["first", "second after first"]
+
+
 def test_waits_that_stand_on_each_other_too_deep_are_refused_in_one_sentence() -> None:
     refused: List[NukeAIError] = []
+    levels: List[int] = []
 
-    def deeper(level: int) -> None:
-        def on_done(answer: object) -> None:
-            try:
-                deeper(level + 1)
-            except NukeAIError as error:
-                refused.append(error)
+    def deeper() -> None:
+        """Work for the main thread that asks while somebody asks there."""
+        levels.append(1)
+        if len(levels) < 12:
+            the_main_thread().submit(deeper)
+        try:
+            ai.ask("q", model="slow", timeout_s=0.5)
+        except ProviderError:
+            pass
+        except NukeAIError as error:
+            refused.append(error)
 
-        if level > 20:
-            raise AssertionError("never refused")
-        running = ai.start("q", on_done=on_done)
-        ai.ask("below")
-        running.result(10)
-
-    deeper(0)
-    assert refused and "start()" in refused[0].next_step and "wait for each other" in refused[0].user_text
+    deeper()
+    assert len(refused) == 4
+    assert "start()" in refused[0].next_step and "wait for each other" in refused[0].user_text
 
 
 def test_result_leaves_an_answer_that_is_not_there_in_time() -> None:

@@ -14,10 +14,10 @@ from .composer import Composer
 from .controls import Hairline
 from .conversation_list import ConversationList
 from .header import Header
-from .icons import icon
 from .model_list import ModelList
 from .model_picker import ModelPicker
 from .notices import BannerBar, FindBar, Toast
+from .overflow_menu import fill
 from .overlay import Overlay
 from .provider_card import ProviderCard
 from .run_sheet import RunSheet
@@ -208,7 +208,7 @@ class ChatPanel(QtWidgets.QWidget):
             self.command.emit(command)
 
     def _escape(self) -> None:
-        """The ladder: what lies on top, the find bar, a field, an edit, the running answer, a waiting script, the panel."""
+        """The ladder: what lies on top, the find bar, a field, an edit, the answer, a waiting script, the panel."""
         if self.overlay.close_content() or self.header.cancel_renaming():
             self.focus_composer()
         elif self.find_bar.isVisible():
@@ -342,42 +342,9 @@ class ChatPanel(QtWidgets.QWidget):
     def _open_menu(self) -> None:
         menu = QtWidgets.QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        theme = theme_of(self)
-        for text, icon_name, command in (
-            ("Memory: all chats", "history", "explorer"), ("", "", ""),
-            ("Rename", "edit", "rename"), ("Delete conversation", "delete", "delete"), ("", "", ""),
-            ("System prompt …", "text", "system"),
-            ("Prompt library …", "star", "prompts"), ("Answer options …", "chat", "answer_options"),
-            ("Settings …", "settings", "settings"), ("Refresh models", "retry", "refresh_models"),
-            ("What left this machine", "ledger", "ledger"), ("", "", ""),
-            ("Keys", "keyboard", "help"),
-        ):
-            if not text:
-                menu.addSeparator()
-                continue
-            action = QtGui.QAction(icon(icon_name, theme), text, menu)
-            action.setData(command)
-            keys = self.shortcuts.keys_of(command)
-            if keys:
-                action.setText(f"{text}\t{keys[0]}")
-            menu.addAction(action)
-        self._add_troubleshooting(menu)
+        fill(menu, theme_of(self), self.shortcuts, is_developer=self._is_developer)
         menu.triggered.connect(self._menu_chosen)
         menu.popup(self.header.menu.mapToGlobal(QtCore.QPoint(0, self.header.menu.height())))
-
-    def _add_troubleshooting(self, menu: QtWidgets.QMenu) -> None:
-        theme = theme_of(self)
-        below = menu.addMenu(icon("tool", theme), "Troubleshooting")
-        for text, icon_name, command in (
-            ("Reconnect", "link", "reconnect"), ("Reload the code", "retry", "reload_code"), ("Log", "text", "log"),
-            ("Report …", "file", "report"),
-        ):
-            below.addAction(icon(icon_name, theme), text).setData(command)
-        below.addSeparator()
-        developer = below.addAction("Developers' mode: reload on save")
-        developer.setData("developer")
-        developer.setCheckable(True)
-        developer.setChecked(self._is_developer)
 
     def _menu_chosen(self, action: QtGui.QAction) -> None:
         self._run(str(action.data()))
