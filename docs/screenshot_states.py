@@ -8,9 +8,11 @@ import os
 import threading
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Callable, ClassVar, Dict, List, Optional, Tuple
 from unittest import mock
+
+from screenshot_host import HOST_STATES
 
 from nuke_ai_panel.errors import provider_error
 from nuke_ai_panel.events import Finish, Progress, ThinkingDelta, UsageReport
@@ -126,6 +128,7 @@ class Stage:
     session: ChatSession
     widget: PanelWidget
     later: ExitStack
+    instead: List[QtWidgets.QWidget] = field(default_factory=list)  # what stands in the panel's place
 
     @property
     def panel(self) -> Any:  # a ChatPanel; the script reaches everywhere
@@ -137,6 +140,8 @@ class Stage:
 
     def shown(self) -> QtWidgets.QWidget:
         """What the picture is of: the window over the panel, if one is open."""
+        if self.instead:
+            return self.instead[-1]
         dialog = self.manager.settings.dialog
         return dialog if dialog is not None and dialog.isVisible() else self.widget
 
@@ -580,6 +585,7 @@ def zoomed(stage: Stage) -> None:
 
 
 STATES: Dict[str, Callable[[Stage], None]] = {
+    **HOST_STATES,
     "first-run": first_run, "first-run-no-ollama": first_run_no_ollama, "download": download,
     "empty": empty, "answer": answer, "talk": talk,
     "streaming": streaming, "thinking": thinking,

@@ -49,6 +49,7 @@ CURATED = (
     ("answer", "answer", "dark", 460), ("first-run", "first-run", "dark", 460), ("model-picker", "picker", "dark", 460),
     ("error", "unreachable", "dark", 460), ("wide", "wide", "dark", 1000), ("light", "answer", "light", 460),
     ("thinking", "thinking", "dark", 460), ("branches", "branches", "dark", 460),
+    ("missing-package", "missing-package", "dark", 460), ("report", "report", "dark", 760),
 )
 
 

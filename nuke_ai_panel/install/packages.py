@@ -114,7 +114,8 @@ def mending_command() -> str:
     """What to type in a terminal so that this Python has its packages."""
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     if (ROOT / "menu.py").is_file():
-        return f'cd "{ROOT}" and python -m nuke_ai_panel install --python {version} --target "{ROOT}"'
+        python = "python" if os.name == "nt" else "python3"
+        return f'cd "{ROOT}" && {python} -m nuke_ai_panel install --python {version} --target "{ROOT}"'
     return f"nuke-ai-panel install --python {version}"
 
 

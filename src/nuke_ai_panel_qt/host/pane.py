@@ -19,7 +19,7 @@ def open_pane() -> Any:  # Any: a widget of whichever Qt this Nuke has
     try:
         from ..core.panel_reload import open_pane as make
     except Exception as error:  # noqa: BLE001  (Nuke would show a blank pane and no reason)
-        return _pane_that_says_why(error)
+        return pane_that_says_why(error)
     return make()
 
 
@@ -30,7 +30,8 @@ class Placeholder:
         """There is no knob behind it."""
 
 
-def _pane_that_says_why(error: Exception) -> Any:
+def pane_that_says_why(error: Exception) -> Any:
+    """A pane with the reason in it instead of a panel. Cannot raise."""
     sentence, next_step = explained(error)
     details = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     log.debug("no panel: %s", details)

@@ -6,6 +6,7 @@ from typing import Optional
 
 from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .controls import Button, Text
+from .scroll_bar import quiet_scrolling
 from .theme import theme_of
 
 Qt = QtCore.Qt
@@ -29,6 +30,7 @@ class ReportDialog(QtWidgets.QDialog):
         self.view.setFont(theme.code)
         self.view.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
         self.view.setAccessibleName("Report")
+        quiet_scrolling(self.view)
         self.copy_button = Button("Copy", kind="primary")
         self.again_button = Button("Look again", kind="outline")
         self.close_button = Button("Close", kind="outline")
