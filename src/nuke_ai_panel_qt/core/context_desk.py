@@ -7,7 +7,7 @@ taken once more in the moment of sending.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, List, Sequence, Tuple
 
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.messages import Attachment
@@ -83,6 +83,14 @@ class ContextDesk:
         host = find_host()
         if host is not None and names:
             self._add_taken(host, host.hold(tuple(names)))
+
+    def ask_about(self, *, nodes: Sequence[str] = (), keys: Sequence[str] = ()) -> None:
+        """Begins a conversation with these as its first chips."""
+        self._manager.new_conversation()
+        self.add_nodes(nodes)
+        for key in keys:
+            self.add(key)
+        self._manager.panel.focus_composer()
 
     def add_clipboard(self) -> None:
         """Adds the picture on the clipboard."""
@@ -175,8 +183,3 @@ def _fresh(attachment: Attachment, taken: Taken) -> Attachment:
         note = f"# As it was when it was attached. {taken.problem}\n"
         return attachment if attachment.text.startswith(note) else replace(attachment, text=note + attachment.text)
     return replace(attachment, name=taken.name, text=taken.text)
-
-
-def is_attached(attachments: Tuple[Attachment, ...], origin: str) -> Optional[Attachment]:
-    """The attachment from an origin, if there is one."""
-    return next((one for one in attachments if one.origin == origin), None)

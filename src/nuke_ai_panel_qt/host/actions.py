@@ -119,6 +119,7 @@ def _documentation() -> None:
 # A module of this package adds its own as "module:function", which is imported when the entry is chosen.
 ACTIONS: Dict[str, Union[Action, str]] = {
     "open": _open, "new_conversation": _new_conversation, "ask_selection": ".selection:ask_selection",
+    "ask_error": ".selection:ask_error",
     "reconnect": _reconnect, "restart": _restart, "reload": _reload, "report": _report,
     "developer_mode": _developer_mode, "settings": _settings, "documentation": _documentation,
 }

@@ -35,6 +35,7 @@ ENTRIES: Tuple[Entry, ...] = (
     Entry(OPEN, "open", "Open the panel, or bring it to the front."),
     Entry("New conversation", "new_conversation", "Open the panel with an empty conversation."),
     Entry("Ask about the selection", "ask_selection", "Begin a conversation about the selected nodes."),
+    Entry("Ask about the last error", "ask_error", "Begin a conversation about the last traceback or broken node."),
     Entry(),
     Entry("Reconnect", "reconnect", "Close every connection, connect anew, and say how each provider stands."),
     Entry("Restart", "restart", "End everything in the background and start anew on the same conversations."),

@@ -1,40 +1,34 @@
-"""*Ask about the selection*: a new conversation with the selected nodes attached as .nk text. Main thread."""
+"""*Ask about the selection*, or about the last error: a new conversation with a chip of it. Main thread.
+
+What the chip stands for is taken once more when the question is sent, so it may be changed in between.
+"""
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
-import nuke
-
 from nuke_ai_panel.errors import HostError
-from nuke_ai_panel.messages import Attachment
-from nuke_ai_panel.store import new_id
 
-from ..core.panel_manager import PanelManager
+from ..core.host_door import find_host
 from .docking import in_panel
 
 
 def ask_selection() -> None:
     """Raises HostError when nothing is selected."""
-    nodes = nuke.selectedNodes()
-    if not nodes:
+    host = find_host()
+    names = host.selected() if host is not None else ()
+    if not names:
         raise HostError(
             "no node is selected", user_text="No node is selected.", next_step="Select the nodes to ask about first."
         )
-    name = nodes[0].name() if len(nodes) == 1 else f"{len(nodes)} nodes"
-    attachment = Attachment(new_id(), "nodes", f"{name}.nk", text=selected_text())
-    in_panel(lambda manager: _ask(manager, attachment))
+    in_panel(lambda manager: manager.context.ask_about(nodes=names))
 
 
-def selected_text() -> str:
-    """The selected nodes as .nk text, as Nuke copies them."""
-    with tempfile.TemporaryDirectory(prefix="nuke-ai-panel-") as folder:
-        path = Path(folder) / "selection.nk"
-        nuke.nodeCopy(path.as_posix())
-        return path.read_text(encoding="utf-8")
-
-
-def _ask(manager: PanelManager, attachment: Attachment) -> None:
-    manager.new_conversation()
-    manager.draft.put("", (attachment,))
+def ask_error() -> None:
+    """Raises HostError when there is neither a traceback nor a node with an error."""
+    host = find_host()
+    found = [key for key in ("traceback", "errors") if host is not None and not host.take(key).problem]
+    if not found:
+        raise HostError(
+            "no error to ask about", user_text="There is no traceback and no node has an error.",
+            next_step="Run the code in the Script Editor first, or look at the node that fails.",
+        )
+    in_panel(lambda manager: manager.context.ask_about(keys=tuple(found)))

@@ -66,10 +66,13 @@ class Array_Knob(Knob):
         self._state, self._single = [one.copy() for one in state[0]], state[1]
 
     def _is_default(self) -> bool:
-        own = self.__dict__  # every other look at a knob is guarded, and scripts hold thousands of knobs
+        # Past the guard of every other look at a knob: scripts hold thousands.
+        own = object.__getattribute__(self, "__dict__")
         state, default = own["_state"], own["_default"]
-        return len(state) == len(default) and all(
-            one.value == wanted and one.keys is None and one.expression is None for one, wanted in zip(state, default))
+        for one, wanted in zip(state, default):
+            if one.value != wanted or one.keys is not None or one.expression is not None:
+                return False
+        return len(state) == len(default)
 
     # Values.
     def _shown(self, value: float) -> Any:

@@ -88,7 +88,7 @@ class Knob:
         self._state = state
 
     def _is_default(self) -> bool:
-        own = self.__dict__
+        own = object.__getattribute__(self, "__dict__")
         return bool(own["_state"] == own["_default"])
 
     # Nuke's own names.

@@ -40,6 +40,12 @@ _TAIL = ("name", "tile_color", "label", "note_font", "note_font_size", "note_fon
          "hide_input", "disable", "postage_stamp", "bdwidth", "bdheight", "z_order")
 
 
+def _facts(knob: Knob) -> Dict[str, Any]:
+    """What a knob holds, past its guard."""
+    found: Dict[str, Any] = object.__getattribute__(knob, "__dict__")
+    return found
+
+
 # Writing.
 def entries(core: Core, *, everything: bool = False, defs: bool = True) -> List[NkKnob]:
     """The entries of a node's body in Nuke's order, without `inputs`."""
@@ -47,13 +53,13 @@ def entries(core: Core, *, everything: bool = False, defs: bool = True) -> List[
     end = [core.knobs[name] for name in _TAIL if name in core.knobs]
     found: List[NkKnob] = []
     for knob in [*own, *end]:
-        facts = knob.__dict__  # every other look at a knob is guarded, and scripts hold thousands of knobs
+        facts = _facts(knob)  # every other look at a knob is guarded, and scripts hold thousands of knobs
         flags, name = facts["_flags"], facts["_name"]
         if facts["_user"] and defs:
             found.append(NkKnob("addUserKnob", write_user_knob(definition(knob))))
         if flags & DO_NOT_WRITE or (core.clone_of and name not in OWN_KNOBS):
             continue
-        wanted = everything or name in ALWAYS_WRITTEN or flags & ALWAYS_SAVE or not knob._is_default()
+        wanted = everything or name in ALWAYS_WRITTEN or flags & ALWAYS_SAVE or not type(knob)._is_default(knob)
         if not wanted:
             continue
         # A node that was never placed has no place to write.
