@@ -73,7 +73,20 @@ def prompt_library(stage: Stage) -> None:
     stage.turn(0.2)
 
 
+def temporary(stage: Stage) -> None:
+    stage.manager.commands.begin_temporary()
+    stage.ask(QUESTION, SMALL)
+
+
+def forked(stage: Stage) -> None:
+    stage.ask(QUESTION, SMALL)
+    stage.manager.commands.fork()
+    stage.until(lambda: stage.panel.header.source.isVisible())
+    stage.turn(0.3)
+
+
 CRAFT_STATES: Dict[str, Callable[[Stage], None]] = {
     "system-sheet": system_sheet, "system-changed": system_changed, "nearly-full": nearly_full,
     "summarised": summarised, "slash": slash, "filling-in": filling_in, "prompt-library": prompt_library,
+    "temporary": temporary, "forked": forked,
 }

@@ -48,6 +48,9 @@ FONT_PX = 12
 CURATED = (
     ("answer", "answer", "dark", 460), ("first-run", "first-run", "dark", 460), ("model-picker", "picker", "dark", 460),
     ("error", "unreachable", "dark", 460), ("wide", "wide", "dark", 1000), ("light", "answer", "light", 460),
+    ("context-menu", "context-menu", "dark", 460), ("mention", "mention", "dark", 460),
+    ("findings", "findings", "dark", 460), ("run-sheet", "run-sheet", "dark", 460),
+    ("run-result", "run-result", "dark", 460),
     ("thinking", "thinking", "dark", 460), ("branches", "branches", "dark", 460),
     ("missing-package", "missing-package", "dark", 460), ("report", "report", "dark", 760),
 )

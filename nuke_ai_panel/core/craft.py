@@ -49,7 +49,7 @@ async def change_system(store: Store, conversation_id: str, text: str) -> Option
 
 
 async def fork(
-    store: Store, conversation_id: str, message_id: str, *, id: Optional[str] = None, is_temporary: bool = False
+    store: Store, conversation_id: str, message_id: str, *, id: Optional[str] = None
 ) -> Conversation:
     """A new conversation with everything up to that message: words, attachments, answers, in this branch alone."""
     source = await acknowledged(store.conversation(conversation_id))
@@ -60,7 +60,6 @@ async def fork(
         raise StoreError(f"no message {message_id}", user_text="This message no longer exists.")
     copied = await _begin(
         store, source, f"{source.title or 'Conversation'} (fork)", source.system, message_id, id=id,
-        is_temporary=is_temporary,
     )
     await _copy(store, path, copied.id)
     return copied
@@ -68,7 +67,7 @@ async def fork(
 
 async def begin_from_summary(
     store: Store, conversation_id: str, summary: str, *, provider: Optional[str] = None, model: Optional[str] = None,
-    id: Optional[str] = None, is_temporary: bool = False,
+    id: Optional[str] = None,
 ) -> Conversation:
     """A new conversation that begins with the summary of another, which stays as it is."""
     source = await acknowledged(store.conversation(conversation_id))
@@ -77,7 +76,7 @@ async def begin_from_summary(
     path = await acknowledged(store.path(conversation_id))
     begun = await _begin(
         store, source, f"{source.title or 'Conversation'} (continued)", system_of(path, source.system),
-        path[-1].id if path else None, id=id, is_temporary=is_temporary,
+        path[-1].id if path else None, id=id,
     )
     await acknowledged(store.add_message(summary_mark(begun.id, None, summary, provider=provider, model=model)))
     return begun
@@ -95,10 +94,10 @@ async def add_summary(
 
 async def _begin(
     store: Store, source: Conversation, title: str, system: Optional[str], message_id: Optional[str], *,
-    id: Optional[str], is_temporary: bool,
+    id: Optional[str],
 ) -> Conversation:
     id = id or new_id()
-    if is_temporary:
+    if store.is_temporary(source.id):
         store.keep_in_memory(id)
     begun = await acknowledged(store.create_conversation(
         id=id, kind="chat", title=title, provider=source.provider, model=source.model, system=system,

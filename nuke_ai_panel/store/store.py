@@ -69,6 +69,10 @@ class Store(Library):
         """
         self._temporary.add(conversation_id)
 
+    def is_temporary(self, conversation_id: str) -> bool:
+        """Whether nothing of the conversation is written."""
+        return conversation_id in self._temporary
+
     # ------------------------------------------------------------ conversations
 
     def create_conversation(

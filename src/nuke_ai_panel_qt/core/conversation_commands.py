@@ -1,13 +1,15 @@
-"""What one panel does with whole conversations: rename, delete with undo. Main thread; waits for nothing."""
+"""What one panel does with whole conversations: rename, delete, fork, temporary. Main thread; waits for nothing."""
 
 from __future__ import annotations
 
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Optional
 
+from nuke_ai_panel.core.craft import fork
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.messages import Conversation
 from nuke_ai_panel.store import new_id
+from nuke_ai_panel.utils.event_loop_manager import create_task
 
 from .event_bridge import outcome
 
@@ -53,6 +55,40 @@ class ConversationCommands:
                 store.restore_conversation(target), lambda done: self._restored(target, done), owner=manager
             ),
         )
+
+    def begin_temporary(self) -> None:
+        """A chat of which nothing is stored."""
+        manager, id = self._manager, new_id()
+        manager.session.app.store.keep_in_memory(id)
+        manager.panel.overlay.close_content()
+        manager.show(id, is_new=True)
+        manager.panel.focus_composer()
+
+    def fork(self, message_id: str = "") -> None:
+        """A copy of this chat up to a message, by default the last, to go on with in another way."""
+        manager = self._manager
+        path = manager.shown.path
+        if not path or manager.shown.run() is not None:
+            manager.panel.say("There is nothing to fork yet." if not path else "Stop the answer first, then fork.")
+            return
+        task = create_task(fork(manager.session.app.store, manager.shown.id, message_id or path[-1].id))
+        manager.session.bridge.when_done(task, self._forked, owner=manager)
+
+    def open_source(self) -> None:
+        """The chat that this one was taken from."""
+        conversation = self._manager.session.conversation(self._manager.shown.id)
+        if conversation is not None and conversation.source_id:
+            self._manager.open_conversation(conversation.source_id)
+
+    def _forked(self, future: Future[Conversation]) -> None:
+        result, manager = outcome(future), self._manager
+        if result.value is None:
+            self._say_written(result.error)
+            return
+        manager.open_conversation(result.value.id)
+        manager.session.refresh_conversations()
+        source = result.value.source_id or ""
+        manager.panel.say("This is a copy", action="Back", run=lambda: manager.open_conversation(source))
 
     def _restored(self, conversation_id: str, future: Future[Conversation]) -> None:
         self._conversation_written(future)

@@ -57,6 +57,10 @@ class MessageActions:
             self.edit(message_id)
         elif action == "delete":
             self.delete(message_id)
+        elif action == "fork":
+            self._manager.commands.fork(message_id)
+        elif action == "copy_plain":
+            self._manager.panel.say("Copied as plain text")
         elif action == "keep_prompt":
             message = self._manager.shown.message(message_id)
             self._manager.prompts.keep(message.text if message is not None else "")

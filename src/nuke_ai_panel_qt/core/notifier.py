@@ -84,7 +84,7 @@ class Notifier:
         title = conversation.title if conversation is not None else ""
         if not title and run.question is not None:
             title = " ".join(run.question.text.split())[:80]
-        if run.conversation_id in self._session.craft.temporary:
+        if self._session.app.store.is_temporary(run.conversation_id):
             title = "Temporary chat"
         self._tell(words, title or "Conversation", run.conversation_id)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from typing import Callable, Dict, FrozenSet, Literal, Mapping, Optional
 
 from nuke_ai_panel.core.provider_manager import ProviderStatus
@@ -26,6 +27,7 @@ from .chat_session import ChatSession
 from .code_desk import CodeDesk
 from .context_desk import ContextDesk
 from .conversation_commands import ConversationCommands
+from .conversation_files import ConversationFiles
 from .conversation_rows import rows_of
 from .draft_desk import DraftDesk
 from .explorer_sheet import ExplorerSheet
@@ -72,6 +74,7 @@ class PanelManager(QtCore.QObject):
         self.context = ContextDesk(self)
         self.code = CodeDesk(self)
         self.commands = ConversationCommands(self)
+        self.files = ConversationFiles(self)
         self.system = SystemDesk(self)
         self.room = RoomDesk(self)
         self.prompts = PromptDesk(self)
@@ -92,6 +95,8 @@ class PanelManager(QtCore.QObject):
         session.notifier.add(self)
         self.show_trouble()
         wanted = state.get("conversation") or memory.open_conversation
+        if state.get("is_temporary"):
+            session.app.store.keep_in_memory(str(wanted))
         self.show(wanted or new_id(), is_new=wanted is None or bool(state.get("is_new")))
         if state.get("model"):
             self.models.take_back(ModelChoice(*state["model"]))
@@ -114,6 +119,7 @@ class PanelManager(QtCore.QObject):
         return {
             "conversation": self.shown.id,
             "is_new": not self.shown.path and not self.shown.is_loading,
+            "is_temporary": self.session.app.store.is_temporary(self.shown.id),
             "anchor": list(anchor) if isinstance(anchor, tuple) else None,
             "model": [choice.provider, choice.model] if choice is not None else None,
             "find": self.panel.find_bar.query.text() if self.panel.find_bar.isVisible() else "",
@@ -183,7 +189,8 @@ class PanelManager(QtCore.QObject):
             self.panel.find_bar.hide()
         self.models.open(conversation_id)
         self.shown.open(conversation_id, is_new=is_new)
-        self.session.state.remember(open_conversation=conversation_id)
+        if not self.session.app.store.is_temporary(conversation_id):
+            self.session.state.remember(open_conversation=conversation_id)
         if self.panel.isVisible():
             self.session.mark_read(conversation_id)
         self.conversations_changed()
@@ -276,9 +283,13 @@ class PanelManager(QtCore.QObject):
         )
         self.panel.conversations.set_rows(rows, self.shown.id)
         conversation = session.conversation(self.shown.id)
+        is_temporary = session.app.store.is_temporary(self.shown.id)
+        title = conversation.title if conversation is not None else ""
         self.panel.header.set_title(
-            (conversation.title if conversation is not None else "") or "New conversation",
-            can_rename=conversation is not None,
+            title or ("Temporary chat" if is_temporary else "New conversation"), can_rename=conversation is not None
+        )
+        self.panel.header.set_marks(
+            is_temporary=is_temporary, has_source=conversation is not None and bool(conversation.source_id)
         )
         if not self._list_is_known:
             self._list_is_known = True
@@ -408,6 +419,7 @@ class PanelManager(QtCore.QObject):
         panel.transcript.action.connect(self.actions.run)
         panel.text_sheet.insert_requested.connect(self.actions.insert_chip)
         panel.text_sheet.remove_requested.connect(self.actions.remove_chip)
+        panel.header.source.clicked.connect(self.commands.open_source)
         panel.header.renamed.connect(self.commands.rename)
         panel.conversations.opened.connect(self.open_conversation)
         panel.conversations.renamed.connect(self.commands.rename_other)
@@ -434,6 +446,9 @@ class PanelManager(QtCore.QObject):
             "settings": self.settings.open, "ledger": self.ledger.open, "explorer": self.explorer.open,
             "refresh_models": self.models.refresh_models,
             "answer_options": self.answers.open, "system": self.system.open,
+            "temporary": self.commands.begin_temporary, "fork": self.commands.fork,
+            "copy_markdown": self.files.copy_markdown, "import_json": self.files.ask_import,
+            **{f"export_{kind}": partial(self.files.export, kind) for kind in ("markdown", "html", "json")},
             "prompts": self.prompts.open,
             "regenerate": self.actions.regenerate_last, "copy_reply": self.actions.copy_reply,
             "copy_code": self.actions.copy_code, "previous_prompt": self.actions.previous_prompt,

@@ -1,4 +1,4 @@
-"""What the panels share about conversations besides their turns: presets, summaries on their way, temporary chats.
+"""What the panels share about conversations besides their turns: presets, parameters, summaries on their way.
 
 Main thread; held by the ChatSession.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import TYPE_CHECKING, Dict, Set
+from typing import TYPE_CHECKING, Dict
 
 from nuke_ai_panel.app import Parameters
 from nuke_ai_panel.core.request import TurnRequest
@@ -32,7 +32,6 @@ class SessionCraft:
         self.systems: Dict[str, str] = {}
         self.parameters: Dict[str, Parameters] = {}
         self.summaries: Dict[str, Summary] = {}
-        self.temporary: Set[str] = set()
 
     def prepared(self, request: TurnRequest, conversation_id: str) -> TurnRequest:
         """A request with what its conversation asks for. Raises BusyError while a summary of it is being written."""

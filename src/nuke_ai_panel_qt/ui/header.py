@@ -11,6 +11,7 @@ from .shortcuts import Shortcuts
 from .theme import theme_of
 
 Qt = QtCore.Qt
+TEMPORARY = "Temporary chat: nothing of it is stored, and it is gone when the program ends"
 
 
 class TitleEdit(LineEdit):
@@ -43,12 +44,17 @@ class Header(QtWidgets.QWidget):
         self.title.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed)
         self.edit = TitleEdit(shortcuts, self)
         self.edit.hide()
+        self.badge = Button(icon="shield", kind="outline", tip=TEMPORARY)
+        self.badge.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.badge.hide()
+        self.source = Button(icon="link", tip="To the chat that this one was taken from")
+        self.source.hide()
         self.new = Button(icon="new-chat")
         self.find_button = Button(icon="search")
         self.menu = Button(icon="more", tip="More")
         shortcuts.when_changed(lambda: self._print_keys(shortcuts))
         self._row = QtWidgets.QHBoxLayout(self)
-        for part in (self.list, self.title, self.edit, self.new, self.find_button, self.menu):
+        for part in (self.list, self.title, self.edit, self.badge, self.source, self.new, self.find_button, self.menu):
             self._row.addWidget(part, 1 if part in (self.title, self.edit) else 0)
         self._space()
         self.title.clicked.connect(self.start_renaming)
@@ -61,6 +67,11 @@ class Header(QtWidgets.QWidget):
         self.title.setAccessibleName(f"Conversation: {title}")
         self.title.setEnabled(True)
         self.title.update()
+
+    def set_marks(self, *, is_temporary: bool, has_source: bool) -> None:
+        """Whether the chat is stored, and whether it was taken from another."""
+        self.badge.setVisible(is_temporary)
+        self.source.setVisible(has_source)
 
     def start_renaming(self) -> None:
         """Turns the title into a field."""

@@ -152,6 +152,16 @@ def plain_text(blocks: Tuple[Block, ...]) -> str:
     return "\n".join(parts).replace(LINE_BREAK, "\n")
 
 
+def plain_words(text: str) -> str:
+    """Markdown as a reader would type it: no markup, list marks and code as they are, an empty line between parts."""
+    parts = []
+    for top in parse(text):
+        marked = [f"{'  ' * (one.indent - 1)}{one.marker} {plain_text((one,))}" if isinstance(one, Para) and one.marker
+                  else plain_text((one,)) for one in top.blocks]
+        parts.append("\n".join(marked).rstrip("\n"))
+    return "\n\n".join(parts)
+
+
 def _shallow(line: str) -> str:
     """A line whose quote or list markers nest too deep, with the excess escaped so that it stays text."""
     match = _DEEP_LINE.match(line)

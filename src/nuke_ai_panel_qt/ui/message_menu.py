@@ -6,7 +6,7 @@ from ..qt import QtCore, QtGui, QtWidgets, Signal
 
 
 class MessageMenu(QtWidgets.QMenu):
-    """`chosen` carries copy, source, sent or delete."""
+    """`chosen` carries copy, copy_plain, source, sent, fork, keep_prompt or delete."""
 
     chosen = Signal(str)
 
@@ -21,14 +21,15 @@ class MessageMenu(QtWidgets.QMenu):
         self.clear()
         source = "Show formatted" if as_source else "Show the exact source"
         for name, words in (
-            ("copy", "Copy"), ("source", source), ("sent", "Show what was sent"), ("keep_prompt", "Save as prompt…"),
+            ("copy", "Copy as Markdown"), ("copy_plain", "Copy as plain text"), ("source", source),
+            ("sent", "Show what was sent"), ("fork", "Fork from here"), ("keep_prompt", "Save as prompt…"),
             ("delete", "Delete…"),
         ):
             if name == "keep_prompt" and not is_question:
                 continue
             entry = self.addAction(words)
             entry.setData(name)
-            entry.setEnabled(name != "delete" or not busy)
+            entry.setEnabled(name not in ("delete", "fork") or not busy)
         self.popup(button.mapToGlobal(QtCore.QPoint(0, button.height())))
 
     def _on_triggered(self, entry: QtGui.QAction) -> None:

@@ -11,6 +11,7 @@ from typing import List, Optional, Tuple
 
 from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .controls import draw_focus_ring
+from .markdown import plain_words
 from .message_body import MessageBody, Place
 from .message_footer import Footer, QuestionTools
 from .message_menu import MessageMenu
@@ -346,6 +347,9 @@ class MessageView(QtWidgets.QWidget):
         if name == "copy":
             payload = self._item.text
             QtWidgets.QApplication.clipboard().setText(self._item.text)
+        elif name == "copy_plain":
+            payload = plain_words(self._item.text)
+            QtWidgets.QApplication.clipboard().setText(plain_words(self._item.text))
         elif name == "copy_details" and self._item.error is not None:
             payload = self._item.error.details
             QtWidgets.QApplication.clipboard().setText(self._item.error.details)

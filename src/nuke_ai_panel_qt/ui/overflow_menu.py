@@ -1,0 +1,60 @@
+"""The panel's menu of everything that has no button of its own. Main thread; the panel opens it."""
+
+from __future__ import annotations
+
+from typing import Tuple
+
+from ..qt import QtGui, QtWidgets
+from .icons import icon
+from .shortcuts import Shortcuts
+from .theme import Theme
+
+Entry = Tuple[str, str, str]  # words, icon, command
+
+_LINE: Entry = ("", "", "")
+_ENTRIES: Tuple[Entry, ...] = (
+    ("Memory: all chats", "history", "explorer"), ("New temporary chat", "shield", "temporary"), _LINE,
+    ("Rename", "edit", "rename"), ("Fork this chat", "new-chat", "fork"), ("Delete conversation", "delete", "delete"),
+)
+_FILES: Tuple[Entry, ...] = (
+    ("Copy as Markdown", "copy", "copy_markdown"), _LINE,
+    ("Export as Markdown …", "download", "export_markdown"),
+    ("Export as HTML page …", "download", "export_html"), ("Export as JSON, lossless …", "download", "export_json"),
+    _LINE, ("Import JSON …", "plus", "import_json"),
+)
+_MORE: Tuple[Entry, ...] = (
+    _LINE, ("System prompt …", "text", "system"), ("Prompt library …", "star", "prompts"),
+    ("Answer options …", "chat", "answer_options"), ("Settings …", "settings", "settings"),
+    ("Refresh models", "retry", "refresh_models"), ("What left this machine", "ledger", "ledger"), _LINE,
+    ("Keys", "keyboard", "help"),
+)
+_TROUBLE: Tuple[Entry, ...] = (
+    ("Reconnect", "link", "reconnect"), ("Reload the code", "retry", "reload_code"), ("Log", "text", "log"),
+    ("Report …", "file", "report"), _LINE,
+)
+
+
+def fill(menu: QtWidgets.QMenu, theme: Theme, shortcuts: Shortcuts, *, is_developer: bool) -> None:
+    """Adds every entry; an entry's data is its command."""
+    _add(menu, _ENTRIES, theme, shortcuts)
+    _add(menu.addMenu(icon("file", theme), "Export and import"), _FILES, theme, shortcuts)
+    _add(menu, _MORE, theme, shortcuts)
+    trouble = menu.addMenu(icon("tool", theme), "Troubleshooting")
+    _add(trouble, _TROUBLE, theme, shortcuts)
+    developer = trouble.addAction("Developers' mode: reload on save")
+    developer.setData("developer")
+    developer.setCheckable(True)
+    developer.setChecked(is_developer)
+
+
+def _add(menu: QtWidgets.QMenu, entries: Tuple[Entry, ...], theme: Theme, shortcuts: Shortcuts) -> None:
+    for text, icon_name, command in entries:
+        if not text:
+            menu.addSeparator()
+            continue
+        action = QtGui.QAction(icon(icon_name, theme), text, menu)
+        action.setData(command)
+        keys = shortcuts.keys_of(command)
+        if keys:
+            action.setText(f"{text}\t{keys[0]}")
+        menu.addAction(action)
