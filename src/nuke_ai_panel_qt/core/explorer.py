@@ -104,8 +104,12 @@ class ExplorerDesk(QtCore.QObject):
 
     def refresh(self) -> None:
         """Reads the same again, as far as it was read; the place and the selection stay."""
-        if is_valid(self.view) and self.view.isVisible():
-            self._begin(from_top=False)
+        if not is_valid(self.view) or not self.view.isVisible():
+            return
+        if self.view.list.is_editing():
+            self._again.start()  # new rows would take the field away
+            return
+        self._begin(from_top=False)
 
     def news(self) -> None:
         """Something in the history changed."""
@@ -181,7 +185,7 @@ class ExplorerDesk(QtCore.QObject):
             self._conversations = [*self._conversations[:offset], *found]
             self._has_more = len(found) == limit
             self._note = ""
-            self._show(from_top=from_top)
+            self._show(from_top=from_top, added=found if offset and self.view.filters.filters.kind == "chat" else None)
 
         self._wait_for(store.conversations(limit=limit, offset=offset, wanted=wanted), listed, reading)
 
@@ -242,11 +246,17 @@ class ExplorerDesk(QtCore.QObject):
     def _wanted(self) -> Any:  # a HistoryFilter
         return wanted_of(self.view.filters.filters, now=time.time())
 
-    def _show(self, *, from_top: bool, goes_on: bool = False) -> None:
+    def _show(
+        self, *, from_top: bool, goes_on: bool = False, added: Optional[List[Conversation]] = None
+    ) -> None:
         session, now = self.session, time.time()
         running, unread = session.running_ids(), session.unread
         if self._is_listing():
-            rows = conversation_rows(self._conversations, running=running, unread=unread, now=now)
+            known: Tuple[ExplorerRow, ...] = self.view.list.rows.shown if added is not None else ()
+            made = conversation_rows(
+                self._conversations if added is None else added, running=running, unread=unread, now=now
+            )
+            rows = (*known, *made)
         else:
             in_bin = self.view.filters.filters.deleted
             rows = hit_rows(self._hits, running=running, unread=unread, now=now, in_bin=in_bin)

@@ -219,8 +219,9 @@ def _bring_to_front(widget: QtWidgets.QWidget) -> None:
     child: QtWidgets.QWidget = widget
     parent: Optional[QtWidgets.QWidget] = widget.parentWidget()
     while parent is not None:
+        tabs = parent.parentWidget()
         if isinstance(parent, QtWidgets.QStackedWidget):
-            parent.setCurrentWidget(child)
+            (tabs if isinstance(tabs, QtWidgets.QTabWidget) else parent).setCurrentWidget(child)
         child, parent = parent, parent.parentWidget()
     if not widget.isActiveWindow():
         widget.window().raise_()

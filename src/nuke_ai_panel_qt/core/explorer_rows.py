@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import AbstractSet, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from nuke_ai_panel.messages import Conversation, ConversationKind
@@ -58,29 +57,51 @@ def date_range(date: str, *, now: float) -> Tuple[Optional[float], Optional[floa
     return begins, _midnight(begins + 1.5 * DAY_S)
 
 
-def day_of(then: float, *, now: float) -> str:
-    """The heading of a moment's calendar day."""
-    try:
-        local, today = time.localtime(then), time.localtime(now)
-        yesterday = time.localtime(_midnight(now) - DAY_S / 2)
-    except (OverflowError, ValueError, OSError):
-        return "Another time"
-    if local[:3] == today[:3]:
-        return "Today"
-    if local[:3] == yesterday[:3]:
-        return "Yesterday"
-    shape = "%A, {} %B" if local.tm_year == today.tm_year else "{} %B %Y"
-    return time.strftime(shape, local).replace("{}", str(local.tm_mday))
+class Days:
+    """Names moments as seen from now; asked for thousands, so each quarter of an hour is named once."""
+
+    def __init__(self, now: float) -> None:
+        self._now = now
+        self._today = time.localtime(now)
+        self._yesterday = time.localtime(_midnight(now) - DAY_S / 2)
+        self._headings: Dict[int, str] = {}  # every zone's midnight falls on a quarter of an hour
+
+    def heading(self, then: float) -> str:
+        """The heading of a moment's calendar day."""
+        quarter = int(then // 900)
+        if quarter not in self._headings:
+            self._headings[quarter] = self._named(then)
+        return self._headings[quarter]
+
+    def when(self, then: float) -> str:
+        """A moment in a word or two; nothing for one that no calendar has."""
+        try:
+            return when_text(then, now=self._now)
+        except (OverflowError, ValueError, OSError):
+            return ""
+
+    def _named(self, then: float) -> str:
+        try:
+            local = time.localtime(then)
+        except (OverflowError, ValueError, OSError):
+            return "Another time"
+        if local[:3] == self._today[:3]:
+            return "Today"
+        if local[:3] == self._yesterday[:3]:
+            return "Yesterday"
+        shape = "%A, {} %B" if local.tm_year == self._today.tm_year else "{} %B %Y"
+        return time.strftime(shape, local).replace("{}", str(local.tm_mday))
 
 
 def conversation_rows(
     conversations: Iterable[Conversation], *, running: AbstractSet[str], unread: AbstractSet[str], now: float
 ) -> Tuple[ExplorerRow, ...]:
     """One row each under its day; those of a batch under its run, wherever in the list they stand."""
+    days = Days(now)
     rows = [
         ExplorerRow(
-            one.id, _group_of(one, now=now), one.id, visible_prose(one.title) or "New conversation",
-            _when(one.updated_at, now=now), snippet=visible_prose(one.snippet), tags=one.tags,
+            one.id, _group_of(one, days), one.id, visible_prose(one.title) or "New conversation",
+            days.when(one.updated_at), snippet=visible_prose(one.snippet), tags=one.tags,
             is_running=one.id in running, is_unread=one.id in unread or one.is_unread, is_pinned=one.pinned,
             is_archived=one.archived, is_deleted=one.deleted_at is not None,
         )
@@ -98,13 +119,14 @@ def hit_rows(
 ) -> Tuple[ExplorerRow, ...]:
     """One row for each message that was found, and before them one for each title."""
     rows: List[ExplorerRow] = []
+    days = Days(now)
     for one in hits:
         snippet, marks = visible_marks(one.snippet, one.highlights)
         title = visible_prose(one.title) or "New conversation"
         rows.append(ExplorerRow(
             one.message_id or f"title:{one.conversation_id}",
-            day_of(one.created_at, now=now) if one.message_id else "In the title", one.conversation_id, title,
-            _when(one.created_at, now=now), message_id=one.message_id, speaker=_SPEAKERS.get(one.role, ""),
+            days.heading(one.created_at) if one.message_id else "In the title", one.conversation_id, title,
+            days.when(one.created_at), message_id=one.message_id, speaker=_SPEAKERS.get(one.role, ""),
             snippet=snippet, highlights=marks, is_running=one.conversation_id in running,
             is_unread=one.conversation_id in unread, is_deleted=in_bin,
         ))
@@ -168,7 +190,7 @@ def count_text(count: int, thing: str) -> str:
 
 
 def _nothing(name: str) -> Count:
-    return replace(Count(name, 0, 0, None, None, None))
+    return Count(name, 0, 0, None, None, None)
 
 
 def _every_day(days: Iterable[str]) -> List[str]:
@@ -186,17 +208,8 @@ def _names(first: Iterable[Tuple[str, int]], more: Iterable[Count]) -> Tuple[str
     return tuple(dict.fromkeys([name for name, _ in first] + [one.name for one in more]))
 
 
-def _group_of(one: Conversation, *, now: float) -> str:
-    if one.kind == "batch" and one.run_id:
-        return f"Run {visible_prose(one.run_id)}"
-    return day_of(one.updated_at, now=now)
-
-
-def _when(then: float, *, now: float) -> str:
-    try:
-        return when_text(then, now=now)
-    except (OverflowError, ValueError, OSError):
-        return ""
+def _group_of(one: Conversation, days: Days) -> str:
+    return f"Run {visible_prose(one.run_id)}" if one.kind == "batch" and one.run_id else days.heading(one.updated_at)
 
 
 def _midnight(then: float) -> float:

@@ -138,7 +138,7 @@ class UseChart(QtWidgets.QWidget):
     def _area(self) -> QtCore.QRectF:
         theme = theme_of(self)
         line = QtGui.QFontMetrics(theme.small).height()
-        top, side = line + theme.space(1.5), theme.space(1)
+        top, side = line + theme.space(1.5), theme.space(2)
         return QtCore.QRectF(side, top, self.width() - 2 * side, self.height() - top - line - theme.space(1.5))
 
     def _pitch(self, count: int) -> float:

@@ -136,6 +136,7 @@ class ExplorerList(QtWidgets.QListView):
         had_focus = self.hasFocus()
         self._is_filling = True
         self.rows.set_rows(rows)
+        self.executeDelayedItemsLayout()  # the scroll bar is to know the new height now
         self._is_filling = False
         if from_top:
             self.scrollToTop()
@@ -183,6 +184,10 @@ class ExplorerList(QtWidgets.QListView):
         if self.current() is not None:
             self.edit(self.currentIndex())
 
+    def is_editing(self) -> bool:
+        """Whether a title is being renamed."""
+        return bool(self.state() == QtWidgets.QAbstractItemView.State.EditingState)
+
     # ------------------------------------------------------------ Qt
 
     def event(self, event: QtCore.QEvent) -> bool:
@@ -198,7 +203,9 @@ class ExplorerList(QtWidgets.QListView):
         key, current = event.key(), self.current()
         held = flag_value(event.modifiers()) & ~flag_value(Qt.KeyboardModifier.ShiftModifier)
         text = event.text()
-        if key == Qt.Key.Key_F2:
+        if self.is_editing():
+            event.accept()  # the field leaves Return to its parents, where it would open
+        elif key == Qt.Key.Key_F2:
             self.edit_current()
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             if current is not None:

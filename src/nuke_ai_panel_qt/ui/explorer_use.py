@@ -60,6 +60,7 @@ class UseView(QtWidgets.QScrollArea):
         box.addStretch(1)
         self.setWidget(self.column)
         self.chart.day_chosen.connect(self.day_chosen)
+        self.set_page(None)
 
     def set_page(self, page: Optional[UsePage]) -> None:
         """Shows the sums; None while they are being counted."""
@@ -151,7 +152,10 @@ class _Table(QtWidgets.QWidget):
         self._box = QtWidgets.QVBoxLayout(self)
         self._box.setContentsMargins(0, 0, 0, 0)
         self._box.setSpacing(0)
-        self._box.addWidget(Text(title, role="dim", size="small"))
+        heading = QtWidgets.QHBoxLayout()
+        heading.setContentsMargins(theme_of(self).space(2), theme_of(self).space(1), 0, 0)
+        heading.addWidget(Text(title, role="dim", size="small"))
+        self._box.addLayout(heading)
         self.more = Button("")
         self.more.set_look(left=True, dim=True)
         self._box.addWidget(self.more)
@@ -216,7 +220,7 @@ class _Line(QtWidgets.QAbstractButton):
             painter.setBrush(theme.raised)
             painter.drawRoundedRect(QtCore.QRectF(self.rect()).adjusted(0.75, 0.75, -0.75, -0.75), theme.radius,
                                     theme.radius)
-        inner = self.rect().adjusted(theme.space(1), 0, -theme.space(1), -theme.space(1.5))
+        inner = self.rect().adjusted(theme.space(2), 0, -theme.space(2), -theme.space(1.5))
         painter.setFont(theme.body)
         metrics = painter.fontMetrics()
         painter.setPen(theme.dim)
@@ -224,6 +228,6 @@ class _Line(QtWidgets.QAbstractButton):
         inner.setRight(inner.right() - metrics.horizontalAdvance(self._words) - theme.space(2))
         painter.setPen(theme.text)
         painter.drawText(inner, _LEFT, metrics.elidedText(self.name, Qt.TextElideMode.ElideMiddle, inner.width()))
-        bar = QtCore.QRectF(theme.space(1), self.height() - theme.space(1.25), self.width() - theme.space(2), 2)
+        bar = QtCore.QRectF(theme.space(2), self.height() - theme.space(1.5), self.width() - theme.space(4), 2)
         draw_progress(painter, bar, self._share, theme)
         painter.end()

@@ -247,6 +247,8 @@ class MemoryExplorer(Ground):
     def _to_list(self, by: int) -> None:
         if by > 0 and self.list.rows.shown:
             self.list.setFocus(Qt.FocusReason.OtherFocusReason)
+            if self.list.current() is None:
+                self.list.step(1)
 
     def _open_first(self) -> None:
         if self._timer.isActive():
