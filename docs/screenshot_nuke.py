@@ -63,7 +63,7 @@ def context_menu(stage: Stage) -> None:
     nuke_of(stage)
     stage.choose(CODER)
     stage.manager.context.add("selection")
-    stage.manager.context.add("errors")
+    stage.manager.context.add("script")
     stage.panel.composer.attach.click()
     stage.turn(0.3)
     menu = next(one for one in stage.widget.findChildren(QtWidgets.QMenu) if one.isVisible())
@@ -72,7 +72,7 @@ def context_menu(stage: Stage) -> None:
     copy.setPixmap(menu.grab())
     copy.adjustSize()
     corner = stage.panel.composer.attach.mapTo(stage.widget, stage.panel.composer.attach.rect().topLeft())
-    copy.move(min(corner.x(), stage.widget.width() - copy.width()), corner.y() - copy.height())
+    copy.move(max(0, min(corner.x(), stage.widget.width() - copy.width())), corner.y() - copy.height())
     menu.hide()
     copy.show()
 

@@ -219,3 +219,65 @@ def test_a_picture_is_made_small_and_its_size_is_said(pair: Pair, monkeypatch: p
     monkeypatch.setattr(type(viewer), "capture", lambda self, file: image.save(file), raising=False)
     desk.manager.context.add("viewer")
     assert desk.manager.draft.attachments[-1].name.startswith("Viewer · 1568×392")
+
+
+def test_an_expression_goes_to_the_knob_that_was_chosen(pair: Pair, model_server: FakeModelServer) -> None:
+    host, desk = pair
+    blur = host.nuke.nodes.Blur(name="B")
+    ask_for(desk, model_server, "frame * 2", "expression")
+    desk.click(action(desk, "run_code"))
+    assert "Select the node" in desk.panel.toast.label.text()
+    blur.setSelected(True)
+    desk.click(action(desk, "run_code"))
+    desk.panel.run_sheet.target.choose("B.size")
+    desk.click(desk.panel.run_sheet.run_button)
+    assert blur["size"].hasExpression() and host.undo.done[-1].name == "AI: Blur it"
+
+
+def test_a_kernel_goes_into_a_node_of_its_own(pair: Pair, model_server: FakeModelServer) -> None:
+    host, desk = pair
+    kernel = "kernel Dim : ImageComputationKernel<ePixelWise>\n{\n  void process() { dst[0] = 1; }\n};"
+    ask_for(desk, model_server, kernel, "cpp")
+    desk.click(action(desk, "run_code"))
+    assert host.nuke.allNodes() == []
+    desk.click(desk.panel.run_sheet.run_button)
+    (node,) = host.nuke.allNodes()
+    assert node.Class() == "BlinkScript" and node["kernelSource"].getText().strip() == kernel
+
+
+def test_a_chip_whose_node_is_gone_says_so(pair: Pair, model_server: FakeModelServer) -> None:
+    host, desk = pair
+    host.nuke.nodes.Blur(name="B", size=7)
+    desk.manager.context.add_nodes(("B",))
+    host.nuke.delete(host.nuke.toNode("B"))
+    answer(model_server, "ok")
+    desk.ask_and_wait("what was it?")
+    sent = model_server.chats[-1].body.decode()
+    assert "size 7" in sent and "no longer in the script" in sent
+
+
+def test_a_panel_that_goes_has_refused(pair: Pair, model_server: FakeModelServer) -> None:
+    host, desk = pair
+    ask_for(desk, model_server, GOOD)
+    desk.click(action(desk, "run_code"))
+    desk.close_panel()
+    assert host.nuke.allNodes() == []
+    desk.open_panel()
+
+
+def test_insert_goes_to_the_script_editor_or_else_to_the_clipboard(pair: Pair, model_server: FakeModelServer) -> None:
+    _, desk = pair
+    ask_for(desk, model_server, GOOD)
+    desk.click(action(desk, "insert_code"))
+    assert QtGui.QGuiApplication.clipboard().text().strip() == GOOD
+    assert "copied instead" in desk.panel.toast.label.text()
+
+
+def test_outside_nuke_there_are_files_and_findings_and_nothing_to_run(
+    desk: Desk, model_server: FakeModelServer
+) -> None:
+    assert [one.key for one in desk.manager.context.entries()] == ["file", "image", "clipboard"]
+    answer(model_server, f"```python\n{BAD}\n```\n")
+    desk.ask_and_wait("blur")
+    desk.until(lambda: block(desk).lines())
+    assert "sizee" in block(desk).lines()[0] and block(desk).action_buttons() == []

@@ -132,7 +132,7 @@ class ContextDesk:
         info = self._manager.session.known_model(self._manager.models.choice())
         if info is None or info.capabilities is None or "vision" in info.capabilities:
             return ""
-        return "the chosen model does not see pictures"
+        return "the model has no vision"
 
     # ------------------------------------------------------------ sending
 
