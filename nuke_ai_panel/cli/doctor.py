@@ -20,6 +20,8 @@ def register(commands: argparse._SubParsersAction[Parser]) -> None:
     parser = add_command(commands, "doctor", "say what is installed, what is missing and what is wrong")
     parser.add_argument("--connect", action="store_true", help=(
         "also connect to every provider that is on, and say how it answers"))
+    parser.add_argument("--fix", action="store_true", help=(
+        "connect anew to every provider that is on, and say for each what to do next"))
     parser.add_argument("--json", action="store_true", help="print a JSON object")
     parser.set_defaults(run=run)
 
@@ -28,8 +30,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Prints the report; the exit code says whether anything is wrong."""
     from ..diagnosis import make_report
 
-    if arguments.connect:
-        report = _connected(console)
+    if arguments.connect or arguments.fix:
+        report = _connected(console, is_told=arguments.fix and not arguments.json)
     else:
         console.wait("Looking …")
         report = make_report()
@@ -42,8 +44,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return exits.COMPLETE if report.is_well else exits.FAILED
 
 
-def _connected(console: Console) -> Report:
-    """The report after every provider was asked; without an App, which the report then says, as it is."""
+def _connected(console: Console, *, is_told: bool) -> Report:
+    """The report after every provider was asked, with a line for each if `is_told`; without an App, which the report then says, as it is."""
     from ..app import App
     from ..diagnosis import make_report
     from ..errors import NukeAIError
@@ -54,9 +56,17 @@ def _connected(console: Console) -> Report:
         return make_report()
     try:
         console.wait("Asking every provider …")
+        for name in app.providers.names():
+            app.providers.reset(name)
         checks = [app.providers.check(name) for name in app.providers.names()]
         for check in checks:
-            check.result(PATIENCE_S)
+            state = check.result(PATIENCE_S)
+            if is_told:
+                error = state.error
+                next_step = f". {error.user_text or error.message} {error.next_step}".rstrip() if error else ""
+                console.say(f"{state.title}: {state.state}{next_step}")
+        if is_told:
+            console.say("")
         return make_report()
     finally:
         app.close()

@@ -10,6 +10,7 @@ from typing import Iterator
 import pytest
 
 from nuke_ai_panel import api, troubleshooter
+from nuke_ai_panel.cli import main
 from nuke_ai_panel.errors import ProviderError
 from nuke_ai_panel.utils.event_loop_manager import shutdown_event_loop
 from tests.fakes.model_server import FakeModelServer
@@ -75,3 +76,16 @@ def test_report_names_the_providers_and_holds_no_key(capsys: pytest.CaptureFixtu
     assert "openai" in text
     assert KEY not in text
     assert text.splitlines()[0] in capsys.readouterr().out
+
+
+def test_doctor_connects_anew_and_says_for_each_provider_what_to_do(
+    capsys: pytest.CaptureFixture[str], home: Path, model_server: FakeModelServer
+) -> None:
+    (home / "settings.toml").write_text(
+        '[providers.local]\nenabled = false\n[providers.ollama]\nbase_url = "http://127.0.0.1:9"\n', encoding="utf-8"
+    )
+    main(["doctor", "--fix"])
+    said = capsys.readouterr().out.splitlines()
+    assert "OpenAI: connected" in said
+    assert any(line.startswith("Ollama: unreachable. ") and "try again" in line for line in said)
+    assert any(request.path.endswith("/models") for request in model_server.requests)
