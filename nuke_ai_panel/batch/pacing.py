@@ -1,8 +1,8 @@
 """How many requests and tokens a minute one server gets: what was said, or what refusals taught. Pure.
 
 A service that counts by the minute refuses in bursts, whatever the number of requests at once. So between two bursts
-of refusals the rate that was really let through is measured, and from then on requests leave at that rate, which grows
-slowly, and faster the longer nobody refuses.
+of refusals the rate that was really let through is measured, and from then on requests leave at that rate. It grows
+until the server refuses, goes back a little, and stays below that for a while.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ from __future__ import annotations
 from typing import Optional
 
 _MINUTE_S = 60.0
-# Fewer answers than this between two refusals say nothing about a rate.
-_TELLING = 8
-_CAUTION = 0.98
+# Fewer answers than this say nothing about a rate; over a round as long as this they say exactly what it is.
+_TELLING, _LONG_S = 8, 20.0
+# After a refusal the rate goes back so far; below that it grows fast (a share a second), near it slowly.
+_BACK, _FAST, _SLOW = 0.92, 0.1, 0.002
+# So long without a refusal, the server may allow more than it did.
+_QUIET_S = 60.0
 
 
 class Bucket:
     """So many a minute, with a small stock for bursts."""
 
-    def __init__(self, per_minute: float, *, stock_s: float = 1.0) -> None:
+    def __init__(self, per_minute: float, *, stock_s: float = 0.1) -> None:
         self._rate = per_minute / _MINUTE_S
         self._most = max(1.0, self._rate * stock_s)
         self._level = self._most
@@ -46,10 +49,13 @@ class Bucket:
 
 
 class LearntRate:
-    """The rate that a server lets through, once it has refused."""
+    """The rate that a server lets through, once it has refused: found by going up to where it refuses."""
 
     def __init__(self) -> None:
         self._rate: Optional[float] = None
+        # The best that was ever measured, and the rate at which the last refusal came.
+        self._measured = 0.0
+        self._ceiling: Optional[float] = None
         self._began: Optional[float] = None
         self._count = 0
         self._refused_at: Optional[float] = None
@@ -76,13 +82,19 @@ class LearntRate:
     def answered(self, now: float, started_at: float) -> None:
         """A request was let through."""
         if self._refused_at is not None and started_at > self._refused_at:
-            # The first one after the pause: what came through in the whole round is what the server allows.
-            if self._count >= _TELLING and self._began is not None:
-                self._rate = _CAUTION * self._count / max(0.001, started_at - self._began)
-            elif self._rate is not None:
-                self._rate *= 0.9
-            self._began, self._count, self._refused_at = started_at, 0, None
-            self._grown_at = now
+            # The first one after the pause: what came through in the whole round is what the server allows at least.
+            round_s = started_at - (started_at if self._began is None else self._began)
+            if self._count >= _TELLING and round_s > 0:
+                self._measured = max(self._measured, self._count / round_s)
+            if self._rate is not None:
+                self._ceiling = self._rate
+                self._rate = max(_BACK * self._rate, 0.5 * self._measured)
+            elif self._measured:
+                self._rate = self._measured
+                self._ceiling = self._measured if round_s >= _LONG_S else None
+            if self._rate is not None:
+                self._began, self._count = started_at, 0
+            self._refused_at, self._grown_at = None, now
         self._count += 1
 
     def refused(self, now: float) -> None:
@@ -93,4 +105,8 @@ class LearntRate:
         assert self._rate is not None and self._began is not None
         quiet_s, step_s = now - self._began, min(1.0, now - self._grown_at)
         self._grown_at = now
-        self._rate *= 1.0 + step_s * 0.003 * 2.0 ** min(8.0, quiet_s / 20.0)
+        if self._ceiling is None or self._rate < _BACK * self._ceiling:
+            share = _FAST
+        else:
+            share = _SLOW * 2.0 ** min(8.0, max(0.0, quiet_s - _QUIET_S) / 10.0)
+        self._rate *= 1.0 + step_s * share

@@ -15,7 +15,7 @@ from typing import Any, Callable, Coroutine, Dict, List, Optional, Set, Tuple
 from ..app import App
 from ..core.origin_limit import OriginLimit, limit_of
 from ..core.retry import spoken
-from ..errors import NukeAIError, PolicyError, ProviderError, provider_error
+from ..errors import RETRYABLE_KINDS, NukeAIError, PolicyError, ProviderError, provider_error
 from ..providers.threads import in_daemon_thread
 from .asking import ask
 from .compact_map import number_of
@@ -334,7 +334,7 @@ class Runner:
         if lane.stopped is not None:
             self._put_back(work, 0.0)
             return
-        if not isinstance(error, ProviderError) or not error.retryable:
+        if not isinstance(error, ProviderError) or not (error.retryable or error.kind in RETRYABLE_KINDS):
             await self._fail(work, lane, error)
             return
         # A refusal while others were let through says nothing against the row.

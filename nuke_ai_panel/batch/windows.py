@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Optional, Protocol
 
 FIRST = 8
-# More at once must bring this much more, else it is only a longer queue.
-_GAIN = 1.05
+# Of what more requests at once could bring, they must bring a quarter, else it is only a longer queue.
+_SHARE = 0.25
 # After so many rounds at one size, a larger one is tried again.
 _PATIENCE_ROUNDS = 40
 
@@ -83,6 +83,7 @@ class LocalWindow:
         self._count = 0
         self._rounds = 0
         self._is_trying = True
+        self._is_last_try = False
 
     @property
     def at_once(self) -> int:
@@ -110,7 +111,7 @@ class LocalWindow:
         self._started, self._count = now, 0
 
     def _round(self) -> int:
-        return 3 * self._size if self._is_trying else max(8, 2 * self._size)
+        return 5 * self._size if self._is_trying else max(8, 2 * self._size)
 
     def _decide(self, rate: float) -> None:
         if not self._is_trying:
@@ -120,9 +121,14 @@ class LocalWindow:
                 self._is_trying, self._rounds = True, 0
                 self._size = min(self._most, self._size + max(1, self._size // 2))
             return
-        if self._best is None or rate > self._best * _GAIN:
+        more = self._size / self._best_size - 1.0
+        if self._best is None or rate > self._best * (1.0 + _SHARE * more):
             self._best, self._best_size = rate, self._size
-            if self._size < self._most:
+            if self._size < self._most and not self._is_last_try:
                 self._size = min(self._most, 2 * self._size)
                 return
-        self._size, self._is_trying, self._rounds = self._best_size, False, 0
+        elif self._size == 2 * self._best_size and self._best_size > 1 and not self._is_last_try:
+            # Twice as many were too many; half as many more may still do.
+            self._size, self._is_last_try = self._best_size * 3 // 2, True
+            return
+        self._size, self._is_trying, self._is_last_try, self._rounds = self._best_size, False, False, 0

@@ -1,6 +1,6 @@
 """A model server that counts: how often each prompt was asked, how many at once, and what it let through.
 
-Speaks OpenAI's dialect, streamed or not, over the raw server of `server.py`. Its knobs may be turned while it runs.
+Speaks OpenAI's dialect, streamed or not, and Ollama's, over the raw server of `server.py`. Its knobs may be turned while it runs.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class BatchServer(Server):
         self.queue_limit: Optional[int] = None
         self.per_s: Optional[float] = None
         self.stock = 10.0
-        self.refusal_headers: Mapping[str, str] = {"Retry-After": "2"}
+        self.refusal_headers: Callable[[], Mapping[str, str]] = lambda: {"Retry-After": "2"}
         self.refuse: Callable[[str, int], Optional[Refusal]] = lambda prompt, times: None
         self.say: Callable[[str], str] = lambda prompt: f"ok {prompt}"
         self.broken: Callable[[str, int], Optional[bytes]] = lambda prompt, times: None
@@ -54,10 +54,13 @@ class BatchServer(Server):
 
     def behaviour_for(self, request: Request) -> Behaviour:
         """Chats are answered, and whoever asks for models gets one."""
-        return self._chat if request.method == "POST" else self._models
+        return self._chat if request.method == "POST" and request.path != "/api/show" else self._models
 
     async def _models(self, connection: Connection, request: Request) -> None:
-        await self._plain(connection, 200, {"object": "list", "data": [{"id": "m", "object": "model"}]}, {})
+        await self._plain(connection, 200, {
+            "object": "list", "data": [{"id": "m", "object": "model"}], "models": [{"name": "m", "model": "m"}],
+            "model_info": {"general.architecture": "x", "x.context_length": 8192}, "capabilities": ["completion"],
+        }, {})
 
     async def _chat(self, connection: Connection, request: Request) -> None:
         body = request.json()
@@ -73,7 +76,7 @@ class BatchServer(Server):
                 self.refused += 1
                 self.refused_at.append(time.monotonic())
                 status = 429 if self.queue_limit is None else 503
-                await self._plain(connection, status, {"error": {"message": "slow down"}}, self.refusal_headers)
+                await self._plain(connection, status, {"error": {"message": "slow down"}}, self.refusal_headers())
                 return
             refusal = self.refuse(prompt, self.asked[prompt])
             if refusal is not None:
@@ -85,7 +88,7 @@ class BatchServer(Server):
                 await connection.send(raw)
                 connection.finish()
                 return
-            await self._answer(connection, body, prompt)
+            await self._answer(connection, body, prompt, request.path)
         finally:
             self.running -= 1
 
@@ -111,9 +114,18 @@ class BatchServer(Server):
         self._level -= 1.0
         return True
 
-    async def _answer(self, connection: Connection, body: Mapping[str, Any], prompt: str) -> None:
+    async def _answer(
+        self, connection: Connection, body: Mapping[str, Any], prompt: str, request_path: str
+    ) -> None:
         tokens = self.usage(prompt)
         usage = {"prompt_tokens": tokens[0], "completion_tokens": tokens[1], "total_tokens": sum(tokens)}
+        if request_path.startswith("/api/"):
+            lines = [{"model": body["model"], "message": {"role": "assistant", "content": self.say(prompt)}, "done": False},
+                     {"model": body["model"], "message": {"role": "assistant", "content": ""}, "done": True,
+                      "done_reason": "stop", "prompt_eval_count": tokens[0], "eval_count": tokens[1]}]
+            await connection.send(raw_answer(200, b"".join(json.dumps(one).encode() + b"\n" for one in lines),
+                                             {"Content-Type": "application/x-ndjson"}))
+            return
         base = {"id": "chatcmpl-1", "created": 1, "model": body["model"]}
         if not body.get("stream"):
             choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": self.say(prompt)}}

@@ -1,0 +1,211 @@
+"""Servers are asked as much as they take: rate limits, slots, several hosts, pauses, refusals for good."""
+
+from __future__ import annotations
+
+import heapq
+import statistics
+import time
+import zlib
+from email.utils import formatdate
+from typing import Callable, Dict, List, Tuple
+
+import pytest
+
+from nuke_ai_panel.app import ModelChoice
+from nuke_ai_panel.batch import calls
+from nuke_ai_panel.batch.lane import Lane
+from nuke_ai_panel.batch.values import LanePaused, LaneStopped
+from nuke_ai_panel.batch.windows import HostedWindow
+from nuke_ai_panel.errors import provider_error
+from tests.fakes.batch_server import BatchServer, raw_answer
+
+from .kit import Bench, rows
+
+PER_S = 20.0
+HEADERS: Dict[str, Callable[[], Dict[str, str]]] = {
+    "seconds": lambda: {"Retry-After": "1"},
+    "milliseconds": lambda: {"retry-after-ms": "1000"},
+    "date": lambda: {"Retry-After": formatdate(time.time() + 2, usegmt=True)},
+}
+
+
+@pytest.mark.parametrize("form", sorted(HEADERS))
+def test_rate_limit_is_learnt_and_the_pause_is_kept(bench: Bench, form: str) -> None:
+    server = bench.server
+    server.per_s, server.stock, server.delay_s = PER_S, 10.0, 0.02
+    server.refusal_headers = HEADERS[form]
+    count = 60
+    began = time.monotonic()
+    report = bench.run(rows(count))
+    seconds = time.monotonic() - began
+    asked_in_pause = sum(at + 0.1 < one < at + 0.9 for at in server.refused_at[:1] for one in server.times)
+    print(f"{form}: {count / seconds:.1f}/s of {PER_S:g}/s, {server.refused} refused, {asked_in_pause} in the pause")
+    assert (report.code, report.answered, asked_in_pause) == (0, count, 0)
+    assert server.refused <= 20  # what was under way when the first was refused, and few after
+    assert any(isinstance(one, LanePaused) for one in bench.events)
+
+
+def test_named_rate_is_never_passed(bench: Bench) -> None:
+    bench.server.per_s, bench.server.stock = 40.0, 10.0
+    assert bench.run(rows(60), rpm=1500).code == 0
+    assert bench.server.refused == 0
+
+
+def test_local_server_gets_as_many_as_it_has_slots(bench: Bench) -> None:
+    server = bench.server
+    server.slots, server.delay_s = 4, 0.05
+    began = time.monotonic()
+    report = bench.run(rows(240), plan={"provider": "ollama", "base_url": server.url})
+    seconds = time.monotonic() - began
+    took = sorted(line["x"]["total_ms"] for line in bench.lines())
+    share = 240 * 0.05 / 4 / seconds
+    print(f"{share:.0%} of four slots, {server.most_running} at once, p95 {took[int(0.95 * len(took))]:.0f} ms")
+    assert report.code == 0
+    assert statistics.median(server.in_flight[120:]) <= 8 and server.most_running <= 16 and share >= 0.5
+
+
+def test_hosts_get_what_their_slots_can_do(bench: Bench) -> None:
+    with BatchServer() as slow:
+        for server, slots, delay_s in ((bench.server, 4, 0.06), (slow, 1, 0.12)):
+            server.slots, server.delay_s, server.queue_limit = slots, delay_s, slots
+        hosts = (f"{bench.server.base_url}=4", f"{slow.base_url}=1")
+        began = time.monotonic()
+        report = bench.run(rows(200), hosts=hosts)
+        seconds = time.monotonic() - began
+        ideal = 200 / (4 / 0.06 + 1 / 0.12)
+        print(f"{ideal / seconds:.0%} of the ideal, {bench.server.refused + slow.refused} refused")
+        assert (report.code, bench.server.refused, slow.refused) == (0, 0, 0)
+        assert bench.server.most_running <= 4 and slow.most_running <= 1
+        assert len(slow.bodies) >= 10 and ideal / seconds >= 0.5
+
+
+def test_host_that_dies_loses_no_row(bench: Bench) -> None:
+    with BatchServer() as other:
+        for server in (bench.server, other):
+            server.slots, server.delay_s = 4, 0.02
+        plan = bench.plan(rows(200))
+        handle = calls.start(plan, out=bench.out, hosts=(f"{bench.server.base_url}=4", f"{other.base_url}=4"))
+        other.wait_until(lambda: len(other.bodies) > 10)
+        other.stop()
+        report = handle.result(30)
+    assert (report.code, report.answered, report.failed) == (0, 200, 0)
+    assert len(bench.ids()) == len(set(bench.ids())) == 200
+
+
+REFUSALS = {
+    "auth": (401, {"error": {"message": "bad key", "type": "invalid_request_error", "code": "invalid_api_key"}}),
+    "credits": (402, {"error": {"message": "no credit left"}}),
+    "model_not_found": (404, {"error": {"message": "The model m does not exist", "code": "model_not_found"}}),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(REFUSALS))
+def test_refusal_for_good_stops_at_once(bench: Bench, kind: str) -> None:
+    status, body = REFUSALS[kind]
+    bench.server.delay_s = 0.02
+    bench.server.refuse = lambda prompt, times: (status, body, {})
+    report = bench.run(rows(5000), max_concurrency=16)
+    stopped = [one for one in bench.events if isinstance(one, LaneStopped)]
+    assert (report.code, report.failed, report.answered, len(stopped)) == (4, 0, 0, 1)
+    assert len(bench.server.bodies) <= 16
+    assert report.message and report.missing == 5000
+    bench.server.refuse = lambda prompt, times: None
+    assert bench.run(rows(40)).code == 0
+
+
+def sse(*events: bytes) -> bytes:
+    return raw_answer(200, b"".join(b"data: " + one + b"\n\n" for one in events), {"Content-Type": "text/event-stream"})
+
+
+TEXT = b'{"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"half"},"finish_reason":null}]}'
+BROKEN = {
+    "error event": sse(TEXT, b'{"error":{"message":"Rate limited","code":429}}'),
+    "half a stream": sse(TEXT),
+    "cut body": b"HTTP/1.1 200 X\r\nContent-Type: text/event-stream\r\nContent-Length: 900\r\n\r\ndata: " + TEXT + b"\n\n",
+}
+
+
+@pytest.mark.parametrize("fault", sorted(BROKEN))
+def test_broken_stream_is_asked_again_and_never_an_answer(bench: Bench, fault: str) -> None:
+    bench.server.broken = lambda prompt, times: BROKEN[fault] if times == 1 and prompt.endswith("0.") else None
+    report = bench.run(rows(20))
+    assert (report.code, report.answered) == (0, 20)
+    texts = [line["response"]["body"]["choices"][0]["message"]["content"] for line in bench.lines()]
+    assert all(text.startswith("ok Describe") for text in texts)
+    again = [line["x"]["attempts"] for line in bench.lines() if line["custom_id"] in ("r0", "r10")]
+    assert again == [2, 2]
+
+
+def test_server_that_asks_for_hours_parks_the_lane(bench: Bench) -> None:
+    bench.server.refuse = lambda prompt, times: (429, {"error": {"message": "later"}}, {"Retry-After": "7200"})
+    report = bench.run(rows(30))
+    assert report.code == 5 and "until" in report.message and report.missing == 30
+
+
+def test_server_that_is_not_there_stops_the_run(bench: Bench) -> None:
+    report = bench.run(rows(30), plan={"base_url": "http://127.0.0.1:9/v1"}, max_attempts=2)
+    assert (report.code, report.failed, report.missing) == (4, 0, 30)
+
+
+def test_rows_that_fail_now_and_then_are_asked_again(bench: Bench) -> None:
+    refusal = (500, {"error": {"message": "oops"}}, {})
+    bench.server.refuse = lambda prompt, times: refusal if times == 1 and prompt[-2] == "7" else None
+    report = bench.run(rows(60))
+    assert (report.code, report.answered, report.retries) == (0, 60, 6)
+
+
+def test_too_many_failures_stop_the_run(bench: Bench) -> None:
+    bench.server.refuse = lambda prompt, times: (400, {"error": {"message": "no"}}, {})
+    bench.server.delay_s = 0.01
+    report = bench.run(rows(500), max_failures="5", max_concurrency=4)
+    assert report.code == 4 and 5 < report.failed <= 12 and "--max-failures" in report.message
+
+
+def test_storm_of_refusals_loses_and_doubles_nothing(bench: Bench) -> None:
+    refused: List[str] = []
+
+    def storm(prompt: str, times: int) -> object:
+        if times == 1 and zlib.crc32(prompt.encode()) % 20 == 0:
+            refused.append(prompt)
+            return (429, {"error": {"message": "slow down"}}, {"retry-after-ms": "20"})
+        return None
+
+    bench.server.refuse = storm  # type: ignore[assignment]  # the same shape
+    report = bench.run(rows(300))
+    assert (report.code, report.answered, report.failed) == (0, 300, 0) and refused
+    assert len(set(bench.ids())) == 300
+
+
+@pytest.mark.parametrize(("per_s", "stock", "pause_s"), [(10.0, 10.0, 2.0), (20.0, 20.0, 2.0), (50.0, 50.0, 1.0)])
+def test_lane_uses_what_a_rate_limit_allows(per_s: float, stock: float, pause_s: float) -> None:
+    used, refused = simulated(per_s, stock, pause_s, seconds=600.0)
+    print(f"{per_s:g}/s: {used:.1%} of what is allowed, {refused:.2%} refused")
+    assert used >= 0.9 and refused <= 0.03
+
+
+def simulated(per_s: float, stock: float, pause_s: float, *, seconds: float) -> Tuple[float, float]:
+    """Ten minutes of a lane at a server with a rate limit, without waiting for them."""
+    lane = Lane("server", ModelChoice("p", "m"), HostedWindow(64))
+    level, filled, now, count = stock, 0.0, 0.0, 0
+    outcomes = [0, 0]
+    ends: List[Tuple[float, int, bool, float]] = []
+    while now < seconds:
+        while ends and ends[0][0] <= now:
+            at, _, is_good, started = heapq.heappop(ends)
+            lane.end()
+            if is_good:
+                lane.answered(at, started, estimated=1, used=1)
+            else:
+                lane.failed(provider_error("rate_limit", "slow down", retry_after_s=pause_s), at, started)
+        wait_s = lane.wait_s(1, now)
+        if wait_s == 0.0:
+            lane.begin(1, now)
+            level, filled, count = min(stock, level + (now - filled) * per_s), now, count + 1
+            is_good = level >= 1
+            level -= is_good
+            outcomes[not is_good] += 1
+            heapq.heappush(ends, (now + (0.1 if is_good else 0.005), count, is_good, now))
+        else:
+            soonest = ends[0][0] if ends else now + 1.0
+            now = max(now + 1e-6, min(soonest, now + wait_s) if wait_s is not None else soonest)
+    return outcomes[0] / (per_s * seconds), outcomes[1] / sum(outcomes)
