@@ -45,7 +45,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _connected(console: Console, *, is_told: bool) -> Report:
-    """The report after every provider was asked, with a line for each if `is_told`; without an App, which the report then says, as it is."""
+    """The report after every provider was asked, with a line for each if `is_told`.
+
+    Without an App, which the report then says, as it is.
+    """
     from ..app import App
     from ..diagnosis import make_report
     from ..errors import NukeAIError
