@@ -11,7 +11,7 @@ from ..messages import Json
 from .filters import where
 from .values import Count, HistoryFilter, Statistics
 
-_SLICE = 5000
+_SLICE = 1000
 
 
 class _Tally:
@@ -82,6 +82,7 @@ def statistics(
         if len(rows) < _SLICE:
             break
         seq = rows[-1][0]
+        time.sleep(0)  # a panel that is drawn meanwhile comes first
     by_day, by_model, by_provider, by_script = tables
     return Statistics(
         total.count("total"), tuple(by_day[name].count(name) for name in sorted(by_day)), _ranked(by_model),
