@@ -43,11 +43,16 @@ def traced(
     """`passage`, or one that writes down what passes, if this request is the one that is waited for."""
     if _Armed.path is None or method != "POST":
         return passage
-    with _Armed.lock:
-        path, _Armed.path = _Armed.path, None
+    path = _disarm()
     if path is None:  # another request was quicker
         return passage
     return TracedPassage(passage, path, f"{method} {url}", headers, data=data, secrets=secrets)
+
+
+def _disarm() -> Optional[Path]:
+    with _Armed.lock:
+        path, _Armed.path = _Armed.path, None
+        return path
 
 
 class TracedPassage:

@@ -40,8 +40,9 @@ def generation(third_parties: Iterable[str] = ()) -> Dict[str, ModuleType]:
 def broken_file(modules: Mapping[str, ModuleType]) -> Optional[Tuple[str, int, str]]:
     """The first of their source files that does not compile, as (path, line, what is wrong).
 
-    Only those are looked at that changed since they were imported: compiling all takes a second, and an older file that
-    came in their place is found out by its import. One that is gone is no fault by itself: only its importers can tell whether it is missed.
+    Only those are looked at that changed since they were imported: compiling all takes a second, and an older file
+    that came in their place is found out by its import. One that is gone is no fault by itself: only its importers can
+    tell whether it is missed.
     """
     for module in modules.values():
         path = source_of(module)

@@ -95,6 +95,8 @@ def test_everything_that_is_open_is_closed_in_a_program_that_is_started(
     assert "history" not in found["child"]
 
 
-def test_forked_child_has_a_loop_of_its_own_and_leaves_the_history_to_its_parent(home: Path, model_server: FakeModelServer) -> None:
+def test_forked_child_has_a_loop_of_its_own_and_leaves_the_history_to_its_parent(
+    home: Path, model_server: FakeModelServer
+) -> None:
     done = run(FORKED, home, model_server)
     assert (done.returncode, done.stdout.strip()) == (0, "well"), done.stderr
