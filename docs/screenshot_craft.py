@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Callable, Dict
+from unittest import mock
 
-from screenshot_states import QUESTION, SMALL, Stage
+from screenshot_states import QUESTION, SCRIPTS, SMALL, Stage, say
 
 from nuke_ai_panel.core.craft import add_summary
 from nuke_ai_panel.messages import Attachment
@@ -85,8 +86,19 @@ def forked(stage: Stage) -> None:
     stage.turn(0.3)
 
 
+def right_to_left(stage: Stage) -> None:
+    arabic = "لماذا حافة الشعر ناعمة بعد Keylight1؟"
+    with mock.patch.dict(SCRIPTS, {SMALL: say(
+        f"{arabic} ارفع `screenGain` قليلا.\n\n- القناع مقصوص قبل الدمج\n- the plate is soft\n\n"
+        "```python\n# الكسب\nkey[\"screenGain\"].setValue(1.05)\n```\n\nIn English again.\n"
+    )}):
+        stage.ask(f"{arabic}\nand in English?", SMALL)
+    stage.manager.draft.put("وماذا عن اللحية؟")
+    stage.turn(0.2)
+
+
 CRAFT_STATES: Dict[str, Callable[[Stage], None]] = {
     "system-sheet": system_sheet, "system-changed": system_changed, "nearly-full": nearly_full,
     "summarised": summarised, "slash": slash, "filling-in": filling_in, "prompt-library": prompt_library,
-    "temporary": temporary, "forked": forked,
+    "temporary": temporary, "forked": forked, "right-to-left": right_to_left,
 }

@@ -12,7 +12,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from .safe_text import bare_links, is_right_to_left, safe_link
+from .safe_text import bare_links, by_direction, is_right_to_left, safe_link
 
 DEPTH_CAP = 32
 INLINE_CAP = 6_000
@@ -179,8 +179,10 @@ def _closing_line(lines: List[str], opening: int, fence: str) -> Optional[int]:
 def _plain(content: str) -> Tuple[Block, ...]:
     if len(content) > LONG_PARAGRAPH:
         return (Code(content),)
-    runs = _with_links(Run(content.replace("\n", LINE_BREAK)))
-    return (Para(tuple(runs), kind="plain", rtl=is_right_to_left(content)),)
+    return tuple(
+        Para(tuple(_with_links(Run(part.replace("\n", LINE_BREAK)))), kind="plain", rtl=rtl, tight=True)
+        for part, rtl in by_direction(content)
+    )
 
 
 def _top(tokens: List[Token], lines: List[str], env: Dict[str, Any]) -> Top:

@@ -10,6 +10,7 @@ import math
 from typing import List, Optional, Tuple
 
 from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
+from .safe_text import is_right_to_left
 from .scroll_bar import quiet_scrolling
 from .shortcuts import Shortcuts
 from .theme import theme_of
@@ -52,6 +53,7 @@ class PromptEdit(QtWidgets.QPlainTextEdit):
         self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Question")
         self.document().setDocumentMargin(0)
+        self.textChanged.connect(self._turn)
         self.textChanged.connect(self._fit)
         self._apply_palette()
 
@@ -266,6 +268,15 @@ class PromptEdit(QtWidgets.QPlainTextEdit):
         cursor = self.textCursor()
         cursor.setPosition(max(0, min(caret, self.document().characterCount() - 1)))
         self.setTextCursor(cursor)
+
+    def _turn(self) -> None:
+        """Each paragraph is read as its first letter says; the text begins at the side of its very first."""
+        side = Qt.AlignmentFlag.AlignRight if is_right_to_left(self.toPlainText()[:400]) else Qt.AlignmentFlag.AlignLeft
+        option = self.document().defaultTextOption()
+        if flag_value(option.alignment()) != flag_value(side):
+            option.setAlignment(side)
+            self.document().setDefaultTextOption(option)
+            self.viewport().update()
 
     def _fit(self) -> None:
         first = self.document().firstBlock()

@@ -10,7 +10,7 @@ from typing import Dict, List, Optional, Tuple
 
 from ..qt import QtCore, QtGui, flag_value
 from .markdown import Block, Para, Run, Table
-from .safe_text import longest_unbroken, visible_code, visible_prose
+from .safe_text import is_right_to_left, longest_unbroken, visible_code, visible_prose
 from .theme import LINE_HEIGHT_PERCENT, Theme
 
 Qt = QtCore.Qt
@@ -232,6 +232,8 @@ class RichText:
                 align[0] if align else "", Qt.AlignmentFlag.AlignLeft
             )
         )
+        if is_right_to_left(text):
+            layout.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
         at.setBlockFormat(layout)
         cell_runs = tuple(run._replace(bold=True) for run in runs) if header else runs
         self._write_runs(at, cell_runs, Para(cell_runs, rtl=False))

@@ -75,6 +75,19 @@ def is_right_to_left(text: str) -> bool:
     return False
 
 
+def by_direction(text: str) -> List[Tuple[str, bool]]:
+    """Runs of lines that are read in the same direction, each with whether that is from the right."""
+    runs: List[Tuple[str, bool]] = []
+    for line in text.split("\n"):
+        rtl = is_right_to_left(line)
+        is_neutral = not rtl and not any(unicodedata.bidirectional(one) == "L" for one in line[:400])
+        if runs and (is_neutral or runs[-1][1] == rtl):
+            runs[-1] = (f"{runs[-1][0]}\n{line}", runs[-1][1])
+        else:
+            runs.append((line, rtl))
+    return runs
+
+
 def longest_unbroken(text: str) -> int:
     """The length of the longest stretch without white space."""
     return max((len(word) for word in text.split()), default=0)
