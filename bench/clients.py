@@ -182,9 +182,38 @@ def whole_turn(port: int, requests: int, at_once: int) -> Dict[str, float]:
         return got
 
 
+def whole_batch(port: int, requests: int, at_once: int) -> Dict[str, float]:
+    """A batch through plan, lanes, run directory and history; `requests` rows after a warm-up of as many as at once."""
+    from nuke_ai_panel.app import App
+    from nuke_ai_panel.batch import calls
+
+    with tempfile.TemporaryDirectory() as home:
+        base_url = f"http://127.0.0.1:{port}/v1"
+        app = App.open(env={"NUKE_AI_PANEL_HOME": home, "OPENAI_BASE_URL": base_url})
+
+        def run(count: int, name: str) -> List[float]:
+            rows = ({"custom_id": f"r{number}", "n": number} for number in range(count))
+            plan = calls.plan(rows, template="Row {{ n }}: " + QUESTION, provider="openai", model=MODEL, app=app)
+            report = calls.run(plan, out=Path(home) / name, max_concurrency=at_once)
+            assert report.code == 0 and report.answered == count, report
+            lines = (Path(home) / name / "results.jsonl").read_text().splitlines()
+            return [json.loads(line)["x"]["first_token_ms"] / 1e3 for line in lines]
+
+        run(at_once, "warm.run")
+        wall, cpu = time.perf_counter(), time.process_time()
+        firsts = run(requests, "measured.run")
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        got = {"first_token_s": statistics.median(firsts), "cpu_per_1000_s": cpu / requests * 1000, "wall_s": wall,
+               "peak_mib": peak_mib()}
+        app.close()
+        return got
+
+
 def main(variant: str, port: int, requests: int, at_once: int) -> None:
     if variant == "turn":
         got = whole_turn(port, requests, at_once)
+    elif variant == "batch":
+        got = whole_batch(port, requests, at_once)
     else:
         async def timed() -> Dict[str, float]:
             ask, close = {

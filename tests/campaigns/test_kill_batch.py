@@ -18,8 +18,8 @@ from tests.unit.batch.kit import TEMPLATE, write_rows
 from tests.unit.cli_kit import Cli
 
 # NUKE_AI_PANEL_BATCH=100000 kills a run of so many rows a hundred times.
-ROWS = int(os.environ.get("NUKE_AI_PANEL_BATCH", "2000"))
-KILLS = 20 if ROWS <= 2000 else 100
+ROWS = int(os.environ.get("NUKE_AI_PANEL_BATCH", "600"))
+KILLS = 6 if ROWS < 2000 else 20 if ROWS < 100_000 else 100
 WINDOW = 16
 
 

@@ -1,6 +1,7 @@
 """A model server that counts: how often each prompt was asked, how many at once, and what it let through.
 
-Speaks OpenAI's dialect, streamed or not, and Ollama's, over the raw server of `server.py`. Its knobs may be turned while it runs.
+Speaks OpenAI's dialect, streamed or not, and Ollama's, over the raw server of `server.py`. Its knobs may be turned
+while it runs.
 """
 
 from __future__ import annotations
@@ -120,15 +121,17 @@ class BatchServer(Server):
         tokens = self.usage(prompt)
         usage = {"prompt_tokens": tokens[0], "completion_tokens": tokens[1], "total_tokens": sum(tokens)}
         if request_path.startswith("/api/"):
-            lines = [{"model": body["model"], "message": {"role": "assistant", "content": self.say(prompt)}, "done": False},
-                     {"model": body["model"], "message": {"role": "assistant", "content": ""}, "done": True,
-                      "done_reason": "stop", "prompt_eval_count": tokens[0], "eval_count": tokens[1]}]
+            said, none = ({"role": "assistant", "content": text} for text in (self.say(prompt), ""))
+            lines = [{"model": body["model"], "message": said, "done": False},
+                     {"model": body["model"], "message": none, "done": True, "done_reason": "stop",
+                      "prompt_eval_count": tokens[0], "eval_count": tokens[1]}]
             await connection.send(raw_answer(200, b"".join(json.dumps(one).encode() + b"\n" for one in lines),
                                              {"Content-Type": "application/x-ndjson"}))
             return
         base = {"id": "chatcmpl-1", "created": 1, "model": body["model"]}
         if not body.get("stream"):
-            choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": self.say(prompt)}}
+            said = {"role": "assistant", "content": self.say(prompt)}
+            choice = {"index": 0, "finish_reason": "stop", "message": said}
             await self._plain(connection, 200, {**base, "object": "chat.completion", "choices": [choice],
                                                 "usage": usage}, {})
             return

@@ -28,8 +28,8 @@ class BatchCli:
         self.out = folder / "r.run"
 
     def arguments(self, verb: str, *more: str) -> List[str]:
-        return ["batch", verb, str(self.input), "--template", str(self.template), "--provider", "openai", "--model", "m",
-                "--base-url", self.server.base_url, *more]
+        return ["batch", verb, str(self.input), "--template", str(self.template), "--provider", "openai", "--model",
+                "m", "--base-url", self.server.base_url, *more]
 
     def run(self, *more: str) -> Any:
         return self.cli.run(*self.arguments("run", "--out", str(self.out), "--yes", *more))

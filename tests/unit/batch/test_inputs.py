@@ -20,7 +20,7 @@ from nuke_ai_panel.batch.values import Reject
 from .kit import Bench, rows
 
 NOTES = {"sh1": 'a "quoted", note', "sh2": "two\nlines", "sh3": "Ünïcode"}
-NK = "set cut_paste_input [stack 0]\nversion 14.0 v5\nRead {\n inputs 0\n file /a/b.%04d.exr\n name Read1\n}\nBlur {\n size 3\n name Blur1\n}\n"
+NK = "version 14.0 v5\nRead {\n inputs 0\n file /a/b.%04d.exr\n name Read1\n}\nBlur {\n size 3\n name Blur1\n}\n"
 
 
 def jobs(bench: Bench, source: object, template: Any = "{{ shot }}: {{ note }}") -> List[Any]:
@@ -108,7 +108,8 @@ def test_scripts_and_nodes_are_rows_without_nuke(bench: Bench, tmp_path: Path) -
     found = list(source.read())
     assert len(found) == 2 and isinstance(found[1], Reject) and "b.nk" in found[1].reason
     assert "Read1" in jobs(bench, source, "{{ name }} {{ digest }}")[0].said[0].text
-    reads = jobs(bench, nodes_source(tmp_path / "show" / "a.nk", "class:Read"), "{{ node }} {{ file }} {{ knobs.name }}")
+    nodes = nodes_source(tmp_path / "show" / "a.nk", "class:Read")
+    reads = jobs(bench, nodes, "{{ node }} {{ file }} {{ knobs.name }}")
     assert [one.said[0].text for one in reads] == ["Read1 /a/b.%04d.exr Read1"]
 
 
@@ -132,7 +133,8 @@ def test_iterator_is_read_as_the_run_goes(bench: Bench) -> None:
 
 def test_answer_of_the_wrong_shape_is_asked_once_more(bench: Bench) -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
-    bench.server.say = lambda prompt: '```json\n{"n": 1}\n```' if "not what was asked" in prompt or "1." in prompt else "{}"
+    good = '```json\n{"n": 1}\n```'
+    bench.server.say = lambda prompt: good if "not what was asked" in prompt or "1." in prompt else "{}"
     bench.server.usage = lambda prompt: (1, 1)
     report = bench.run(rows(3), plan={"schema": schema})
     assert (report.code, report.answered, report.retries) == (0, 3, 2)
@@ -164,4 +166,5 @@ def test_export_and_import_go_round_in_any_order(bench: Bench, tmp_path: Path) -
 
 def test_export_splits_at_the_services_limits(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nuke_ai_panel.batch.exchange.MOST_LINES", 10)
-    assert [len(path.read_text().splitlines()) for path in export(bench.plan(rows(25)), tmp_path, "openai")] == [10, 10, 5]
+    files = export(bench.plan(rows(25)), tmp_path, "openai")
+    assert [len(path.read_text().splitlines()) for path in files] == [10, 10, 5]

@@ -121,7 +121,7 @@ TEXT = b'{"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"half"},
 BROKEN = {
     "error event": sse(TEXT, b'{"error":{"message":"Rate limited","code":429}}'),
     "half a stream": sse(TEXT),
-    "cut body": b"HTTP/1.1 200 X\r\nContent-Type: text/event-stream\r\nContent-Length: 900\r\n\r\ndata: " + TEXT + b"\n\n",
+    "cut body": b"HTTP/1.1 200 X\r\nContent-Type: text/event-stream\r\nContent-Length: 900\r\n\r\ndata: " + TEXT,
 }
 
 

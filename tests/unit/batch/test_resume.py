@@ -82,7 +82,8 @@ def test_no_dedupe_asks_every_row(bench: Bench) -> None:
 
 
 def test_failed_rows_stay_until_they_are_retried(bench: Bench) -> None:
-    bench.server.refuse = lambda prompt, times: (400, {"error": {"message": "bad row"}}, {}) if "0003" in prompt else None
+    refusal = (400, {"error": {"message": "bad row"}}, {})
+    bench.server.refuse = lambda prompt, times: refusal if "0003" in prompt else None
     report = bench.run(rows(6))
     assert (report.code, report.failed, report.answered, bench.ids("errors.jsonl")) == (3, 1, 5, ["r3"])
     assert report.errors["bad_request"]["count"] == 1
