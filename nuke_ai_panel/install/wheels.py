@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Dict, List, Optional, Sequence
 
 from ..errors import InstallError
-from .pins import Pin, normal
+from .pins import LOCAL_ONLY, Pin, normal
 from .targets import Target
 
 _LIBRARIES = ("purelib", "platlib")
@@ -113,7 +113,13 @@ def _refusal(said: str) -> InstallError:
             f'Run: "{os.path.basename(sys.executable)}" -m ensurepip, or install from a bundle (--from).'))
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line[6:].strip() for line in lines if line.startswith("ERROR:")]
+    errors = [line for line in errors if not line.startswith("Ignored the following")]
     reason = (errors or lines or ["it said nothing"])[0]
+    absent = re.search(r"No matching distribution found for ([\w.-]+)==(\S+)", said)
+    if absent and "Could not find a version" in said and "onnection" not in said:
+        extra = " Without --local it can be built." if normal(absent.group(1)) in LOCAL_ONLY else ""
+        return InstallError(f"There is no wheel of {absent.group(1)} {absent.group(2)} for that Python and system.",
+                            next_step=f"Name another index (--index-url) or pins of your own (--pins).{extra}")
     if re.search(r"do not match the hashes|HASHES", said, re.I):
         return InstallError(f"A wheel is not the one that was tested: {reason}", next_step=(
             "Nothing was installed. Use another index, or pins of your own (--pins)."))
