@@ -17,7 +17,7 @@ from ..api import shared_app
 from ..app import App
 from ..messages import Json
 from ..providers.base import Parameters
-from ..utils.main_thread import PumpedMainThread
+from ..utils.main_thread import PumpedMainThread, WaitEndedError, the_main_thread
 from .errors import BatchError, InvalidBatchError
 from .feed import Selection
 from .handle import Handle
@@ -70,21 +70,25 @@ def start(
     folder = Path(out).expanduser() if out is not None else plan.app.settings.home / "batches" / time.strftime(
         "%Y%m%d-%H%M%S.run")
     session = Session(plan, folder.absolute(), chosen, on_event if on_event is not None else _ignore)
-    # Its own pump: the App's may belong to a host whose main thread is the one that waits here.
-    return Handle(session, PumpedMainThread())
+    main = the_main_thread()
+    return Handle(session, main if main.is_current() or main.is_hosted() else PumpedMainThread())
 
 
 def run(
     plan: Plan, *, out: Union[str, Path, None] = None, on_event: Optional[Callable[[BatchEvent], None]] = None,
     **options: Any,  # Any: the fields of Options
 ) -> Report:
-    """Runs the plan and waits for its report. Ctrl-C lets what is under way end, then raises KeyboardInterrupt.
+    """Runs the plan and waits for its report; in Nuke's window everything stays alive meanwhile.
 
-    See `start` for the arguments. In Nuke's own window use `start`: this one waits.
+    Ctrl-C lets what is under way end, then raises KeyboardInterrupt. Esc in Nuke does the same, and the report says so.
+    See `start` for the arguments.
     """
     handle = start(plan, out=out, on_event=on_event, **options)
     try:
         return handle.result()
+    except WaitEndedError:
+        handle.cancel()
+        return handle.finished.result(_longest_end_s(options))
     except KeyboardInterrupt:
         handle.cancel()
         try:
@@ -168,6 +172,11 @@ def host_of(text: str) -> Host:
     if "://" not in text or mark:
         raise InvalidBatchError(f"{text} is no host", next_step="Write it as http://gpu1:11434=4.")
     return Host(text)
+
+
+def _longest_end_s(options: Mapping[str, Json]) -> float:
+    """The longest that a cancelled run may take to end."""
+    return float(options.get("drain_s", 10.0)) + 30.0
 
 
 def _ignore(event: BatchEvent) -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import Future
-from concurrent.futures import wait as wait_for_futures
 from typing import Optional
 
-from ..utils.event_loop_manager import create_task, get_event_loop_manager
-from ..utils.main_thread import MainThread, PumpedMainThread
+from ..scripting.waiting import wait_for
+from ..utils.event_loop_manager import create_task
+from ..utils.main_thread import MainThread
 from .reporting import Report
 from .session import Session
 from .values import INTERRUPTED, Progress
-
-_LOOK_S = 0.25
 
 
 class Handle:
@@ -50,21 +47,11 @@ class Handle:
         return self._session.progress()
 
     def result(self, timeout_s: Optional[float] = None) -> Report:
-        """Waits for the report; the main thread serves its work meanwhile. Raises BatchError for what never began.
+        """Waits for the report; on the main thread its work is done, and a host's event loop goes on, meanwhile.
 
-        Raises TimeoutError, and RuntimeError on the loop's own thread.
+        Raises BatchError for what never began, TimeoutError, WaitEndedError when a human or the host ends the wait, and
+        RuntimeError on the loop's own thread.
         """
-        if get_event_loop_manager().is_loop_thread():
-            raise RuntimeError("a batch cannot be waited for on the event loop's own thread")
-        main_thread, left_s = self._main_thread, timeout_s
-        if isinstance(main_thread, PumpedMainThread) and main_thread.is_current():
-            main_thread.serve(until=self.finished, timeout_s=timeout_s)
-            left_s = 0.0
-        # In steps, so that Ctrl-C gets through on every system.
-        deadline = None if left_s is None else time.monotonic() + left_s
-        while not self.finished.done():
-            step_s = _LOOK_S if deadline is None else min(_LOOK_S, deadline - time.monotonic())
-            if step_s <= 0:
-                raise TimeoutError(f"the batch did not end within {timeout_s:g} s")
-            wait_for_futures([self.finished], step_s)
+        if not wait_for(self.finished, self._main_thread, timeout_s):
+            raise TimeoutError(f"the batch did not end within {timeout_s:g} s")
         return self.finished.result()

@@ -38,7 +38,7 @@ MAY: Dict[str, FrozenSet[str]] = {
 # What the Script Editor's functions are made of. Whether an answer has its shape, the batch runner knows.
 MAY.update(scripting=BELOW_CORE | {"core", "app", "reload"}, api=MAY["api"] | {"scripting", "batch"})
 # The batch runner shares the App of the Script Editor's API, and the command line is a front of the batch runner.
-MAY.update(batch=MAY["batch"] | {"api"}, cli=MAY["cli"] | {"batch"})
+MAY.update(batch=MAY["batch"] | {"api", "scripting"}, cli=MAY["cli"] | {"batch"})
 QT_MAY = {
     "qt": frozenset(),
     "ui": frozenset({"qt"}),
