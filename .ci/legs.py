@@ -271,6 +271,10 @@ def pins() -> int:
               "--no-header", "--no-annotate", "--universal", "--python-version", leg.python,
               "pyproject.toml", "requirements/ci.in", *leg.sources, str(more), *extras, "-c", str(limits),
               "-o", f"requirements/{leg.pins}"])
+    # What `nuke-ai-panel install` puts into a folder: the product's own dependencies, for every Python at once.
+    must([inside, "-m", "uv", "pip", "compile", "-q", "--upgrade", "--generate-hashes", "--no-header", "--no-annotate",
+          "--universal", "--python-version", "3.9", "pyproject.toml", "--extra", "local",
+          "-o", "nuke_ai_panel/install/pins.txt"])
     return 0
 
 
