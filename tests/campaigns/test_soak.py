@@ -15,7 +15,7 @@ from typing import Any, Dict, List, Tuple
 import pytest
 
 from tests.fakes.model_server import FakeModelServer
-from tests.unit.reload_kit import Copy, Worker
+from tests.unit.reload_kit import PANEL, Copy, Worker
 
 SOAK_S = float(os.environ.get("NUKE_AI_PANEL_SOAK_S", "6"))
 # What the target says of memory counts after the first hour; a short run only prints it.
@@ -23,19 +23,8 @@ SLOPE_KB_AN_HOUR = 1024.0
 WARM_S = 3600.0
 HAS_QT = any(importlib.util.find_spec(one) for one in ("PySide2", "PySide6"))
 
-START = """
-import importlib, resource
-def current(name):
-    return importlib.import_module(name)
-def pump(seconds=0.05):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        application.processEvents(); time.sleep(0.005)
-def until(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        pump(0.02)
+START = PANEL + """
+import resource
 def content():
     return current("nuke_ai_panel_qt.core.pane").content(pane)
 def ask(text):

@@ -8,22 +8,10 @@ from typing import Iterator
 import pytest
 
 from tests.fakes.model_server import FakeModelServer
-from tests.unit.reload_kit import Copy, Worker
+from tests.unit.reload_kit import PANEL, Copy, Worker
 
 # Opens a pane in another process, as Nuke does, and drives it.
-START = """
-import importlib
-def current(name):
-    return importlib.import_module(name)
-def pump(seconds=0.05):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        application.processEvents(); time.sleep(0.005)
-def until(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        pump(0.02)
+START = PANEL + """
 def widget():
     return current("nuke_ai_panel_qt.core.pane").content(pane)
 def panel():

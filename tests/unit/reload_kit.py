@@ -26,6 +26,22 @@ for line in sys.stdin:
     sys.__stdout__.flush()
 """
 
+# What a process with a panel needs to be driven; `application` comes from whoever uses it.
+PANEL = """
+import importlib
+def current(name):
+    return importlib.import_module(name)
+def pump(seconds=0.05):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        application.processEvents(); time.sleep(0.005)
+def until(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        pump(0.02)
+"""
+
 
 class Copy:
     """A folder with both packages in it, and edits of their files."""
