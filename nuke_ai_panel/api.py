@@ -235,7 +235,7 @@ def status() -> Dict[str, Json]:
     """
     app = shared_app()
     found: Dict[str, Json] = {}
-    for name in app.providers.names():
+    for name in app.providers.all_names():
         one = app.providers.status(name)
         found[name] = {
             "title": one.title, "state": one.state, "since": one.since, "latency_s": one.latency_s,

@@ -120,7 +120,7 @@ def _app() -> App:
 
 def _line(state: ProviderStatus) -> str:
     parts: List[str] = [f"{state.title}: {state.state}"]
-    if state.state == "connected" and state.latency_s is not None:
+    if state.state in ("connected", "degraded") and state.latency_s is not None:
         parts.append(f"{state.latency_s * 1000:.0f} ms")
     if state.error is not None:
         parts.append(f"{state.error.user_text or state.error.message} {state.error.next_step}".strip())

@@ -18,23 +18,23 @@ import threading
 import time
 from contextvars import Context
 from dataclasses import dataclass, field
-from typing import Awaitable, Callable, Dict, List, Literal, Optional, Set
+from typing import Awaitable, Callable, Dict, List, Optional, Set
 
 from ..errors import NukeAIError, ProviderError
 from ..providers.http_wake import LOOK_EVERY_S, NetworkWatch, SleepWatch
 from ..utils.event_loop_manager import create_task
 from .connection_states import ConnectionStates
-from .provider_status import ProviderStatus
+from .provider_status import Distance, ProviderStatus
 
 log = logging.getLogger(__name__)
-
-Distance = Literal["machine", "house", "outside"]
 
 # Seconds between two looks at a provider that is there.
 PACE_S = {"machine": 1.0, "house": 60.0, "outside": 300.0}
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
 LOOK_S = 1.0
+# Whoever has just chosen a provider mostly asks it something, or is still opening a panel.
+FIRST_LOOK_S = 0.3
 NEVER = float("inf")
 
 # Told before each pause of a wait: seconds until the next look, and how many have failed.
@@ -236,7 +236,7 @@ class ConnectionWatch:
         """Starts what is due, and says after how many seconds to look around again."""
         now, next_due = time.monotonic(), LOOK_EVERY_S
         for name in held:
-            look = self._looks.setdefault(name, _Look(now))
+            look = self._looks.setdefault(name, _Look(now + FIRST_LOOK_S))
             if look.task is None and (look.due <= now or look.due == NEVER):
                 look.due = self._due(name, look, now)
                 if look.due <= now:

@@ -22,7 +22,7 @@ class ModelLists:
     """One list per provider. `read` loads a provider's cached list, `policy` is the studio's as it was last seen."""
 
     def __init__(
-        self, row: Callable[[str], ProviderSettings], policy: Callable[[], Policy], *,
+        self, row: Callable[[str], ProviderSettings], policy: Callable[[], Policy],
         read: Callable[[ProviderSettings], Optional[Tuple[float, Models]]],
     ) -> None:
         self._row = row

@@ -19,7 +19,7 @@ from typing import AsyncGenerator, AsyncIterator, Awaitable, Callable, Dict, Lis
 
 from ..errors import NukeAIError, PolicyError, ProviderError, SettingsError
 from ..events import Finish, Progress, StreamEvent, UsageReport
-from ..keys import KEYLESS_KINDS, Keys
+from ..keys import Keys
 from ..providers.base import ChatRequest, ModelInfo, Provider
 from ..providers.gate import Errand, begin_errand
 from ..providers.http_fork import hand_over_sessions
@@ -29,12 +29,12 @@ from ..settings import ProviderSettings, Settings, origin_of
 from ..settings.policy_rules import refusal
 from ..utils.event_loop_manager import create_task, get_event_loop_manager
 from .connection_states import ConnectionStates
-from .connection_watch import ConnectionWatch, Distance, OnPause
+from .connection_watch import ConnectionWatch
 from .live_provider import LiveProvider, build, close_all, close_events
 from .model_cache import load_models, save_models
 from .model_lists import ModelLists
 from .passing import pass_gate, subject_of_row
-from .provider_status import ModelCatalogue, ProviderStatus, Trust, trust_of
+from .provider_status import Distance, ModelCatalogue, ProviderStatus, distance_of
 from .request import ModelChoice
 from .studio_gate import StudioGate
 
@@ -47,7 +47,6 @@ MODEL_INFO_TIMEOUT_S = 5.0
 WINDOW_KINDS = frozenset({"ollama"})
 
 Listener = Callable[[ProviderStatus], None]
-_DISTANCES: Dict[Trust, Distance] = {Trust.MACHINE: "machine", Trust.HOUSE: "house", Trust.OUTSIDE: "outside"}
 
 
 class ProviderManager:
@@ -64,11 +63,11 @@ class ProviderManager:
         self._lock = threading.Lock()
         self._generations: Dict[str, int] = {}
         self._lists = ModelLists(
-            lambda name: self._settings.provider(name), gate.current,
-            read=lambda row: load_models(self._settings.home, row),
-        )
+            lambda name: self._settings.provider(name), gate.current, lambda row: load_models(self._settings.home, row))
         self._states = ConnectionStates(settings, self.forbidden)
         self._watch = ConnectionWatch(self._states, probe=self._probe, distance=self.distance)
+        # Of the watch: goes on after a change of the loop; waits until it makes sense to ask an absent provider again.
+        self.keep_watching, self.wait_until_back = self._watch.revive, self._watch.wait_until_back
         # Below: loop thread only.
         self._live: Dict[str, LiveProvider] = {}
         self._closing: List[LiveProvider] = []
@@ -81,14 +80,16 @@ class ProviderManager:
     # ------------------------------------------------------------ any thread
 
     def names(self) -> Tuple[str, ...]:
-        """The enabled providers, in the order of settings; without the rows that `ask(base_url=…)` added.
+        """The enabled providers without those that the studio forbids, in the order of settings.
 
-        Those that the studio forbids are left out; a policy that cannot be read hides none, but lets none answer.
+        A policy that cannot be read hides none, but lets none answer.
         """
-        rows = self._settings.providers.items()
         is_readable = self.gate.current().error is None
-        return tuple(name for name, row in rows if row.enabled and " " not in name and not (
-            is_readable and self.forbidden(name) is not None))
+        return tuple(name for name in self.all_names() if not is_readable or self.forbidden(name) is None)
+
+    def all_names(self) -> Tuple[str, ...]:
+        """The enabled providers, forbidden ones too; without the rows that `ask(base_url=…)` added."""
+        return tuple(name for name, row in self._settings.providers.items() if row.enabled and " " not in name)
 
     def forbidden(self, name: str) -> Optional[PolicyError]:
         """Why the studio's policy, as it was last seen, forbids the provider; None when it does not."""
@@ -119,16 +120,10 @@ class ProviderManager:
         """Keeps the provider's state true by light probes until the returned call: for a panel that has chosen it."""
         return self._watch.hold(name)
 
-    def keep_watching(self) -> None:
-        """Goes on looking after what is held, should the loop be another one than before."""
-        self._watch.revive()
-
     def distance(self, name: str) -> Optional[Distance]:
         """How far away the provider's server is; None for one that has none, or that is not there any more."""
         row = self._settings.providers.get(name)
-        if row is None or not row.enabled or row.kind in KEYLESS_KINDS:
-            return None
-        return _DISTANCES[trust_of(row)]
+        return distance_of(row) if row is not None else None
 
     def models(self, name: Optional[str] = None) -> ModelCatalogue:
         """The models known so far, without waiting for anything but, the first time, a small file."""
@@ -190,8 +185,7 @@ class ProviderManager:
                 async for event in events:
                     yield event
                 return
-            except ProviderError as error:
-                # Nobody rejects a key in the middle of an answer.
+            except ProviderError as error:  # nobody rejects a key in the middle of an answer
                 if attempt or error.kind != "auth" or not await self._has_newer_key(choice.provider):
                     raise
             finally:
@@ -232,10 +226,6 @@ class ProviderManager:
             finally:
                 passing.end(error_kind)
                 await live.left()
-
-    async def wait_until_back(self, name: str, on_pause: OnPause) -> None:
-        """Returns once it makes sense to ask an absent provider again; `on_pause` is told before each pause."""
-        await self._watch.wait_until_back(name, on_pause)
 
     @asynccontextmanager
     async def borrowed(self, name: str) -> AsyncIterator[Provider]:

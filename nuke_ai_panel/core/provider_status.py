@@ -19,6 +19,10 @@ State = Literal[
 ]
 
 
+# How far away a provider's server is.
+Distance = Literal["machine", "house", "outside"]
+
+
 class Trust(Enum):
     """How far a prompt travels: not at all, within the house's network, or out of it."""
 
@@ -67,3 +71,11 @@ def trust_of(row: ProviderSettings) -> Trust:
         return Trust.HOUSE if is_private_url(normalise_base_url(row.base_url)) else Trust.OUTSIDE
     except SettingsError:
         return Trust.OUTSIDE
+
+
+def distance_of(row: ProviderSettings) -> Optional[Distance]:
+    """How far away the server of this row is; None for a row without one, or that is turned off."""
+    if not row.enabled or row.kind in KEYLESS_KINDS:
+        return None
+    distances: Mapping[Trust, Distance] = {Trust.MACHINE: "machine", Trust.HOUSE: "house", Trust.OUTSIDE: "outside"}
+    return distances[trust_of(row)]

@@ -167,7 +167,8 @@ class Reception:
     def _server_away(self, error: ProviderError, retry_in_s: float, failures: int) -> None:
         self._phase = "unreachable"
         self._tell(WaitChanged(
-            self._turn_id, "unreachable", detail=self._title(), retry_in_s=retry_in_s, attempt=failures, error=error.info()
+            self._turn_id, "unreachable", detail=self._title(), retry_in_s=retry_in_s, attempt=failures,
+            error=error.info(),
         ))
 
     def _queued(self, pause_s: float) -> None:

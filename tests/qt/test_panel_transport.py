@@ -42,7 +42,7 @@ def test_question_that_waits_for_a_servers_pause_says_so(desk: Desk, model_serve
     model_server.fail(429, headers={"Retry-After": "30"})
     app = desk.session.app
     other = app.start_turn(TurnRequest("q", choice=ModelChoice("openai", "fake-model"), retries=2), lambda event: None)
-    model_server.wait_for_requests(1)
+    model_server.wait_until(lambda: bool(model_server.chats))
     desk.ask("hello")
     desk.until(lambda: len(desk.items()) == 2 and "asks for a pause" in desk.answer().wait)
     assert desk.answer().wait.startswith("OpenAI asks for a pause: ")

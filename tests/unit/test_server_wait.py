@@ -233,10 +233,12 @@ def test_command_line_waits_when_it_is_told_to(server: KillableServer, cli: Cli)
     reach = ("--provider", "openai", "--model", "fake-model", "--base-url", server.base_url)
     refused = cli.run("ask", "one", *reach)
     assert refused.returncode not in (0, 1) and "Nothing answers at" in refused.stderr
-    threading.Timer(1.5, server.start).start()
-    waited = cli.run("ask", "two", *reach, "--wait", "30", "--json")
-    assert waited.returncode == 0 and json.loads(waited.stdout)["text"] == "Hello, artist."
-    assert "Nothing answers at" in waited.stderr and server.questions == ["two"]
+    with cli.start("ask", "two", *reach, "--wait", "60", "--json") as waiting:
+        assert waiting.stderr is not None and b"Nothing answers at" in waiting.stderr.readline()
+        server.start()
+        said, _ = waiting.communicate(timeout=60)
+    assert waiting.returncode == 0 and json.loads(said)["text"] == "Hello, artist."
+    assert server.questions == ["two"]
 
 
 def test_wait_must_be_a_number_of_seconds(cli: Cli) -> None:
