@@ -14,6 +14,7 @@ from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.messages import Attachment, Draft, Message
 
 from ..qt import QtCore, QtGui
+from ..ui.markdown import plain_words
 from ..ui.values import Chip
 from .code_desk import ACTIONS as CODE_ACTIONS
 from .event_bridge import outcome
@@ -217,6 +218,17 @@ class MessageActions:
         answer = self._manager.shown.last("assistant")
         if answer is not None:
             self._copy(answer.id)
+
+    def read_reply(self) -> None:
+        """The last answer as plain text in a field of its own, for a screen reader or a magnifier."""
+        answer = self._manager.shown.last("assistant")
+        if answer is None:
+            self._manager.panel.say("There is no answer yet.")
+            return
+        panel = self._manager.panel
+        panel.open_text_sheet()
+        facts = " · ".join(part for part in (answer.model or "", answer.status) if part)
+        panel.text_sheet.show_text("", "The last answer", plain_words(answer.text), facts=facts, is_editable=False)
 
     def copy_code(self) -> None:
         """The last complete code block of the last answer that has one."""

@@ -22,6 +22,7 @@ from nuke_ai_panel.store import new_id
 from ..qt import QtCore, QtWidgets, is_valid
 from ..ui.chat_panel import ChatPanel
 from ..ui.panel_values import Banner, QueuedQuestion
+from .announcer import announce
 from .answer_options import AnswerOptions
 from .chat_session import ChatSession
 from .code_desk import CodeDesk
@@ -271,6 +272,7 @@ class PanelManager(QtCore.QObject):
         if run.conversation_id != self.shown.id:
             return
         self.shown.turn_event(run, event)
+        announce(self.panel.live, event)
         if isinstance(event, (AnswerStored, TurnFailed, TurnStopped)):
             self._show_running()
 
@@ -451,6 +453,7 @@ class PanelManager(QtCore.QObject):
             **{f"export_{kind}": partial(self.files.export, kind) for kind in ("markdown", "html", "json")},
             "prompts": self.prompts.open,
             "regenerate": self.actions.regenerate_last, "copy_reply": self.actions.copy_reply,
+            "read_reply": self.actions.read_reply,
             "copy_code": self.actions.copy_code, "previous_prompt": self.actions.previous_prompt,
             "next_prompt": self.actions.next_prompt, "stop_script": stop_script, **self.trouble.commands,
         }

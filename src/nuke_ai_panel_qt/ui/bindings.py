@@ -29,6 +29,7 @@ BINDINGS: Tuple[Binding, ...] = (
     Binding("stop", ("Esc",), "Close what is open, else stop the answer", "Answers"),
     Binding("regenerate", ("Ctrl+R",), "Answer the last question again", "Answers"),
     Binding("copy_reply", ("Ctrl+Shift+C",), "Copy the last answer", "Answers"),
+    Binding("read_reply", ("Ctrl+Shift+R",), "Read the last answer as plain text", "Answers"),
     Binding("copy_code", ("Ctrl+Shift+X",), "Copy the last code block", "Answers"),
     Binding("previous_prompt", ("Ctrl+Alt+Up",), "Previous question in the transcript", "Answers"),
     Binding("next_prompt", ("Ctrl+Alt+Down",), "Next question in the transcript", "Answers"),

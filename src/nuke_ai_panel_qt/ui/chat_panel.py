@@ -14,6 +14,7 @@ from .composer import Composer
 from .controls import Hairline
 from .conversation_list import ConversationList
 from .header import Header
+from .live_region import LiveRegion
 from .model_list import ModelList
 from .model_picker import ModelPicker
 from .notices import BannerBar, FindBar, Toast
@@ -65,6 +66,7 @@ class ChatPanel(QtWidgets.QWidget):
         self.key_sheet: Optional[ShortcutSheet] = None
         self.answer_sheet: Optional[AnswerSheet] = None  # made when it is first opened
         self.toast = Toast(self)
+        self.live = LiveRegion(self)
         for floating in (self.picker, self.provider_card, self.text_sheet, self.run_sheet):
             floating.hide()
         self._build()

@@ -10,7 +10,7 @@ from .grouped_model import GroupedModel
 from .line_edit import LineEdit
 from .model_list import ROW_ROLE, Index
 from .panel_values import ConversationRow
-from .scroll_bar import quiet_scrolling
+from .row_list import RowList
 from .shortcuts import Shortcuts
 from .theme import Theme, scaled_font, theme_of
 
@@ -108,26 +108,16 @@ class ConversationList(Ground):
         return QtCore.QSize(theme.space(62), theme.space(100))
 
 
-class _ConversationView(QtWidgets.QListView):
+class _ConversationView(RowList):
     opened = Signal(str)
     delete_requested = Signal(str)
 
     def __init__(self, model: ConversationModel, shortcuts: Shortcuts, parent: QtWidgets.QWidget) -> None:
-        super().__init__(parent)
+        super().__init__(model, shortcuts, parent)
         self._model = model
-        self._shortcuts = shortcuts
         self.current_id: Optional[str] = None
-        quiet_scrolling(self)
-        self.setModel(model)
         self.setItemDelegate(_ConversationDelegate(self))
-        self.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
-        self.setVerticalScrollMode(QtWidgets.QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setEditTriggers(QtWidgets.QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setMouseTracking(True)
-        self.viewport().setAutoFillBackground(False)
         self.setAccessibleName("Conversations")
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(self._show_menu)
 
     def mark(self, conversation_id: Optional[str]) -> None:
@@ -143,20 +133,10 @@ class _ConversationView(QtWidgets.QListView):
         if self.currentIndex().isValid():
             self.edit(self.currentIndex())
 
-    def event(self, event: QtCore.QEvent) -> bool:
-        if event.type() == QtCore.QEvent.Type.ShortcutOverride and isinstance(event, QtGui.QKeyEvent):
-            command = self._shortcuts.command_of(event)
-            if command in (None, "rename"):
-                event.accept()
-                return True
-            event.ignore()
-            return False
-        return bool(super().event(event))
-
     def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
         row = self._model.conversation(self.currentIndex().row())
-        if self.state() == QtWidgets.QAbstractItemView.State.EditingState:
-            event.accept()  # the field leaves Return to its parents, where it would open
+        if self.is_editing():
+            event.accept()
         elif event.key() == Qt.Key.Key_F2:
             self.rename_current()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and row is not None:
@@ -181,14 +161,6 @@ class _ConversationView(QtWidgets.QListView):
             self.delete_requested.emit(row.id)
         else:
             self.opened.emit(row.id)
-
-    def focusInEvent(self, event: QtGui.QFocusEvent) -> None:
-        super().focusInEvent(event)
-        self.viewport().update()
-
-    def focusOutEvent(self, event: QtGui.QFocusEvent) -> None:
-        super().focusOutEvent(event)
-        self.viewport().update()
 
     def leaveEvent(self, event: QtCore.QEvent) -> None:
         super().leaveEvent(event)
