@@ -104,7 +104,9 @@ def test_what_fails_changes_nothing_and_says_where(pair: Pair) -> None:
     assert double.nuke.allNodes() == [] and double.nuke.Undo.undoSize() == 0
 
 
-@pytest.mark.parametrize("code", ["import sys\nnuke.createNode('Blur')\nsys.exit(3)", "raise KeyboardInterrupt", "def x(:"])
+@pytest.mark.parametrize("code", [
+    "import sys\nnuke.createNode('Blur')\nsys.exit(3)", "raise KeyboardInterrupt", "def x(:",
+])
 def test_code_cannot_end_nuke(pair: Pair, code: str) -> None:
     double, host = pair
     ran = host.run(Job("python", code, "x"))
@@ -140,8 +142,13 @@ def test_the_mark_follows_the_script_and_not_the_selection(pair: Pair) -> None:
     blur["size"].setValue(3)
     second = host.mark()
     assert second != first
+    with double.nuke.nodes.Group(name="Rig"):
+        inner = double.nuke.nodes.Blur(name="Inner")
+    third = host.mark()
+    inner["size"].setValue(9)
+    assert len({first, second, third, host.mark()}) == 4
     double.nuke.scriptClear()
-    assert host.mark() not in (first, second)
+    assert host.mark() not in (first, second, third)
 
 
 def test_undo_is_refused_when_something_else_was_done_since(pair: Pair) -> None:

@@ -50,7 +50,7 @@ class NukeHost:
         """A hash over the script's path, its nodes, their connections and knobs."""
         found = hashlib.sha256(str(nuke.root().name()).encode("utf-8", "replace"))
         found.update(str(id(nuke.root())).encode())
-        nodes = top_nodes()
+        nodes = list(nuke.allNodes(group=nuke.root(), recurseGroups=True))
         if len(nodes) > _MOST_MARKED:  # too many to read for a click
             found.update(f"{len(nodes)} {nuke.Undo.undoSize()} {nuke.modified()}".encode())
             return found.hexdigest()

@@ -12,79 +12,19 @@ from typing import List, Optional, Tuple
 
 from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
 from .code_book import NOTHING, CodeBook, CodeTools, book_of
+from .code_text import CodeText, drawn_code
 from .controls import Button
 from .highlight import CodeHighlighter
 from .markdown import Code
 from .message_parts import StateLine
-from .safe_text import visible_code
 from .theme import FLASH_ALPHA, Theme
-from .thin_bar import ThinBar
 
 Qt = QtCore.Qt
 
 COLLAPSE_LINES = 60
 SHOWN_LINES = 30
 SHOWN_CHARACTERS = 6_000
-FOLD_CHARACTERS = 2_000
 COPIED_MS = 1_600
-
-
-def drawn_code(text: str) -> str:
-    """`text` as it is drawn: nothing invisible, no line so long that laying it out would stall the host."""
-    shown = visible_code(text)
-    if len(shown) <= FOLD_CHARACTERS:
-        return shown
-    lines = []
-    for line in shown.split("\n"):
-        lines += [line[at : at + FOLD_CHARACTERS] for at in range(0, len(line), FOLD_CHARACTERS)] or [""]
-    return "\n".join(lines)
-
-
-class _CodeText(QtWidgets.QPlainTextEdit):
-    """The lines. The transcript scrolls up and down; this scrolls sideways only."""
-
-    user_selected = Signal()
-
-    def __init__(self, theme: Theme, parent: QtWidgets.QWidget) -> None:
-        super().__init__(parent)
-        self.bar = ThinBar(theme, self)
-        self.setHorizontalScrollBar(self.bar)
-        self.setReadOnly(True)
-        self.setUndoRedoEnabled(False)
-        self.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
-        self.setLineWrapMode(QtWidgets.QPlainTextEdit.LineWrapMode.NoWrap)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
-        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self.setTabChangesFocus(True)
-        self.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
-        self.document().setDocumentMargin(0)
-        self.viewport().setAutoFillBackground(False)
-        option = self.document().defaultTextOption()
-        option.setTextDirection(Qt.LayoutDirection.LeftToRight)
-        self.document().setDefaultTextOption(option)
-        self.selectionChanged.connect(self._on_selection)
-
-    def wheelEvent(self, event: QtGui.QWheelEvent) -> None:
-        delta = event.angleDelta()
-        shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-        if (shifted or abs(delta.x()) > abs(delta.y())) and self.horizontalScrollBar().maximum() > 0:
-            bar = self.horizontalScrollBar()
-            bar.setValue(bar.value() - (delta.x() or delta.y()) // 2)
-            event.accept()
-        else:
-            event.ignore()
-
-    def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
-        keys = QtGui.QKeySequence.StandardKey
-        if event.matches(keys.Copy) or event.matches(keys.SelectAll):
-            super().keyPressEvent(event)
-        else:
-            event.ignore()
-
-    def _on_selection(self) -> None:
-        if self.textCursor().hasSelection():
-            self.user_selected.emit()
 
 
 class CodeBlock(QtWidgets.QWidget):
@@ -109,7 +49,7 @@ class CodeBlock(QtWidgets.QWidget):
         self._is_expanded = False
         self._coloured: Tuple[str, str, Optional[Theme]] = ("", "", None)
         self._found: List[Tuple[int, int, bool]] = []
-        self._text = _CodeText(theme, self)
+        self._text = CodeText(theme, self)
         self._text.user_selected.connect(self.user_selected)
         self._highlighter = CodeHighlighter(self._text.document())
         self._copy = Button("Copy", icon="copy", tip="Copy this code", parent=self)
@@ -341,7 +281,7 @@ class CodeBlock(QtWidgets.QWidget):
         return self._show_tools(self._book.tools(self._code.text, self._code.language) if is_ready else NOTHING)
 
     def _on_book(self, text: str) -> None:
-        if (not text or text == self._code.text) and self._drawn and self._take_tools():
+        if text == self._code.text and self._drawn and self._take_tools():
             self.height_changed.emit()
 
     def _show_tools(self, tools: CodeTools) -> bool:

@@ -74,11 +74,6 @@ class CodeBook(QtCore.QObject):
             self._tools[key] = tools
             self.changed.emit(text)
 
-    def forget(self) -> None:
-        """Everything may have changed: what is shown asks again."""
-        self._tools.clear()
-        self.changed.emit("")
-
     def set_nodes(self, names: FrozenSet[str]) -> None:
         """The nodes of the script, whose names can be clicked."""
         if names != self.nodes:
