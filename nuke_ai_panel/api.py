@@ -177,7 +177,7 @@ def answer_of(running: Running) -> Answer:
 
 def messages_of(conversation_id: str) -> Tuple[Message, ...]:
     """What is kept of a conversation, the oldest first; a system prompt is not among it."""
-    return tuple(shared_app().store.path(conversation_id).result())
+    return tuple(one for one in shared_app().store.path(conversation_id).result() if one.role != "system")
 
 
 def _asked(name: str, prompt: str, options: Mapping[str, Json]) -> Tuple[Question, MainThread]:

@@ -83,6 +83,7 @@ def test_summary_is_sent_instead_and_the_old_messages_stay_to_read_and_to_find(
     said = sent(model_server)
     assert len(said) == 1 and "Open: the left edge." in said[0] and said[0].rstrip().endswith("plate.")
     assert not any("question 0" in one for one in said)
+    assert full.panel.toast.action.text() == "Undo"
     hits = full.session.app.store.search("question").result(10).hits
     assert len([one for one in hits if one.role == "user"]) == 4
     assert len(full.session.conversations) == 1  # the summary's own turns are in no list
@@ -104,6 +105,15 @@ def test_new_chat_begins_with_the_summary_takes_the_question_along_and_leaves_th
     full.manager.open_conversation(old)
     full.until(lambda: len(full.items()) == before)
     assert full.panel.composer.text() == ""
+
+
+def test_summary_can_be_taken_back(full: Desk, model_server: FakeModelServer) -> None:
+    before = ask_too_much(full)
+    full.click(full.panel.composer.limit.button("summarise"))
+    full.until(lambda: len(full.items()) == before + 1 and full.panel.toast.isVisible())
+    full.click(full.panel.toast.action)
+    full.until(lambda: len(full.items()) == before)
+    assert not any(one.is_divider for one in full.items())
 
 
 def test_summary_can_be_cancelled_and_a_failed_one_changes_nothing(full: Desk, model_server: FakeModelServer) -> None:

@@ -124,4 +124,19 @@ class RoomDesk:
             manager.open_conversation(result.value.id)
             manager.draft.put(typed, chips)
         else:
-            manager.shown.reload()
+            self._show_everywhere(id)
+            mark = result.value.id
+            manager.panel.say("Summarised", action="Undo", run=lambda: self._take_back(id, mark))
+
+    def _show_everywhere(self, id: str) -> None:
+        self._manager.session.tell(lambda view: view.history_changed(frozenset({id})))
+
+    def _take_back(self, id: str, mark_id: str) -> None:
+        """The messages above are sent again, unless something was asked since."""
+        manager = self._manager
+        path = manager.shown.path
+        if manager.session.run_in(id) is not None or (manager.shown.id == id and path and path[-1].id != mark_id):
+            manager.panel.say("Something was asked since; the summary stays.")
+            return
+        future = manager.session.app.store.delete_message(mark_id)
+        manager.session.bridge.when_done(future, lambda _: self._show_everywhere(id), owner=manager)

@@ -85,8 +85,7 @@ class SystemDesk:
         manager, error = self._manager, outcome(future).error
         if error is not None:
             manager.panel.say(error.user_text if isinstance(error, NukeAIError) else str(error))
-        if manager.shown.id == conversation_id:
-            manager.shown.reload()
+        manager.session.tell(lambda view: view.history_changed(frozenset({conversation_id})))
         manager.session.refresh_conversations()
 
     def _of(self, conversation: Optional[Conversation]) -> str:
