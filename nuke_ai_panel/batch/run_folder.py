@@ -71,7 +71,8 @@ class RunFolder:
 
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(str(self.path / _FLOCK), timeout=0)
+            # Taken on one thread and given back on another.
+            lock = filelock.FileLock(str(self.path / _FLOCK), timeout=0, thread_local=False)
             lock.acquire()
         except filelock.Timeout as exc:
             raise LockedRunError(
