@@ -13,8 +13,8 @@ from .controls import draw_focus_ring, draw_icon
 from .explorer_values import ExplorerRow, Span
 from .line_edit import LineEdit
 from .model_list import ROW_ROLE, Index
+from .row_list import RowList
 from .safe_text import plain_tip
-from .scroll_bar import quiet_scrolling
 from .shortcuts import Shortcuts
 from .theme import Theme, mix, scaled_font, theme_of
 
@@ -92,7 +92,7 @@ class ExplorerModel(QtCore.QAbstractListModel):
         return True
 
 
-class ExplorerList(QtWidgets.QListView):
+class ExplorerList(RowList):
     """`opened(row)`, `selected` when other rows are, `more_wanted` near the end, `typed(text)` for the search field."""
 
     opened = Signal(object)
@@ -105,22 +105,13 @@ class ExplorerList(QtWidgets.QListView):
     menu_requested = Signal(QtCore.QPoint)
 
     def __init__(self, shortcuts: Shortcuts, parent: Optional[QtWidgets.QWidget] = None) -> None:
-        super().__init__(parent)
-        self.rows = ExplorerModel(self)
-        self._shortcuts = shortcuts
+        self.rows = ExplorerModel()
         self._is_filling = False
-        quiet_scrolling(self)
-        self.setModel(self.rows)
+        super().__init__(self.rows, shortcuts, parent)
+        self.rows.setParent(self)
         self.setItemDelegate(_RowDelegate(self))
         self.setUniformItemSizes(True)
-        self.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
         self.setSelectionMode(QtWidgets.QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setVerticalScrollMode(QtWidgets.QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setEditTriggers(QtWidgets.QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setMouseTracking(True)
-        self.viewport().setAutoFillBackground(False)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(self.menu_requested)
         self.verticalScrollBar().valueChanged.connect(self._look_for_end)
 
@@ -184,27 +175,14 @@ class ExplorerList(QtWidgets.QListView):
         if self.current() is not None:
             self.edit(self.currentIndex())
 
-    def is_editing(self) -> bool:
-        """Whether a title is being renamed."""
-        return bool(self.state() == QtWidgets.QAbstractItemView.State.EditingState)
-
     # ------------------------------------------------------------ Qt
-
-    def event(self, event: QtCore.QEvent) -> bool:
-        if event.type() == QtCore.QEvent.Type.ShortcutOverride and isinstance(event, QtGui.QKeyEvent):
-            if self._shortcuts.command_of(event) in (None, "rename"):
-                event.accept()
-                return True
-            event.ignore()
-            return False
-        return bool(super().event(event))
 
     def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
         key, current = event.key(), self.current()
         held = flag_value(event.modifiers()) & ~flag_value(Qt.KeyboardModifier.ShiftModifier)
         text = event.text()
         if self.is_editing():
-            event.accept()  # the field leaves Return to its parents, where it would open
+            event.accept()
         elif key == Qt.Key.Key_F2:
             self.edit_current()
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
@@ -240,11 +218,6 @@ class ExplorerList(QtWidgets.QListView):
         super().focusInEvent(event)
         if not self.currentIndex().isValid():
             self.step(1)
-        self.viewport().update()
-
-    def focusOutEvent(self, event: QtGui.QFocusEvent) -> None:
-        super().focusOutEvent(event)
-        self.viewport().update()
 
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
         super().resizeEvent(event)
