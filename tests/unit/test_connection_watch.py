@@ -137,7 +137,7 @@ def test_provider_without_its_key_is_not_asked_again_and_again() -> None:
     app = App.open()
     assert app.providers.check("openrouter").result(5).state == "needs key"
     tried: List[str] = []
-    app.keys.find = lambda row: tried.append(row.name)  # type: ignore[method-assign,func-returns-value]  # no key
+    app.keys.find = lambda row: tried.append(row.name)  # type: ignore[assignment,method-assign]  # no key
     app.providers.hold("openrouter")
     until(lambda: app.providers._watch.is_running)
     time.sleep(0.3)
@@ -175,11 +175,11 @@ def test_absent_server_elsewhere_is_looked_for_less_and_less(online: App, model_
 
 
 def woken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_watch.SleepWatch, "slept", lambda self, due_in_s=None: True)
+    monkeypatch.setattr(http_wake.SleepWatch, "slept", lambda self, due_in_s=None: True)
 
 
 def moved(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_watch.NetworkWatch, "is_other", lambda self: True)
+    monkeypatch.setattr(http_wake.NetworkWatch, "is_other", lambda self: True)
 
 
 @pytest.mark.parametrize("event", [woken, moved])
@@ -246,7 +246,7 @@ def test_states_are_kept_for_the_next_generation_of_the_code(online: App, model_
     model_server.stop()
     until(lambda: state(online) == "unreachable")
     before = online.providers.status("openai")
-    online.hand_over()
+    online.hand_over(20.0)
     again = opened_at(model_server.base_url)
     after = again.providers.status("openai")
     assert (after.state, after.since, after.error) == (before.state, before.since, before.error)

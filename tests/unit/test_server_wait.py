@@ -173,7 +173,9 @@ def test_provider_turned_off_ends_the_wait_with_that_sentence(app: App, server: 
     off.close()
 
 
-def test_whoever_may_stand_in_is_asked_instead_of_waiting(server: KillableServer, model_server: FakeModelServer) -> None:
+def test_whoever_may_stand_in_is_asked_instead_of_waiting(
+    server: KillableServer, model_server: FakeModelServer
+) -> None:
     app = opened_at(server.base_url, fallback=["lmstudio/fake-model"], **{
         "providers.lmstudio.enabled": True, "providers.lmstudio.base_url": model_server.base_url,
     })
