@@ -21,6 +21,7 @@ from . import panel_reload, panel_widget
 from .chat_session import ChatSession
 from .explorer import ExplorerDesk
 from .pane import content as panel_in
+from .pane import empty_pane
 from .panel_manager import PanelManager
 
 log = logging.getLogger(__name__)
@@ -35,13 +36,7 @@ def open_explorer_pane() -> QtWidgets.QWidget:
     """A pane with an explorer in it that a reload brings back, or with the reason why there is none. Cannot raise."""
     panel_reload.take_part()
     register(Part(PART, freeze, f"{__name__}:thaw"))
-    pane = QtWidgets.QWidget()
-    pane.setObjectName(OBJECT_NAME)
-    pane.setWindowTitle(TITLE)
-    # Nuke calls it on every panel widget; there is no knob behind this one. A built-in, for it outlives our code.
-    pane.updateValue = bool  # type: ignore[attr-defined]  # no attribute of Qt's
-    box = QtWidgets.QVBoxLayout(pane)
-    box.setContentsMargins(0, 0, 0, 0)
+    pane = empty_pane(OBJECT_NAME, TITLE)
     fill(pane)
     return pane
 

@@ -20,14 +20,20 @@ OBJECT_NAME = "nuke_ai_panel_pane"
 
 def make_pane() -> QtWidgets.QWidget:
     """A pane with a panel in it, or with the reason why there is none. Cannot raise."""
+    pane = empty_pane(OBJECT_NAME, TITLE)
+    fill(pane)
+    return pane
+
+
+def empty_pane(object_name: str, title: str) -> QtWidgets.QWidget:
+    """Qt's own widget with a layout, as Nuke docks it; it outlives our code."""
     pane = QtWidgets.QWidget()
-    pane.setObjectName(OBJECT_NAME)
-    pane.setWindowTitle(TITLE)
+    pane.setObjectName(object_name)
+    pane.setWindowTitle(title)
     # Nuke calls it on every panel widget; there is no knob behind this one. A built-in, for it outlives our code.
     pane.updateValue = bool  # type: ignore[attr-defined]  # no attribute of Qt's
     box = QtWidgets.QVBoxLayout(pane)
     box.setContentsMargins(0, 0, 0, 0)
-    fill(pane)
     return pane
 
 
