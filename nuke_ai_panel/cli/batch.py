@@ -52,10 +52,10 @@ def register(commands: argparse._SubParsersAction[Parser]) -> None:
     plan.add_argument("--sample", metavar="COUNT", type=int, default=3, help="how many requests to show (3)")
     plan.add_argument("--json", action="store_true", help="print one JSON object")
     for name, summary in (("run", "run, or go on where a run stopped"),
-                          ("resume", "go on; the run directory must be there")):
+                          ("resume", "go on with a run directory: resume DIR, or as run with its --out")):
         one = _verb(verbs, name, summary, _run)
         add_rows_options(one)
-        _add_out(one)
+        _add_out(one, is_needed=name == "run")
         add_run_options(one)
     chunk = _verb(verbs, "run-chunk", "a farm's part: some rows, a terminal record for each", _run_chunk)
     add_rows_options(chunk)
@@ -94,8 +94,8 @@ def _verb(
     return parser
 
 
-def _add_out(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", metavar="DIR", required=True, help="the run directory")
+def _add_out(parser: argparse.ArgumentParser, *, is_needed: bool = True) -> None:
+    parser.add_argument("--out", metavar="DIR", required=is_needed, help="the run directory")
 
 
 def _add_folder(parser: argparse.ArgumentParser) -> None:
@@ -147,6 +147,10 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     from ..batch.errors import InvalidBatchError
     from ..batch.run_folder import RunFolder
 
+    if arguments.out is None:
+        arguments.out, arguments.input = arguments.input, None
+    if not arguments.out:
+        raise UsageError("The run directory is missing.", next_step="Say batch resume DIR.")
     if arguments.verb == "resume" and not RunFolder(Path(arguments.out)).exists():
         raise InvalidBatchError(f"{arguments.out} holds no run.", next_step="Start one with batch run.")
     if arguments.verb == "resume" and not _names_rows(arguments):

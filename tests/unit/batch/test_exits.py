@@ -83,6 +83,13 @@ def test_failed_row_exits_3_and_retry_mends_it(batch: BatchCli) -> None:
     assert batch.report()["failed"] == 0 and batch.report()["answered"] == 20
 
 
+def test_resume_needs_the_directory_alone(batch: BatchCli) -> None:
+    assert batch.run("--stop-after", "0s", "--quiet").returncode == 5
+    done = batch.cli.run("batch", "resume", str(batch.out), "--stop-after", "60s", "--yes")
+    assert done.returncode == 0 and batch.report()["answered"] == 20, done.stderr
+    assert batch.cli.run("batch", "resume", str(batch.folder / "none.run")).returncode == 2
+
+
 def test_rejected_key_exits_4_and_is_nowhere(batch: BatchCli) -> None:
     key = "sk-canary-0123456789abcdef"
     batch.server.refuse = lambda prompt, times: (401, {"error": {"message": f"bad key {key}"}}, {})
