@@ -16,7 +16,10 @@ from .classes import common_knobs, menu_labels, node_classes
 _DATA = Path(__file__).with_name("data") / "nuke_api.json"
 # Classes and knobs that exist and that the class data does not list: a name here is never called a mistake.
 _MORE = _DATA.with_name("more_names.json")
-_SUBMODULES = frozenset({"math", "geo", "rotopaint", "splinewarp", "curvelib", "curveknob", "localization"})
+_SUBMODULES = frozenset({
+    "math", "geo", "rotopaint", "splinewarp", "curvelib", "curveknob", "localization", "callbacks", "overrides",
+    "colorspaces", "scripts", "utils", "executeInMain",
+})
 
 
 class Names:

@@ -84,3 +84,8 @@ def guarded_names(tree: ast.AST) -> FrozenSet[str]:
 def element(kind: Optional[Kind]) -> Optional[Kind]:
     """What one of a list of nodes is."""
     return kind._replace(what="node") if kind is not None and kind.what == "nodes" else None
+
+
+def is_class_call(node: ast.expr) -> bool:
+    """Whether this asks a node for its class."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "Class"

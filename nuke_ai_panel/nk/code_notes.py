@@ -119,6 +119,8 @@ class NameNotes:
             return
         if told is None and not is_complete:
             return
+        if not is_sure and not is_complete and any(name.startswith(one + "_") for one in known):
+            return  # feather_type beside feather: rather a knob that is not in the tables
         of = f"{owner.class_name} has" if owner.class_name else "A node has"
         self._note("knob", f"{of} no knob “{name}”", where, f'"{told}"' if told else "")
 

@@ -17,6 +17,7 @@ from .code_kinds import (
     bound_names,
     element,
     guarded_names,
+    is_class_call,
     joined,
     parameters,
     text_of,
@@ -25,6 +26,7 @@ from .code_notes import NameNotes, source_of
 from .errors import NkSyntaxError
 from .parser import parse_knobs
 
+_RICH_KNOBS = frozenset({"curves", "tracks", "toolbar"})  # of types of their own, with members of their own
 # Not knobs, and taken by nuke.nodes.X(…).
 _MAKER_WORDS = frozenset({"name", "inputs", "xpos", "ypos", "label", "tile_color"})
 
@@ -248,7 +250,7 @@ class CodeWalk(NameNotes):
         if owner is not None and owner.what == "node":
             if name is not None:
                 self._knob(owner, name, node)
-                return Kind("knob", owner.class_name, owner.name, name)
+                return Kind("knob", owner.class_name, owner.name, name) if name not in _RICH_KNOBS else None
             self._kind(node.slice, env)
             return Kind("knob")
         if owner is not None and owner.what == "nodes":
@@ -266,7 +268,7 @@ class CodeWalk(NameNotes):
         sides = [node.left, *node.comparators]
         for one in sides:
             self._kind(one, env)
-        if not any(_is_class_call(one) for one in sides):
+        if not any(is_class_call(one) for one in sides):
             return
         for one in sides:
             parts = one.elts if isinstance(one, (ast.Tuple, ast.List, ast.Set)) else [one]
@@ -286,6 +288,8 @@ class CodeWalk(NameNotes):
             self._kind(function, env)
             return None
         owner, name = self._kind(function.value, env), function.attr
+        if source_of(function.value) == "nuke.undo" and env.get("nuke") == Kind("module"):
+            self._note("name", "nuke.undo is a function", function, f"nuke.Undo.{name}")
         if owner is None:
             return None
         self._member(function, owner)
@@ -293,7 +297,9 @@ class CodeWalk(NameNotes):
             return self._module_call(name, node, env)
         if owner.what == "maker":
             for word in node.keywords:
-                if word.arg and word.arg not in _MAKER_WORDS:
+                if word.arg == "input":
+                    self._note("call", "nuke.nodes takes its inputs as a list", word.value, "inputs=[…]")
+                elif word.arg and word.arg not in _MAKER_WORDS:
                     self._knob(Kind("node", name), word.arg, word.value)
             if node.args:
                 told = f"nuke.nodes.{name}(knob=value)"
@@ -387,10 +393,6 @@ class CodeWalk(NameNotes):
 
 def _index(node: ast.Subscript) -> Optional[ast.expr]:
     return node.slice if isinstance(node.slice, ast.expr) else None
-
-
-def _is_class_call(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "Class"
 
 
 def _rows(text: Optional[str]) -> List[str]:

@@ -90,7 +90,10 @@ def node_class(name: str, known: Iterable[str], least: float = 0.8) -> Optional[
 def knob_name(name: str, class_name: str, known: Iterable[str]) -> Tuple[Optional[str], bool]:
     """The knob that a wrong one was meant to be, and whether that is more than a likeness."""
     known = frozenset(known)
-    for table in (_table().knobs.get(class_name, {}), _table().knobs[""]):
+    # Camera and Camera4 have the slips of Camera2.
+    stem = class_name.rstrip("0123456789")
+    kin = [rows for name, rows in _table().knobs.items() if name and name.rstrip("0123456789") == stem]
+    for table in (*kin, _table().knobs[""]):
         if table.get(name) in known:
             return table[name], True
     return near(name, known, 0.72), False
