@@ -26,6 +26,7 @@ _KINDS: Dict[str, Tuple[ConversationKind, ...]] = {"chat": ("chat",), "api": ("a
 _SPEAKERS = {"user": "You", "assistant": "Answer"}
 _LATEST_DAYS = 3660
 DAY_S = 86_400
+_NO_DAY, _LAST_MOMENT = "Another time", 1e15
 
 
 def wanted_of(filters: Filters, *, now: float) -> HistoryFilter:
@@ -68,6 +69,8 @@ class Days:
 
     def heading(self, then: float) -> str:
         """The heading of a moment's calendar day."""
+        if not abs(then) < _LAST_MOMENT:
+            return _NO_DAY  # a damaged clock: beyond any calendar, or no number at all
         quarter = int(then // 900)
         if quarter not in self._headings:
             self._headings[quarter] = self._named(then)
@@ -84,7 +87,7 @@ class Days:
         try:
             local = time.localtime(then)
         except (OverflowError, ValueError, OSError):
-            return "Another time"
+            return _NO_DAY
         if local[:3] == self._today[:3]:
             return "Today"
         if local[:3] == self._yesterday[:3]:
