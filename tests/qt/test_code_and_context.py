@@ -141,6 +141,15 @@ def test_hidden_characters_are_written_out_before_a_run(pair: Pair, model_server
     assert "cannot be seen" in desk.panel.run_sheet.findings.words()[0]
 
 
+def test_letters_that_look_like_others_are_written_out(pair: Pair, model_server: FakeModelServer) -> None:
+    _, desk = pair
+    ask_for(desk, model_server, "p\u0430th = '\u041f\u0440\u0438\u0432\u0435\u0442 \U000e0041'\nnuke.tprint(p\u0430th)")
+    desk.click(action(desk, "run_code"))
+    shown = desk.panel.run_sheet.view.toPlainText()
+    assert "p\\u0430th" in shown and "\u041f\u0440\u0438\u0432\u0435\u0442" in shown and "\\U000e0041" in shown
+    assert any("look alike" in one for one in desk.panel.run_sheet.findings.words())
+
+
 def test_nodes_are_screened_and_pasted(pair: Pair, model_server: FakeModelServer) -> None:
     host, desk = pair
     ask_for(desk, model_server, "Blur {\n inputs 0\n size 4\n name Soft\n}", "nk")

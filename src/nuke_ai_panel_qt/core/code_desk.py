@@ -21,7 +21,7 @@ from nuke_ai_panel.store import new_id
 from ..qt import QtCore, QtWidgets
 from ..ui.code_book import CodeAction, CodeLine, CodeTools
 from ..ui.node_links import node_of
-from ..ui.safe_text import visible_code
+from ..ui.safe_text import mixed_names, visible_code
 from .host_door import Job, Ran, find_host
 
 if TYPE_CHECKING:
@@ -154,6 +154,8 @@ class CodeDesk:
     def _warnings(self, kind: CodeKind, text: str, names: Names) -> Tuple[CodeLine, ...]:
         hidden = [] if visible_code(text) == text else [CodeLine(
             "This holds characters that cannot be seen; they are written out below.")]
+        if mixed_names(text):
+            hidden.append(CodeLine("Names mix letters of scripts that look alike; those are written out below."))
         return (*hidden, *(replace(one, action="") for one in findings(kind, text, names)))
 
     def _title(self, message_id: str) -> str:

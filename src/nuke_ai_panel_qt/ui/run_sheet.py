@@ -13,7 +13,7 @@ from .code_book import CodeLine
 from .controls import Button, Text
 from .menus import Select
 from .message_parts import StateLine
-from .safe_text import visible_code
+from .safe_text import code_to_approve
 from .scroll_bar import quiet_scrolling
 from .sheets import Sheet
 from .theme import scaled_font, theme_of
@@ -125,7 +125,7 @@ class RunSheet(Sheet):
         palette.setColor(QtGui.QPalette.ColorRole.Text, theme.text)
         self.view.setPalette(palette)
         self.view.setFont(scaled_font(theme.code, 1.0))
-        self.view.setPlainText(visible_code(text[:_SHOWN]))
+        self.view.setPlainText(code_to_approve(text[:_SHOWN]))
         self.view.setFocus(Qt.FocusReason.PopupFocusReason)
 
     def warn(self, lines: Tuple[CodeLine, ...]) -> None:

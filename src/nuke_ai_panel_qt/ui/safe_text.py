@@ -17,6 +17,8 @@ _INVISIBLE = "\u200b-\u200f\u2060-\u2064\ufeff\u00ad"
 _IN_PROSE = re.compile(f"[{_CONTROLS}{_DECEPTIVE}]")
 _IN_CODE = re.compile(f"[{_CONTROLS}{_DECEPTIVE}{_INVISIBLE}]")
 _BARE_URL = re.compile(r"https?://[^\s<>\"'`\u2026]+")
+_NAME = re.compile(r"[^\W\d]\w*")
+_LOOKALIKES = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "FULLWIDTH", "MATHEMATICAL", "COPTIC")
 _TRAILING = ".,;:!?*_~"
 
 
@@ -28,6 +30,29 @@ def visible_prose(text: str) -> str:
 def visible_code(text: str) -> str:
     """Like `visible_prose`, and zero-width characters too: in code nothing may be invisible."""
     return _IN_CODE.sub(_escape, text)
+
+
+def mixed_names(text: str) -> Tuple[str, ...]:
+    """Names in code that mix Latin letters with those of a script that looks like it: one may pass for another."""
+    found = [name for name in _NAME.findall(text) if not name.isascii() and _is_mixed(name)]
+    return tuple(dict.fromkeys(found))
+
+
+def code_to_approve(text: str) -> str:
+    """`text` as it is read before it runs: like `visible_code`, and letters that pass for Latin ones as escapes."""
+    def written(match: Match[str]) -> str:
+        name = match.group()
+        if name.isascii() or not _is_mixed(name):
+            return name
+        return "".join(one if one.isascii() else f"\\u{ord(one):04x}" for one in name)
+
+    return visible_code(_NAME.sub(written, text))
+
+
+def _is_mixed(name: str) -> bool:
+    has_latin = any(one.isascii() and one.isalpha() for one in name)
+    others = (unicodedata.name(one, "") for one in name if not one.isascii())
+    return has_latin and any(one.startswith(_LOOKALIKES) for one in others)
 
 
 def safe_link(target: str) -> Optional[str]:
