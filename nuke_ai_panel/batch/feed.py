@@ -13,10 +13,11 @@ from typing import Callable, List, Optional
 
 from ..errors import NukeAIError
 from .compact_map import number_of
+from .errors import BatchError
 from .requests import JobMaker
 from .rows import Source
 from .run_folder import Past, is_same, mark
-from .values import Job, Reject, Row
+from .values import DEFECT, Job, Reject, Row
 
 _GROUP = 32
 _LONGEST_ID = 512
@@ -176,7 +177,7 @@ class Feed:
                 if self._is_closed or self._sorter.is_complete:
                     break
         except Exception as exc:  # noqa: BLE001  # the end of a thread: it is raised where the jobs are taken
-            error = exc
+            error = exc if isinstance(exc, NukeAIError) else _unreadable(exc)
         self._post(group, is_last=True, error=error)
 
     def _post(self, group: List[Job], *, is_last: bool = False, error: Optional[BaseException] = None) -> None:
@@ -190,6 +191,15 @@ class Feed:
         self.is_exhausted = self.is_exhausted or is_last
         self.error = self.error or error
         self._wake()
+
+
+def _unreadable(exc: Exception) -> BatchError:
+    """What is said when a script's own iterator fails, or a file breaks off."""
+    error = BatchError(
+        f"the rows cannot be read on: {type(exc).__name__}: {exc}", next_step="Mend it, then run again: it goes on."
+    )
+    error.code, error.__cause__ = DEFECT, exc
+    return error
 
 
 def _line_number(place: str) -> int:

@@ -71,9 +71,9 @@ class Report:
 
 def make_report(
     folder: RunFolder, *, code: int, message: str, rows: Optional[int], rejected: int, changed: int = 0, torn: int = 0,
-    elapsed_s: float = 0.0, input_changed: bool = False,
+    elapsed_s: float = 0.0, input_changed: bool = False, missing: Optional[int] = None,
 ) -> Report:
-    """Counts the lines of a run."""
+    """Counts the lines of a run. `missing` is what is still to do, where lines of former rows may stand beside."""
     answered = deduplicated = attempts = retries = 0
     tokens = [0, 0]
     spent = 0.0
@@ -106,7 +106,8 @@ def make_report(
         known["count"] += 1
         if len(known["examples"]) < _EXAMPLES:
             known["examples"].append({"custom_id": line.get("custom_id"), "message": error.get("message")})
-    missing = 0 if rows is None else max(0, rows - answered - failed)
+    if missing is None:
+        missing = 0 if rows is None else max(0, rows - answered - failed)
     return Report(
         code, message or _SAID.get(code, ""), rows, answered, failed, rejected, missing, deduplicated, changed, torn,
         attempts, retries, tokens[0], tokens[1], round(spent, 9), round(elapsed_s, 3), input_changed,

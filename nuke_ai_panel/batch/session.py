@@ -130,7 +130,8 @@ class Session:
             await in_daemon_thread(feed.close)
             await runner.close()
         is_whole = feed.is_exhausted and not feed.has_job() and defect is None
-        report = await in_daemon_thread(lambda: self._finish(past, sorter, runner.stopped or defect, is_whole))
+        why, finished = runner.stopped or defect, tally.finished
+        report = await in_daemon_thread(lambda: self._finish(past, sorter, why, is_whole, finished))
         self._emit(runner.progress("finished"))
         return report
 
@@ -185,12 +186,16 @@ class Session:
                 next_step="Put it back, leave out --resume=strict, or choose another --out. Nothing was sent.",
             )
 
-    def _finish(self, past: Past, sorter: Sorter, stopped: Optional[BaseException], is_whole: bool) -> Report:
+    def _finish(
+        self, past: Past, sorter: Sorter, stopped: Optional[BaseException], is_whole: bool, finished: int,
+    ) -> Report:
         folder, census = self.folder, sorter.census
         if past.is_stale or census.changed or census.retried or past.errors:
             folder.compact(past)
         rows = census.rows if is_whole else self.plan.rows
         is_changed = self._input_changed()
+        ended = census.skipped + census.skipped_errors + finished
+        missing = None if rows is None else max(0, rows - ended)
         message = ""
         if isinstance(stopped, NukeAIError):
             message = f"{stopped.user_text} {stopped.next_step}".strip()
@@ -198,12 +203,12 @@ class Session:
             message = f"This is a bug: {type(stopped).__name__}: {stopped}"
         report = make_report(
             folder, code=DONE, message=message, rows=rows, rejected=census.rejects, changed=census.changed,
-            torn=past.torn, elapsed_s=time.monotonic() - self._began, input_changed=is_changed,
+            torn=past.torn, elapsed_s=time.monotonic() - self._began, input_changed=is_changed, missing=missing,
         )
         code = self._code(stopped, report)
         report = make_report(
             folder, code=code, message=message, rows=rows, rejected=census.rejects, changed=census.changed,
-            torn=past.torn, elapsed_s=report.elapsed_s, input_changed=is_changed,
+            torn=past.torn, elapsed_s=report.elapsed_s, input_changed=is_changed, missing=missing,
         )
         self._facts.update(finished=time.time(), rows=rows, counts={
             "answered": report.answered, "failed": report.failed, "rejected": report.rejected, "code": code,

@@ -38,7 +38,7 @@ def test_rate_limit_is_learnt_and_the_pause_is_kept(bench: Bench, form: str) -> 
     began = time.monotonic()
     report = bench.run(rows(count))
     seconds = time.monotonic() - began
-    asked_in_pause = sum(at + 0.1 < one < at + 0.9 for at in server.refused_at[:1] for one in server.times)
+    asked_in_pause = sum(at + 0.4 < one < at + 0.9 for at in server.refused_at[:1] for one in server.times)
     print(f"{form}: {count / seconds:.1f}/s of {PER_S:g}/s, {server.refused} refused, {asked_in_pause} in the pause")
     assert (report.code, report.answered, asked_in_pause) == (0, count, 0)
     assert server.refused <= 20  # what was under way when the first was refused, and few after

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import List
+from typing import Dict, Iterator, List
 
 import pytest
 
@@ -92,6 +92,23 @@ def test_failed_rows_stay_until_they_are_retried(bench: Bench) -> None:
     assert bench.run(rows(6), retry_only=("timeout",)).code == 3
     report = bench.run(rows(6), retry_only=())
     assert (report.code, report.failed, report.answered, bench.lines("errors.jsonl")) == (0, 0, 6, [])
+
+
+def test_rows_of_a_former_input_do_not_count(bench: Bench) -> None:
+    bench.run(rows(10))
+    report = bench.run(rows(6, start=8), stop_after_s=0.0)
+    assert (report.code, report.rows) == (5, 6) and 4 <= report.missing <= 6
+    report = bench.run(rows(6, start=8))
+    assert (report.code, report.rows, report.missing) == (0, 6, 0) and len(bench.server.bodies) == 14
+
+
+def test_iterator_that_fails_ends_the_run_with_its_words(bench: Bench) -> None:
+    def broken() -> Iterator[Dict[str, str]]:
+        yield {"shot": "sh1"}
+        raise OSError("the database is gone")
+
+    report = bench.run(broken())
+    assert report.code == 1 and "the database is gone" in report.message
 
 
 def test_second_writer_is_refused(bench: Bench) -> None:
