@@ -197,7 +197,8 @@ class ConnectionWatch:
         try:
             while True:
                 held = self.held()
-                if not held:
+                # Not this task's watch any more: its loop was blocked, was given up, and has come free.
+                if not held or self._task is not asyncio.current_task():
                     return
                 self._drop_unheld(held)
                 planned = self._look_around(held)
