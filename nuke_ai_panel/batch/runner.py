@@ -30,17 +30,7 @@ from .requests import line_of
 from .run_folder import REQUESTS, Past, RunFolder
 from .spending import ANSWER_TOKENS, Purse
 from .tally import Tally
-from .values import (
-    Answer,
-    BatchEvent,
-    BudgetReached,
-    Job,
-    LanePaused,
-    LaneStopped,
-    Options,
-    Progress,
-    Said,
-)
+from .values import Answer, BatchEvent, BudgetReached, Job, LanePaused, LaneStopped, Options, Progress, Said
 
 TICK_S = 0.5
 RETRY_SHARE, FREE_RETRIES = 0.2, 16
