@@ -1,4 +1,4 @@
-"""What the product adds to Nuke's start: `python -m bench start`. Each figure is of a fresh process, in the Nuke double.
+"""What the product adds to Nuke's start: `python -m bench start`. Each figure is of a fresh process, in the double.
 
 `python -m bench.start` alone is one such process and prints one JSON line.
 """

@@ -60,7 +60,7 @@ class LogFile(logging.Handler):
                 os.close(descriptor)
         except OSError:
             return
-        except Exception:  # a message whose arguments do not fit it
+        except Exception:  # noqa: BLE001 - as in the standard library's handlers: a message whose arguments do not fit it
             self.handleError(record)
 
 

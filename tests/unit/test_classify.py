@@ -361,10 +361,12 @@ def test_nonsense_is_still_an_error(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(("status", "error", "kind", "retryable"), [
-    (400, {"code": "Client specified an invalid argument", "error": "Incorrect API key provided: xa***."}, "auth", False),
+    (400, {"code": "Client specified an invalid argument", "error": "Incorrect API key provided: xa***."},
+     "auth", False),
     (413, {"error": {"message": "Request too large for model `m` on tokens per minute (TPM): Limit 6, Requested 9",
                      "type": "tokens", "code": "rate_limit_exceeded"}}, "bad_request", False),
-    (400, {"error": {"message": "Budget has been exceeded!", "type": "budget_exceeded", "code": "400"}}, "credits", False),
+    (400, {"error": {"message": "Budget has been exceeded!", "type": "budget_exceeded", "code": "400"}},
+     "credits", False),
     (400, {"error": {"message": "litellm.ContextWindowExceededError: x", "type": None, "code": "400"}},
      "context_too_long", False),
     (429, {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "You exceeded your current quota.",

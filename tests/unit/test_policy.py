@@ -84,7 +84,8 @@ def test_place_outside_is_not_local_however_it_is_written(url: str) -> None:
 
 @pytest.mark.parametrize(("url", "level"), [
     ("http://127.0.0.1:1", "machine"), ("http://[::1]:1", "machine"), ("http://LOCALHOST.", "machine"),
-    ("http://10.1.2.3", "house"), ("http://gpu7", "house"), ("http://gpu7.local", "house"), ("http://[fe80::1]", "house"),
+    ("http://10.1.2.3", "house"), ("http://gpu7", "house"), ("http://gpu7.local", "house"),
+    ("http://[fe80::1]", "house"),
 ])
 def test_place_inside_is_local(url: str, level: str) -> None:
     assert trust_of(url) == level
