@@ -9,7 +9,7 @@ from typing import List, Optional, Tuple
 from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .icons import icon
 from .prompt_edit import PromptEdit
-from .scroll_bar import quiet_scrolling
+from .prompt_popup import PromptPopup
 from .theme import theme_of
 
 Qt = QtCore.Qt
@@ -51,7 +51,7 @@ def open_context_menu(entries: Tuple[ContextEntry, ...], below: QtWidgets.QWidge
     return menu
 
 
-class Mentions(QtWidgets.QListWidget):
+class Mentions(PromptPopup):
     """The names under an @ that begins a word. `asked(prefix)` wants rows; `chosen(key, word)` was picked.
 
     It takes no focus: the prompt keeps the caret, and its arrows, Enter, Tab and Esc come here while this is open. Esc
@@ -62,20 +62,9 @@ class Mentions(QtWidgets.QListWidget):
     chosen = Signal(str, str)
 
     def __init__(self, prompt: PromptEdit, parent: QtWidgets.QWidget) -> None:
-        super().__init__(parent)
-        self._prompt = prompt
+        super().__init__("Nodes and context to mention", prompt, parent)
         self._start = -1
         self._dismissed = -1
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setAccessibleName("Nodes and context to mention")
-        self.setUniformItemSizes(True)
-        quiet_scrolling(self)
-        self.hide()
-        prompt.installEventFilter(self)
-        prompt.textChanged.connect(self._look)
-        prompt.cursorPositionChanged.connect(self._look)
-        self.itemClicked.connect(self._pick)
 
     def show_rows(self, rows: Tuple[ContextEntry, ...]) -> None:
         """The rows for the last `asked`; none closes it."""
@@ -97,29 +86,8 @@ class Mentions(QtWidgets.QListWidget):
         """What is offered."""
         return [self.item(at).text() for at in range(self.count())] if self.isVisible() else []
 
-    def eventFilter(self, watched: QtCore.QObject, event: QtCore.QEvent) -> bool:
-        if watched is self._prompt and event.type() == QtCore.QEvent.Type.FocusOut:
-            self.hide()
-        if watched is not self._prompt or not self.isVisible() or not isinstance(event, QtGui.QKeyEvent):
-            return False
-        key = Qt.Key(event.key())
-        ours = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Tab, Qt.Key.Key_Escape)
-        if key not in ours or self._prompt.has_preedit():
-            return False
-        if event.type() == QtCore.QEvent.Type.ShortcutOverride:
-            event.accept()
-            return True
-        if event.type() != QtCore.QEvent.Type.KeyPress:
-            return False
-        if key == Qt.Key.Key_Escape:
-            self._dismissed = self._start
-            self.hide()
-        elif key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
-            step = 1 if key == Qt.Key.Key_Down else -1
-            self.setCurrentRow((self.currentRow() + step) % self.count())
-        else:
-            self._pick(self.currentItem())
-        return True
+    def _dismiss(self) -> None:
+        self._dismissed = self._start
 
     def _look(self) -> None:
         cursor = self._prompt.textCursor()

@@ -9,6 +9,7 @@ from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .icons import icon
 from .panel_values import PromptRow
 from .prompt_edit import PromptEdit
+from .prompt_popup import PromptPopup
 from .theme import theme_of
 
 Qt = QtCore.Qt
@@ -19,7 +20,7 @@ _VARIABLE = re.compile(r"\{\{[^{}\n]{1,80}\}\}")
 _KEYS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Tab, Qt.Key.Key_Escape)
 
 
-class SlashList(QtWidgets.QListWidget):
+class SlashList(PromptPopup):
     """`asked(typed)` wants rows, `chosen(name)` was picked; what was typed is gone by then.
 
     It takes no focus: the question keeps the caret, and its arrows, Enter, Tab and Esc come here while this is open.
@@ -30,20 +31,9 @@ class SlashList(QtWidgets.QListWidget):
     chosen = Signal(str)
 
     def __init__(self, prompt: PromptEdit, parent: QtWidgets.QWidget) -> None:
-        super().__init__(parent)
-        self._prompt = prompt
+        super().__init__("Prompts", prompt, parent)
         self._typed: Optional[str] = None
         self._is_dismissed = False
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setTextElideMode(Qt.TextElideMode.ElideRight)
-        self.setAccessibleName("Prompts")
-        self.setUniformItemSizes(True)
-        self.hide()
-        prompt.installEventFilter(self)
-        prompt.textChanged.connect(self._look)
-        prompt.cursorPositionChanged.connect(self._look)
-        self.itemClicked.connect(self._pick)
 
     def show_rows(self, rows: Tuple[PromptRow, ...]) -> None:
         """The rows for what is typed; none closes it."""
@@ -72,27 +62,8 @@ class SlashList(QtWidgets.QListWidget):
         names = [str(self.item(at).data(Qt.ItemDataRole.UserRole)) for at in range(self.count())]
         return names if self.isVisible() else []
 
-    def eventFilter(self, watched: QtCore.QObject, event: QtCore.QEvent) -> bool:
-        if watched is self._prompt and event.type() == QtCore.QEvent.Type.FocusOut:
-            self.hide()
-        if watched is not self._prompt or not self.isVisible() or not isinstance(event, QtGui.QKeyEvent):
-            return False
-        key = Qt.Key(event.key())
-        if key not in _KEYS or self._prompt.has_preedit():
-            return False
-        if event.type() == QtCore.QEvent.Type.ShortcutOverride:
-            event.accept()
-            return True
-        if event.type() != QtCore.QEvent.Type.KeyPress:
-            return False
-        if key == Qt.Key.Key_Escape:
-            self._is_dismissed = True
-            self.hide()
-        elif key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
-            self.setCurrentRow((self.currentRow() + (1 if key == Qt.Key.Key_Down else -1)) % self.count())
-        else:
-            self._pick(self.currentItem())
-        return True
+    def _dismiss(self) -> None:
+        self._is_dismissed = True
 
     def _look(self) -> None:
         cursor = self._prompt.textCursor()
