@@ -1,6 +1,6 @@
 """One whole life in a Nuke, as a program: `python -m tests.qt.life_in_nuke VERSION` (14 to 17).
 
-Start files, workspace, question, closed tab, reopened tab, quit. A model server is named in the environment. Prints
+Start files, workspace, a question with nodes attached, its code run and undone, closed tab, reopened tab, quit. A model server is named in the environment. Prints
 what it took; any surprise is a traceback and an exit code.
 """
 
@@ -89,10 +89,35 @@ def begin(life: Life) -> View:
     return view
 
 
-def talk(life: Life, view: View) -> View:
-    """A question, its answer, a closed tab, the same conversation in a new one; a second pane on the same App."""
-    host = life.host
+def run_code(life: Life, view: View) -> None:
+    """A question with three nodes attached; its code makes two more in one step, and one undo takes them away."""
+    nuke, manager = life.host.nuke, life.manager(view)
+    for name in ("Plate", "Key", "Comp"):
+        nuke.nodes.Blur(name=name).setSelected(True)
+    manager.context.add("selection")
+    life.until(lambda: manager.panel.composer.chips.buttons())
     life.ask(view, QUESTION)
+    assert manager.shown.path[0].attachments and "Plate" in manager.shown.path[0].attachments[0].text
+    block_class = import_module("nuke_ai_panel_qt.ui.code_block").CodeBlock
+
+    def run_buttons() -> List[Any]:
+        blocks = manager.panel.transcript.findChildren(block_class)
+        found = [block.findChildren(qt.QtWidgets.QAbstractButton, "run_code") for block in blocks]
+        return [button for buttons in found for button in buttons if button.isVisible()]
+
+    life.until(run_buttons)
+    run_buttons()[-1].click()
+    life.until(lambda: manager.panel.run_sheet.isVisible())
+    assert len(nuke.allNodes()) == 3
+    manager.panel.run_sheet.run_button.click()
+    life.until(lambda: len(nuke.allNodes()) == 5)
+    nuke.undo()
+    assert sorted(node.name() for node in nuke.allNodes()) == ["Comp", "Key", "Plate"]
+
+
+def talk(life: Life, view: View) -> View:
+    """The answer stays through a closed tab and a new one; a second pane is on the same App."""
+    host = life.host
     before = life.texts(view)
     assert before[0] == QUESTION and before[1]
     view.close_tab()
@@ -124,6 +149,7 @@ def end(life: Life) -> None:
 def main(version: int) -> None:
     life = Life(version)
     panel = begin(life)
+    run_code(life, panel)
     talk(life, panel)
     end(life)
     sys.stdout.write(json.dumps(life.took_ms) + "\n")

@@ -35,7 +35,8 @@ def play(program: str, version: int, home: Path, model_server: FakeModelServer) 
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_start_restore_ask_close_reopen_quit(version: int, home: Path, model_server: FakeModelServer) -> None:
+def test_start_restore_ask_run_undo_close_reopen_quit(version: int, home: Path, model_server: FakeModelServer) -> None:
+    model_server.words = ("Two blurs:\n\n```python\n", "for _ in range(2):\n", "    nuke.createNode('Blur')\n", "```\n")
     took = json.loads(play("life_in_nuke", version, home, model_server).splitlines()[-1])
     assert took["quit"] < 2000
 
