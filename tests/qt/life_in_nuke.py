@@ -1,6 +1,7 @@
 """One whole life in a Nuke, as a program: `python -m tests.qt.life_in_nuke VERSION` (14 to 17).
 
-Start files, workspace, a question with nodes attached, its code run and undone, closed tab, reopened tab, quit. A model server is named in the environment. Prints
+Start files, workspace, a question with nodes attached, its code run and undone, closed tab, reopened tab, quit. A model
+server is named in the environment. Prints
 what it took; any surprise is a traceback and an exit code.
 """
 
