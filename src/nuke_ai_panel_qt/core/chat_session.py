@@ -303,7 +303,8 @@ class ChatSession:
         if self.app.store.trouble is not None:
             self.tell(lambda view: view.show_trouble())
         if conversations is None:
-            log.warning("the conversations could not be read: %s", error)
+            if not self.app.is_closed:  # somebody else may have closed the App that all share
+                log.warning("the conversations could not be read: %s", error)
             return
         self.conversations = tuple(conversations)
         self.unread |= {one.id for one in conversations if one.is_unread and not self._is_shown(one.id)}
