@@ -196,7 +196,7 @@ def check(python: str) -> int:
 
 
 def test_leg(leg: Leg, python: str, extra: Sequence[str], *, campaigns: bool) -> int:
-    """The exit code of a leg's tests. Each room has a process of its own, for Qt's application lasts as long as that."""
+    """The exit code of a leg's tests. Each room has a process of its own, because Qt's application lasts as long."""
     inside = leg_venv(leg, python)
     env = {"NUKE_AI_PANEL_QT": leg.qt or "", "QT_QPA_PLATFORM": "offscreen", "PYTHONDEVMODE": "1"}
     ensure_secret_service()
