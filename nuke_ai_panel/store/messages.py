@@ -137,6 +137,10 @@ def delete(database: Database, message_id: str) -> int:
 def restore(database: Database, message_id: str) -> List[Message]:
     """Undoes the deletion of a message: everything that went with it is back, the same branch shown."""
     conversation_id = _conversation_of(database.connection, message_id)
+    # A search meanwhile has passed them over.
+    database.connection.execute(
+        "INSERT OR IGNORE INTO unindexed SELECT seq FROM messages WHERE deleted_root = ? AND text <> ''", (message_id,)
+    )
     database.connection.execute(
         "UPDATE messages SET deleted_root = NULL, deleted_at = NULL WHERE deleted_root = ?", (message_id,)
     )
