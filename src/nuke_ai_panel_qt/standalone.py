@@ -7,6 +7,8 @@ import signal
 import sys
 from typing import List, Mapping, Optional, Sequence
 
+from nuke_ai_panel.words import tr
+
 APPLICATION = "Nuke AI Panel"
 PYTHON_TICK_MS = 200
 
@@ -16,7 +18,8 @@ def why_no_window(platform: str, env: Mapping[str, str]) -> str:
     if env.get("QT_QPA_PLATFORM"):
         return ""
     if platform.startswith("linux") and not (env.get("DISPLAY") or env.get("WAYLAND_DISPLAY")):
-        return "There is no display (neither DISPLAY nor WAYLAND_DISPLAY is set), so the chat opens in the terminal."
+        return tr("There is no display (neither DISPLAY nor WAYLAND_DISPLAY is set), so the chat opens in the "
+                  "terminal.")
     return ""
 
 
@@ -28,7 +31,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         try:
             from . import qt
         except ImportError as error:
-            reason = f"No window can be opened ({error}), so the chat opens in the terminal."
+            reason = tr("No window can be opened ({error}), so the chat opens in the terminal.", error=error)
         else:
             del qt
             return open_window(given)

@@ -9,7 +9,7 @@ import pytest
 from .imports import ROOT, Import, imports
 
 ALL = imports()
-VALUES = frozenset({"messages", "events", "errors", "settings", "keys"})
+VALUES = frozenset({"messages", "events", "errors", "settings", "keys", "words"})
 # Threads, the loop, what survives a reload: the ground that the siblings stand on.
 GROUND = VALUES | {"utils"}
 SIBLINGS = frozenset({"providers", "tools", "store", "nk"})
@@ -112,7 +112,7 @@ def test_panel_layers_point_down() -> None:
 
 
 def test_widgets_know_only_values() -> None:
-    values = {f"nuke_ai_panel.{name}" for name in ("messages", "events", "errors")}
+    values = {f"nuke_ai_panel.{name}" for name in ("messages", "events", "errors", "words")}
     wrong = [
         place(one) for one in ALL
         if one.module.startswith("nuke_ai_panel_qt.ui") and one.imported.split(".")[0] == "nuke_ai_panel"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nuke_ai_panel.events import AnswerStored, ApprovalAsked, TurnEvent, TurnFailed, TurnStarted, TurnStopped
+from nuke_ai_panel.words import tr
 
 from ..ui.live_region import LiveRegion
 from ..ui.markdown import plain_words
@@ -21,15 +22,15 @@ def announce(live: LiveRegion, event: TurnEvent) -> None:
 def words_for(event: TurnEvent) -> str:
     """The sentence for an event; empty for those that are not announced."""
     if isinstance(event, TurnStarted):
-        return f"{event.answer.model or 'The model'} is answering"
+        return tr("{model} is answering", model=event.answer.model or tr('The model'))
     if isinstance(event, AnswerStored):
         said = " ".join(visible_prose(plain_words(event.answer.text[:2_000])).split())
         short = said if len(said) <= _FIRST_CHARACTERS else f"{said[:_FIRST_CHARACTERS].rstrip()} …"
-        return f"Answer ready: {short}" if short else "Answer ready, without words"
+        return tr("Answer ready: {short}", short=short) if short else tr("Answer ready, without words")
     if isinstance(event, TurnFailed):
         return f"The answer failed. {event.error.user_text} {event.error.next_step}".strip()
     if isinstance(event, TurnStopped):
-        return "Stopped"
+        return tr("Stopped")
     if isinstance(event, ApprovalAsked):
-        return f"Needs your approval: {event.summary}"
+        return tr("Needs your approval: {summary}", summary=event.summary)
     return ""

@@ -14,6 +14,7 @@ from nuke_ai_panel.errors import SettingsError
 from nuke_ai_panel.settings.layers import checked_value
 from nuke_ai_panel.settings.table import ROWS
 from nuke_ai_panel.settings.words import text_of, value_of
+from nuke_ai_panel.words import tr
 
 from ..ui.answer_sheet import AnswerSheet
 from ..ui.chat_panel import ChatPanel
@@ -82,14 +83,15 @@ class AnswerOptions:
         own = getattr(self._session.craft.parameters.get(self._shown_for, NOTHING), name)
         draft = self._drafts.get(name)
         text = draft.text if draft is not None else text_of(row, own or None if own == () else own)
-        words = " ".join(general.text.split()) or "not sent"
+        words = " ".join(general.text.split()) or tr("not sent")
         choices = general.choices
         if choices:
             known = [(words_, value) for words_, value in choices if value]
-            choices = ((f"as in Settings: {words}", ""), *known)
+            choices = ((tr("as in Settings: {words}", words=words), ""), *known)
             if text and text not in [value for _, value in known]:
                 choices = (*choices, (text, text))
         return replace(
-            general, name=name, text=text, placeholder=f"as in Settings: {words}", note="", locked_by="",
+            general, name=name, text=text, placeholder=tr("as in Settings: {words}", words=words), note="",
+            locked_by="",
             problem=draft.problem if draft is not None else "", choices=choices,
         )

@@ -16,6 +16,7 @@ from nuke_ai_panel.messages import Attachment, clean_text
 from nuke_ai_panel.providers.threads import in_daemon_thread
 from nuke_ai_panel.store import new_id
 from nuke_ai_panel.utils.event_loop_manager import create_task
+from nuke_ai_panel.words import tr
 
 from .pictures import picture
 
@@ -38,19 +39,21 @@ def _readable(path: Path) -> Attachment:
     try:
         return _attachment(path)
     except OSError as error:
-        raise NukeAIError(f"{path.name} could not be read: {error.strerror or error}") from error
+        raise NukeAIError(tr("{name} could not be read: {error}", name=path.name, error=error.strerror
+            or error)) from error
 
 
 def _attachment(path: Path) -> Attachment:
     if not path.is_file():
-        raise NukeAIError(f"{path.name} is not a file that can be attached.")
+        raise NukeAIError(tr("{name} is not a file that can be attached.", name=path.name))
     size = os.path.getsize(path)
     with path.open("rb") as file:
         media_type = media_type_of(file.read(START_BYTES))
     limit = MAX_FILE_BYTES if media_type is None else MAX_MEDIA_BYTES
     if size > limit:
         raise NukeAIError(
-            f"{path.name} is too large to attach ({size / 1e6:.1f} MB; the limit is {limit / 1e6:.0f} MB)."
+            tr("{name} is too large to attach ({size:.1f} MB; the limit is {limit:.0f} MB).", name=path.name,
+            size=size / 1e6, limit=limit / 1e6)
         )
     data = path.read_bytes()
     if media_type is not None and media_type.startswith("image/"):
@@ -64,7 +67,7 @@ def _attachment(path: Path) -> Attachment:
             data_base64=base64.b64encode(data).decode("ascii"),
         )
     if b"\0" in data[:4096]:
-        raise NukeAIError(f"{path.name} cannot be attached: only text, PNG, JPEG, GIF, WebP and PDF can.")
+        raise NukeAIError(tr("{name} cannot be attached: only text, PNG, JPEG, GIF, WebP and PDF can.", name=path.name))
     text = data.decode("utf-8", "replace").lstrip("\ufeff").replace("\r\n", "\n")
     kind = "script" if path.suffix.lower() == ".nk" else "file"
     return Attachment(new_id(), kind, path.name, text=text)  # type: ignore[arg-type]  # one of two literals

@@ -17,6 +17,7 @@ from nuke_ai_panel.nk.code_check import check_python
 from nuke_ai_panel.nk.digest_rows import counted
 from nuke_ai_panel.nk.fences import CodeKind, code_kind
 from nuke_ai_panel.store import new_id
+from nuke_ai_panel.words import later, tr
 
 from ..qt import QtCore, QtWidgets
 from ..ui.code_book import CodeAction, CodeLine, CodeTools
@@ -31,13 +32,15 @@ ACTIONS = frozenset({"insert_code", "run_code", "fix_code", "undo_code", "attach
 MOST_FINDINGS = 4
 # kind → (the button, its verb, what it is called, the tooltip)
 _WORDS: Dict[CodeKind, Tuple[str, str, str, str]] = {
-    "python": ("Run", "Run", "Python", "Read it once more, then run it in Nuke as one undo step"),
-    "nk": ("Paste", "Paste", "Nodes", "Read it once more, then paste these nodes"),
-    "tcl": ("Run", "Run", "Tcl", "Read it once more, then run it in Nuke as Tcl"),
-    "expression": ("Set", "Set", "Expression", "Choose a knob of the selection for this expression"),
-    "blink": ("Compile", "Compile", "BlinkScript", "Read it once more, then put it into a BlinkScript node"),
+    "python": (later("Run"), later("Run"), "Python", later("Read it once more, then run it in Nuke as one undo step")),
+    "nk": (later("Paste"), later("Paste"), later("Nodes"), later("Read it once more, then paste these nodes")),
+    "tcl": (later("Run"), later("Run"), "Tcl", later("Read it once more, then run it in Nuke as Tcl")),
+    "expression": (later("Set"), later("Set"), later("Expression"),
+    later("Choose a knob of the selection for this expression")),
+    "blink": (later("Compile"), later("Compile"), "BlinkScript",
+    later("Read it once more, then put it into a BlinkScript node")),
 }
-_CHANGED = "The script changed since this was shown. Look again, and press {verb} if it still fits."
+_CHANGED = later("The script changed since this was shown. Look again, and press {verb} if it still fits.")
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,8 @@ class CodeDesk:
         if host is not None and kind:
             button = _WORDS[kind][0]
             if kind in ("python", "tcl"):
-                tip = "Insert in the Script Editor at its caret"
-                actions.append(CodeAction("insert_code", "Insert", "insert", tip))
+                tip = tr("Insert in the Script Editor at its caret")
+                actions.append(CodeAction("insert_code", tr("Insert"), "insert", tip))
             actions.append(CodeAction("run_code", button, "run", _WORDS[kind][3]))
         ran = self._ran.get((text, language))
         if ran is not None:
@@ -120,17 +123,17 @@ class CodeDesk:
             return False
         host = find_host()
         if host is None or not host.go_to(name):
-            self._manager.panel.say(f"There is no node {name} in this script")
+            self._manager.panel.say(tr("There is no node {name} in this script", name=name))
             self._manager.context.show_nodes()
         return True
 
     def _insert(self, text: str) -> None:
         host = find_host()
         if host is not None and host.insert(text):
-            self._manager.panel.say("Inserted in the Script Editor")
+            self._manager.panel.say(tr("Inserted in the Script Editor"))
         else:
             QtWidgets.QApplication.clipboard().setText(text)
-            self._manager.panel.say("No Script Editor is open: copied instead")
+            self._manager.panel.say(tr("No Script Editor is open: copied instead"))
 
     def _open(self, message_id: str, text: str, language: str) -> None:
         host, kind = find_host(), code_kind(language, text)
@@ -138,7 +141,7 @@ class CodeDesk:
             return
         targets = host.targets() if kind == "expression" else ()
         if kind == "expression" and not targets:
-            self._manager.panel.say("Select the node that shall have this expression first")
+            self._manager.panel.say(tr("Select the node that shall have this expression first"))
             return
         _, verb, called, _ = _WORDS[kind]
         title = self._title(message_id)
@@ -146,23 +149,24 @@ class CodeDesk:
         count = text.count("\n") + (not text.endswith("\n"))
         self._manager.panel.open_run_sheet()
         self._manager.panel.run_sheet.show_job(
-            f"{verb} in Nuke", text, verb=verb, targets=targets, lines=self._warnings(kind, text, host.names()),
-            facts=f"{called} · {counted(count, 'line')} · in {self._pending.script} · "
-                  f"one undo step: “{title}”",
+            tr("{verb} in Nuke", verb=verb), text, verb=verb, targets=targets,
+            lines=self._warnings(kind, text, host.names()),
+            facts=tr("{called} · {counted} · in {script} · one undo step: “{title}”", called=called,
+            counted=counted(count, 'line'), script=self._pending.script, title=title),
         )
 
     def _warnings(self, kind: CodeKind, text: str, names: Names) -> Tuple[CodeLine, ...]:
         hidden = [] if visible_code(text) == text else [CodeLine(
-            "This holds characters that cannot be seen; they are written out below.")]
+            tr("This holds characters that cannot be seen; they are written out below."))]
         if mixed_names(text):
-            hidden.append(CodeLine("Names mix letters of scripts that look alike; those are written out below."))
+            hidden.append(CodeLine(tr("Names mix letters of scripts that look alike; those are written out below.")))
         return (*hidden, *(replace(one, action="") for one in findings(kind, text, names)))
 
     def _title(self, message_id: str) -> str:
         answer = self._manager.shown.message(message_id)
         question = self._manager.shown.message(answer.parent_id or "") if answer is not None else None
         words = " ".join(question.text.split()) if question is not None else ""
-        return f"AI: {words if len(words) <= 60 else words[:59] + '…'}" if words else "AI Panel"
+        return tr("AI: {words}", words=words if len(words) <= 60 else words[:59] + '…') if words else "AI Panel"
 
     def _run(self, target: str) -> None:
         pending, host = self._pending, find_host()
@@ -174,7 +178,8 @@ class CodeDesk:
             verb = _WORDS[pending.job.kind][1]
             told = _CHANGED.format(verb=verb)
             if script != pending.script:
-                told = f"Another script is open now: {script}. Press {verb} if it is meant for that one."
+                told = tr("Another script is open now: {script}. Press {verb} if it is meant for that one.",
+                    script=script, verb=verb)
             self._pending = replace(pending, mark=mark, script=script)
             lines = self._warnings(pending.job.kind, pending.job.text, host.names())
             self._manager.panel.run_sheet.warn((CodeLine(told), *lines))
@@ -197,10 +202,10 @@ class CodeDesk:
         if ran is None or host is None:
             return
         if host.undo(ran.undo_title):
-            self._undone[(text, language)] = "Taken back."
+            self._undone[(text, language)] = tr("Taken back.")
             self._show(text, language)
         else:
-            self._manager.panel.say("Something else was done since: use Edit > Undo in Nuke")
+            self._manager.panel.say(tr("Something else was done since: use Edit > Undo in Nuke"))
 
     # ------------------------------------------------------------ asking about it
 
@@ -239,7 +244,7 @@ def findings(kind: CodeKind, text: str, names: Names, most: int = MOST_FINDINGS)
         told = []
     lines = [CodeLine(one) for one in told[:most]]
     if len(told) > most:
-        lines.append(CodeLine(f"and {len(told) - most} more"))
+        lines.append(CodeLine(tr("and {count} more", count=len(told) - most)))
     if lines:
         lines[0] = replace(lines[0], action="fix_code")
     return tuple(lines)
@@ -247,32 +252,35 @@ def findings(kind: CodeKind, text: str, names: Names, most: int = MOST_FINDINGS)
 
 def _screened(text: str) -> List[str]:
     try:
-        found = [f"Line {one.line}: {one.node + ': ' if one.node else ''}Nuke would run this: {one.why}"
+        found = [tr("Line {line}: {node}Nuke would run this: {why}", line=one.line, node=one.node + ': ' if one.node
+            else '', why=one.why)
                  for one in screen(text)]
-        return found + [f"Line {one.line}: {one.node + ': ' if one.node else ''}{one.why}" for one in review(text)]
+        return found + [tr("Line {line}: {node}{why}", line=one.line, node=one.node + ': ' if one.node else '',
+            why=one.why) for one in review(text)]
     except NkSyntaxError as error:
-        return [f"These nodes cannot be read: {error}"]
+        return [tr("These nodes cannot be read: {error}", error=error)]
 
 
 def _ran_lines(ran: Ran, undone: str) -> Tuple[CodeLine, ...]:
     if undone:
         return (CodeLine(undone, "undo", "dim"),)
     if not ran.is_ok:
-        at = f" (line {ran.line})" if ran.line else ""
-        lines = [CodeLine(f"{ran.error}{at}. Nothing was changed.", "error", "error", "fix_code")]
-        lines.append(CodeLine("The traceback and what was printed", "text", "dim", "attach_result"))
+        at = tr(" (line {line})", line=ran.line) if ran.line else ""
+        lines = [CodeLine(tr("{error}{at}. Nothing was changed.", error=ran.error, at=at), "error", "error",
+            "fix_code")]
+        lines.append(CodeLine(tr("The traceback and what was printed"), "text", "dim", "attach_result"))
         return tuple(lines)
-    made = f", {counted(len(ran.made), 'node')} made" if ran.made else ""
+    made = tr(", {counted} made", counted=counted(len(ran.made), 'node')) if ran.made else ""
     names = f": {', '.join(ran.made[:4])}{' …' if len(ran.made) > 4 else ''}" if ran.made else ""
     undo = "undo_code" if ran.undo_title else ""
-    time = f"{ran.seconds:.1f} s" if ran.seconds >= 1 else f"{max(1, round(ran.seconds * 1000))} ms"
-    done = CodeLine(f"Ran in {time}{made}{names}", "check", "connected", undo)
+    time = f"{ran.seconds:.1f} s" if ran.seconds >= 1 else tr("{seconds} ms", seconds=max(1, round(ran.seconds * 1000)))
+    done = CodeLine(tr("Ran in {time}{made}{names}", time=time, made=made, names=names), "check", "connected", undo)
     if not ran.output.strip():
         return (done,)
     first = ran.output.strip().split("\n")
     shown = first[0] if len(first[0]) <= 120 else first[0][:119] + "…"
-    more = f" (and {counted(len(first) - 1, 'more line')})" if len(first) > 1 else ""
-    return done, CodeLine(f"Printed: {shown}{more}", "text", "dim", "attach_result")
+    more = tr(" (and {counted})", counted=counted(len(first) - 1, tr('more line'))) if len(first) > 1 else ""
+    return done, CodeLine(tr("Printed: {shown}{more}", shown=shown, more=more), "text", "dim", "attach_result")
 
 
 def result_text(ran: Ran) -> str:

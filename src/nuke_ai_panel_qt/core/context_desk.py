@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, List, Sequence, Tuple
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.messages import Attachment
 from nuke_ai_panel.store import new_id
+from nuke_ai_panel.words import tr
 
 from ..qt import QtGui
 from ..ui.context_menu import MOST_ROWS, ContextEntry, Mentions, open_context_menu
@@ -44,20 +45,21 @@ class ContextDesk:
         if host is not None:
             count = len(host.selected())
             found += [
-                ContextEntry("selection", f"Selected nodes ({count})" if count else "Selected nodes", "node",
-                             "" if count else "nothing is selected", "selection"),
-                ContextEntry("script", "Whole script", "script", word="script"),
-                ContextEntry("errors", "Errors in the script", "error", word="errors"),
-                ContextEntry("editor", "Script Editor selection", "text", word="editor", starts_group=True),
-                ContextEntry("traceback", "Last traceback", "text", word="traceback"),
-                ContextEntry("viewer", "Viewer's frame", "image", blind, "viewer"),
+                ContextEntry("selection", tr("Selected nodes ({count})", count=count) if count
+                else tr("Selected nodes"), "node",
+                             "" if count else tr("nothing is selected"), "selection"),
+                ContextEntry("script", tr("Whole script"), "script", word="script"),
+                ContextEntry("errors", tr("Errors in the script"), "error", word="errors"),
+                ContextEntry("editor", tr("Script Editor selection"), "text", word="editor", starts_group=True),
+                ContextEntry("traceback", tr("Last traceback"), "text", word="traceback"),
+                ContextEntry("viewer", tr("Viewer's frame"), "image", blind, "viewer"),
             ]
         has_picture = not QtGui.QGuiApplication.clipboard().image().isNull()
         found += [
-            ContextEntry("file", "File …", "file", word="file", starts_group=True),
-            ContextEntry("image", "Picture from disk …", "image", blind, "picture"),
-            ContextEntry("clipboard", "Picture from the clipboard", "image",
-                         blind or ("" if has_picture else "there is none"), "clipboard"),
+            ContextEntry("file", tr("File …"), "file", word="file", starts_group=True),
+            ContextEntry("image", tr("Picture from disk …"), "image", blind, "picture"),
+            ContextEntry("clipboard", tr("Picture from the clipboard"), "image",
+                         blind or ("" if has_picture else tr("there is none")), "clipboard"),
         ]
         return tuple(found)
 
@@ -96,7 +98,7 @@ class ContextDesk:
         """Adds the picture on the clipboard."""
         why = self._why_no_pictures()
         if why:
-            self._manager.panel.composer.nudge(f"Not attached: {why}.")
+            self._manager.panel.composer.nudge(tr("Not attached: {why}.", why=why))
             return
         try:
             self._attach(picture_of(QtGui.QGuiApplication.clipboard().image(), "Clipboard"))
@@ -120,7 +122,8 @@ class ContextDesk:
         made = Attachment(new_id(), kind, taken.name, text=taken.text, origin=origin)  # type: ignore[arg-type]
         self._attach(made)
         if taken.left_out:
-            self._manager.panel.composer.nudge(f"Left out of {taken.name}: {'; '.join(taken.left_out)}.")
+            self._manager.panel.composer.nudge(tr("Left out of {name}: {names}.", name=taken.name,
+                names='; '.join(taken.left_out)))
 
     def _attach(self, attachment: Attachment) -> None:
         self._manager.panel.composer.nudge("")
@@ -132,7 +135,7 @@ class ContextDesk:
         info = self._manager.session.known_model(self._manager.models.choice())
         if info is None or info.capabilities is None or "vision" in info.capabilities:
             return ""
-        return "the model has no vision"
+        return tr("the model has no vision")
 
     # ------------------------------------------------------------ sending
 

@@ -10,6 +10,7 @@ from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.messages import Conversation
 from nuke_ai_panel.store import new_id
 from nuke_ai_panel.utils.event_loop_manager import create_task
+from nuke_ai_panel.words import tr
 
 from .event_bridge import outcome
 
@@ -50,7 +51,7 @@ class ConversationCommands:
         if target == manager.shown.id:
             manager.show(new_id(), is_new=True)
         manager.panel.say(
-            f"Deleted “{conversation.title}”", action="Undo",
+            tr("Deleted “{title}”", title=conversation.title), action=tr("Undo"),
             run=lambda: bridge.when_done(
                 store.restore_conversation(target), lambda done: self._restored(target, done), owner=manager
             ),
@@ -69,7 +70,8 @@ class ConversationCommands:
         manager = self._manager
         path = manager.shown.path
         if not path or manager.shown.run() is not None:
-            manager.panel.say("There is nothing to fork yet." if not path else "Stop the answer first, then fork.")
+            manager.panel.say(tr("There is nothing to fork yet.") if not path
+                else tr("Stop the answer first, then fork."))
             return
         task = create_task(fork(manager.session.app.store, manager.shown.id, message_id or path[-1].id))
         manager.session.bridge.when_done(task, self._forked, owner=manager)
@@ -88,7 +90,7 @@ class ConversationCommands:
         manager.open_conversation(result.value.id)
         manager.session.refresh_conversations()
         source = result.value.source_id or ""
-        manager.panel.say("This is a copy", action="Back", run=lambda: manager.open_conversation(source))
+        manager.panel.say(tr("This is a copy"), action=tr("Back"), run=lambda: manager.open_conversation(source))
 
     def _restored(self, conversation_id: str, future: Future[Conversation]) -> None:
         self._conversation_written(future)

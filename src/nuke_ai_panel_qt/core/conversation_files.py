@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, List
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.settings.toml_file import write_atomically
 from nuke_ai_panel.store.values import Imported
+from nuke_ai_panel.words import later, tr
 
 from ..qt import QtCore, QtGui, QtWidgets
 from .event_bridge import outcome
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
     from .panel_manager import PanelManager
 
 _KINDS = {  # what → ending, the dialog's filter
-    "markdown": (".md", "Markdown (*.md)"), "html": (".html", "HTML page (*.html)"), "json": (".json", "JSON (*.json)"),
+    "markdown": (".md", later("Markdown (*.md)")), "html": (".html", later("HTML page (*.html)")),
+    "json": (".json", later("JSON (*.json)")),
 }
 LONGEST_BYTES = 1 << 30
-NOT_KEPT = "A temporary chat is not stored and cannot be exported; copy what you need."
+NOT_KEPT = later("A temporary chat is not stored and cannot be exported; copy what you need.")
 
 
 class ConversationFiles:
@@ -41,7 +43,7 @@ class ConversationFiles:
         conversation = manager.session.conversation(manager.shown.id)
         title = conversation.title if conversation is not None else ""
         name = re.sub(r'[\\/:*?"<>|\x00-\x1f]+', "-", title).strip(" .")
-        dialog = QtWidgets.QFileDialog(manager.panel, "Export the conversation", "", words)
+        dialog = QtWidgets.QFileDialog(manager.panel, tr("Export the conversation"), "", words)
         dialog.setAcceptMode(QtWidgets.QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix(ending)
         dialog.selectFile(f"{name[:80] or 'Conversation'}{ending}")
@@ -67,7 +69,7 @@ class ConversationFiles:
 
     def ask_import(self) -> None:
         """Asks for exported files and adds what is in them."""
-        dialog = QtWidgets.QFileDialog(self._manager.panel, "Import conversations", "", _KINDS["json"][1])
+        dialog = QtWidgets.QFileDialog(self._manager.panel, tr("Import conversations"), "", _KINDS["json"][1])
         dialog.setFileMode(QtWidgets.QFileDialog.FileMode.ExistingFiles)
         self._open(dialog, self.read)
 
@@ -82,7 +84,7 @@ class ConversationFiles:
         if manager.session.app.store.is_temporary(manager.shown.id):
             manager.panel.say(NOT_KEPT)
         elif not manager.shown.path:
-            manager.panel.say("There is nothing in this conversation yet.")
+            manager.panel.say(tr("There is nothing in this conversation yet."))
         else:
             return True
         return False
@@ -108,7 +110,8 @@ class ConversationFiles:
         if error is not None:
             self._say_error(error)
         else:
-            self._manager.panel.say(f"Exported to {path.name}", action="Show", run=lambda: _show_folder(path))
+            self._manager.panel.say(tr("Exported to {name}", name=path.name), action=tr("Show"),
+                run=lambda: _show_folder(path))
 
     def _copy(self, future: Future[str]) -> None:
         result = outcome(future)
@@ -116,7 +119,7 @@ class ConversationFiles:
             self._say_error(result.error)
             return
         QtGui.QGuiApplication.clipboard().setText(result.value)
-        self._manager.panel.say("Copied the conversation as Markdown")
+        self._manager.panel.say(tr("Copied the conversation as Markdown"))
 
     def _import(self, future: Future[str]) -> None:
         result = outcome(future)
@@ -132,10 +135,12 @@ class ConversationFiles:
         if found is None:
             self._say_error(result.error)
             return
-        words = f"Imported {found.conversations} conversation{'' if found.conversations == 1 else 's'}"
+        words = tr("Imported {conversations} conversation{more}", conversations=found.conversations, more=''
+            if found.conversations == 1 else 's')
         if found.skipped_conversations:
             were = "was" if found.skipped_conversations == 1 else "were"
-            words += f"; {found.skipped_conversations} {were} here already"
+            words += tr("; {skipped_conversations} {were} here already",
+                skipped_conversations=found.skipped_conversations, were=were)
         if found.problems:
             words += f". {found.problems[0]}"
         self._manager.panel.say(words)
@@ -154,13 +159,14 @@ def _text_of(path: str) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         raise NukeAIError(
-            f"{path} is not text", user_text=f"{Path(path).name} is not an exported conversation.",
-            next_step="Choose a JSON file that was exported here.",
+            f"{path} is not text", user_text=tr("{name} is not an exported conversation.", name=Path(path).name),
+            next_step=tr("Choose a JSON file that was exported here."),
         ) from exc
     except OSError as exc:
         raise NukeAIError(
-            f"{path} cannot be read", user_text=f"{Path(path).name} cannot be read: {exc.strerror or exc}.",
-            next_step="Check that it is a file that you may read.",
+            f"{path} cannot be read", user_text=tr("{name} cannot be read: {exc}.", name=Path(path).name,
+            exc=exc.strerror or exc),
+            next_step=tr("Check that it is a file that you may read."),
         ) from exc
 
 

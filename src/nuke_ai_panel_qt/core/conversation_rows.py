@@ -6,6 +6,7 @@ import time
 from typing import AbstractSet, Iterable, Tuple
 
 from nuke_ai_panel.messages import Conversation
+from nuke_ai_panel.words import tr
 
 from ..ui.panel_values import ConversationRow
 
@@ -19,7 +20,7 @@ def rows_of(
     """One row each, in the given order (newest first)."""
     return tuple(
         ConversationRow(
-            one.id, one.title or "New conversation", group_of(one.updated_at, now=now),
+            one.id, one.title or tr("New conversation"), group_of(one.updated_at, now=now),
             when_text(one.updated_at, now=now), one.snippet, is_running=one.id in running, is_unread=one.id in unread,
             needs_approval=one.id in asking,
         )
@@ -31,13 +32,13 @@ def group_of(then: float, *, now: float) -> str:
     """The date group of a moment, by local calendar days."""
     days = _day(now) - _day(then)
     if days <= 0:
-        return "Today"
+        return tr("Today")
     if days == 1:
-        return "Yesterday"
+        return tr("Yesterday")
     if days < 7:
-        return "Last 7 days"
+        return tr("Last 7 days")
     if days < 30:
-        return "Last 30 days"
+        return tr("Last 30 days")
     return time.strftime("%B %Y", time.localtime(then))
 
 

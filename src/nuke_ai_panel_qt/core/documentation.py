@@ -7,6 +7,7 @@ from typing import Optional
 
 import nuke_ai_panel
 from nuke_ai_panel.errors import HostError
+from nuke_ai_panel.words import tr
 
 from ..qt import QtCore, QtGui
 
@@ -28,11 +29,11 @@ def open_documentation() -> None:
     found = page()
     if found is None:
         raise HostError(
-            "this copy came without its pages", user_text="This copy came without its documentation.",
-            next_step="nuke-ai-panel --help says what the commands do.",
+            "this copy came without its pages", user_text=tr("This copy came without its documentation."),
+            next_step=tr("nuke-ai-panel --help says what the commands do."),
         )
     if not QtGui.QDesktopServices.openUrl(QtCore.QUrl.fromLocalFile(str(found))):
         raise HostError(
-            "nothing here shows a page", user_text="Nothing on this machine could open the documentation.",
-            next_step=f"It lies in {found.parent}.",
+            "nothing here shows a page", user_text=tr("Nothing on this machine could open the documentation."),
+            next_step=tr("It lies in {parent}.", parent=found.parent),
         )

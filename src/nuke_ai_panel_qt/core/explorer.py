@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Tupl
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.messages import Conversation
 from nuke_ai_panel.store import Facets, Hit, SearchPage, Statistics
+from nuke_ai_panel.words import tr
 
 from ..qt import QtCore, is_valid
 from ..ui.explorer_values import ExplorerRow
@@ -169,7 +170,8 @@ class ExplorerDesk(QtCore.QObject):
             elif not isinstance(result.error, CancelledError):
                 error = result.error
                 words = error.user_text if isinstance(error, NukeAIError) else str(error)
-                self.view.set_words(count="", note=f"The history could not be read: {words}", role="warning")
+                self.view.set_words(count="", note=tr("The history could not be read: {words}", words=words),
+                    role="warning")
 
         self.session.bridge.when_done(future, done, owner=self)
 
@@ -268,15 +270,16 @@ class ExplorerDesk(QtCore.QObject):
         if self._is_listing():
             count = "" if self._total is None else count_text(self._total, "chat")
             empty = "" if self._conversations else (
-                "No chat fits these filters." if is_filtered else "Your chats will stand here."
+                tr("No chat fits these filters.") if is_filtered else tr("Your chats will stand here.")
             )
         else:
             thing = "hit" if view.text() else "message"
-            count = ("Searching …" if goes_on and not self._hits else
+            count = (tr("Searching …") if goes_on and not self._hits else
                      f"{len(self._hits):,}{'+' if self._has_more else ''} {thing}{'' if len(self._hits) == 1 else 's'}")
             empty = "" if self._hits or goes_on else (
-                f"Nothing holds “{view.text()}”{' within these filters' if is_filtered else ''}. Every word must be "
-                "there; try fewer, or the beginning of one." if view.text() else "Nothing was said here yet."
+                tr("Nothing holds “{words}”{more}. Every word must be there; try fewer, or the beginning of one.",
+                words=view.text(), more=tr(' within these filters') if is_filtered else '') if view.text()
+                else tr("Nothing was said here yet.")
             )
         view.set_words(count=count, note=self._note, empty=empty)
 

@@ -15,6 +15,7 @@ from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.providers.threads import in_daemon_thread
 from nuke_ai_panel.store import Undo
 from nuke_ai_panel.utils.event_loop_manager import create_task
+from nuke_ai_panel.words import later, tr
 
 from ..qt import QtCore, QtWidgets
 from ..ui.explorer_selection import conversation_ids
@@ -25,9 +26,10 @@ from .explorer_rows import count_text
 
 _ENDINGS = {"json": "json", "markdown": "md", "html": "html"}
 _CHANGES: Dict[str, Tuple[Dict[str, bool], str]] = {
-    "pin": ({"pinned": True}, "Pinned"), "unpin": ({"pinned": False}, "Unpinned"),
-    "archive": ({"archived": True}, "Archived"), "unarchive": ({"archived": False}, "Out of the archive:"),
-    "delete": ({"deleted": True}, "Deleted"), "restore": ({"deleted": False}, "Took back"),
+    "pin": ({"pinned": True}, later("Pinned")), "unpin": ({"pinned": False}, later("Unpinned")),
+    "archive": ({"archived": True}, later("Archived")), "unarchive": ({"archived": False},
+    later("Out of the archive:")),
+    "delete": ({"deleted": True}, later("Deleted")), "restore": ({"deleted": False}, later("Took back")),
 }
 _LONGEST_NAME = 60
 
@@ -61,7 +63,7 @@ class ExplorerActions(QtCore.QObject):
         """Adds a tag to all that are selected, or takes it from them."""
         ids = conversation_ids(self._view.list.chosen())
         if ids:
-            words = f"Tagged #{tag}:" if is_added else f"No longer #{tag}:"
+            words = tr("Tagged #{tag}:", tag=tag) if is_added else tr("No longer #{tag}:", tag=tag)
             self._change(ids, words, **{"add_tags" if is_added else "remove_tags": (tag,)})
 
     def rename(self, conversation_id: str, title: str) -> None:
@@ -74,7 +76,7 @@ class ExplorerActions(QtCore.QObject):
     def _change(self, ids: Sequence[str], words: str, **changes: Any) -> None:  # Any: what the store's method takes
         def changed(undo: Undo) -> None:
             self._view.say(
-                f"{words} {count_text(len(undo), 'chat')}", action="Undo", run=lambda: self._undo(undo)
+                f"{words} {count_text(len(undo), 'chat')}", action=tr("Undo"), run=lambda: self._undo(undo)
             )
 
         self._then(self._session.app.store.change_conversations(ids, **changes), changed)
@@ -82,8 +84,9 @@ class ExplorerActions(QtCore.QObject):
     def _undo(self, undo: Undo) -> None:
         def undone(count: int) -> None:
             missing = len(undo) - count
-            gone = f"; {count_text(missing, 'chat')} had left the bin for good" if missing else ""
-            self._view.say(f"{count_text(count, 'chat')} as before{gone}")
+            gone = tr("; {count_text} had left the bin for good",
+                count_text=count_text(missing, 'chat')) if missing else ""
+            self._view.say(tr("{count_text} as before{gone}", count_text=count_text(count, 'chat'), gone=gone))
 
         self._then(self._session.app.store.undo(undo), undone)
 
@@ -100,10 +103,11 @@ class ExplorerActions(QtCore.QObject):
         def forget() -> None:
             self._then(
                 self._session.app.store.empty_bin(ids),
-                lambda count: self._view.say(f"Deleted {count_text(count, 'chat')} for good"),
+                lambda count: self._view.say(tr("Deleted {count_text} for good", count_text=count_text(count, 'chat'))),
             )
 
-        self._view.say(f"{count_text(len(ids), 'chat')}: there is no way back", action="Delete for good", run=forget)
+        self._view.say(tr("{count_text}: there is no way back", count_text=count_text(len(ids), 'chat')),
+            action=tr("Delete for good"), run=forget)
 
     def _then(self, future: Future[Any], then: Callable[[Any], None]) -> None:  # Any: each command's own answer
         def done(finished: Future[Any]) -> None:
@@ -121,7 +125,7 @@ class ExplorerActions(QtCore.QObject):
 
     def _ask_where(self, ids: Sequence[str], kind: str) -> None:
         is_folder = kind != "json" and len(ids) > 1
-        dialog = QtWidgets.QFileDialog(self._view, "Export")
+        dialog = QtWidgets.QFileDialog(self._view, tr("Export"))
         dialog.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setAcceptMode(QtWidgets.QFileDialog.AcceptMode.AcceptSave)
         if is_folder:
@@ -152,7 +156,8 @@ class ExplorerActions(QtCore.QObject):
                 self._view.say(failed.user_text if isinstance(failed, NukeAIError) else str(failed))
                 return
             written = create_task(in_daemon_thread(lambda: _write(Path(path), names, [str(one.value) for one in made])))
-            self._then(written, lambda place: self._view.say(f"Exported {count_text(len(ids), 'chat')} to {place}"))
+            self._then(written, lambda place: self._view.say(tr("Exported {count_text} to {place}",
+                count_text=count_text(len(ids), 'chat'), place=place)))
 
         # One thread answers all of them in order, so the last one done means all are.
         self._then(texts[-1], write)
@@ -178,7 +183,8 @@ def _write(path: Path, names: Optional[List[str]], texts: Sequence[str]) -> str:
         return path.name or str(path)
     except OSError as error:
         raise NukeAIError(
-            f"{path.name} could not be written: {error.strerror or error}", next_step="Choose another folder."
+            tr("{name} could not be written: {error}", name=path.name, error=error.strerror or error),
+            next_step=tr("Choose another folder.")
         ) from error
 
 

@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.reload import Part, register
+from nuke_ai_panel.words import tr
 
 from ..qt import QtCore, QtGui, QtWidgets, destroy, is_valid
 from ..ui.controls import Button, Text
@@ -173,7 +174,7 @@ class ExplorerWidget(QtWidgets.QWidget):
         except Exception as error:  # Nuke would show a blank pane
             self.bug = error
             log.exception("the memory explorer could not be built")
-            self._show_failure(f"The memory explorer could not be built: {error}")
+            self._show_failure(tr("The memory explorer could not be built: {error}", error=error))
 
     def _apply_settings(self) -> None:
         assert self._session is not None, "settings come from a session"
@@ -185,7 +186,7 @@ class ExplorerWidget(QtWidgets.QWidget):
         self.view = self.desk = None
         page = QtWidgets.QWidget(self)
         box = QtWidgets.QVBoxLayout(page)
-        again = Button("Try again", kind="outline")
+        again = Button(tr("Try again"), kind="outline")
         box.addWidget(Text(sentence, role="error"))
         box.addWidget(again)
         box.addStretch(1)

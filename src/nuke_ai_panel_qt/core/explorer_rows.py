@@ -7,6 +7,7 @@ from typing import AbstractSet, Callable, Dict, Iterable, List, Optional, Sequen
 
 from nuke_ai_panel.messages import Conversation, ConversationKind
 from nuke_ai_panel.store import Count, Facets, HistoryFilter, Hit, Statistics
+from nuke_ai_panel.words import later, tr
 
 from ..ui.explorer_values import (
     ExplorerRow,
@@ -23,10 +24,10 @@ from ..ui.safe_text import visible_prose
 from .conversation_rows import when_text
 
 _KINDS: Dict[str, Tuple[ConversationKind, ...]] = {"chat": ("chat",), "api": ("api",), "batch": ("batch",), "all": ()}
-_SPEAKERS = {"user": "You", "assistant": "Answer"}
+_SPEAKERS = {"user": later("You"), "assistant": later("Answer")}
 _LATEST_DAYS = 3660
 DAY_S = 86_400
-_NO_DAY, _LAST_MOMENT = "Another time", 1e15
+_NO_DAY, _LAST_MOMENT = later("Another time"), 1e15
 
 
 def wanted_of(filters: Filters, *, now: float) -> HistoryFilter:
@@ -89,9 +90,9 @@ class Days:
         except (OverflowError, ValueError, OSError):
             return _NO_DAY
         if local[:3] == self._today[:3]:
-            return "Today"
+            return tr("Today")
         if local[:3] == self._yesterday[:3]:
-            return "Yesterday"
+            return tr("Yesterday")
         shape = "%A, {} %B" if local.tm_year == self._today.tm_year else "{} %B %Y"
         return time.strftime(shape, local).replace("{}", str(local.tm_mday))
 
@@ -103,7 +104,7 @@ def conversation_rows(
     days = Days(now)
     rows = [
         ExplorerRow(
-            one.id, _group_of(one, days), one.id, visible_prose(one.title) or "New conversation",
+            one.id, _group_of(one, days), one.id, visible_prose(one.title) or tr("New conversation"),
             days.when(one.updated_at), snippet=visible_prose(one.snippet), tags=one.tags,
             is_running=one.id in running, is_unread=one.id in unread or one.is_unread, is_pinned=one.pinned,
             is_archived=one.archived, is_deleted=one.deleted_at is not None,
@@ -125,10 +126,10 @@ def hit_rows(
     days = Days(now)
     for one in hits:
         snippet, marks = visible_marks(one.snippet, one.highlights)
-        title = visible_prose(one.title) or "New conversation"
+        title = visible_prose(one.title) or tr("New conversation")
         rows.append(ExplorerRow(
             one.message_id or f"title:{one.conversation_id}",
-            days.heading(one.created_at) if one.message_id else "In the title", one.conversation_id, title,
+            days.heading(one.created_at) if one.message_id else tr("In the title"), one.conversation_id, title,
             days.when(one.created_at), message_id=one.message_id, speaker=_SPEAKERS.get(one.role, ""),
             snippet=snippet, highlights=marks, is_running=one.conversation_id in running,
             is_unread=one.conversation_id in unread, is_deleted=in_bin,
@@ -212,7 +213,8 @@ def _names(first: Iterable[Tuple[str, int]], more: Iterable[Count]) -> Tuple[str
 
 
 def _group_of(one: Conversation, days: Days) -> str:
-    return f"Run {visible_prose(one.run_id)}" if one.kind == "batch" and one.run_id else days.heading(one.updated_at)
+    return tr("Run {visible_prose}", visible_prose=visible_prose(
+        one.run_id)) if one.kind == "batch" and one.run_id else days.heading(one.updated_at)
 
 
 def _midnight(then: float) -> float:

@@ -21,6 +21,7 @@ from nuke_ai_panel.providers.model_pull import pull_for
 from nuke_ai_panel.providers.urls import ollama_base_url
 from nuke_ai_panel.settings import is_loopback_url
 from nuke_ai_panel.utils.event_loop_manager import create_task
+from nuke_ai_panel.words import later, tr
 
 from ..qt import is_valid
 from ..ui.panel_values import StartChoice
@@ -30,15 +31,15 @@ from .event_bridge import outcome
 
 log = logging.getLogger(__name__)
 
-TITLE = "Choose who answers"
-LEAD = "You can change this at any time, also in the middle of a conversation."
-EMPTY_TITLE = "Ask about your comp"
-EMPTY_LEAD = "Attach a file or a script with + Context, or begin with one of these."
+TITLE = later("Choose who answers")
+LEAD = later("You can change this at any time, also in the middle of a conversation.")
+EMPTY_TITLE = later("Ask about your comp")
+EMPTY_LEAD = later("Attach a file or a script with + Context, or begin with one of these.")
 SUGGESTIONS = (
-    "Why does my despill eat the edge of the hair?",
-    "Write a Python snippet that lists every Read node with missing frames",
-    "Explain premultiplication with a small example",
-    "Write an expression that makes a light flicker",
+    later("Why does my despill eat the edge of the hair?"),
+    later("Write a Python snippet that lists every Read node with missing frames"),
+    later("Explain premultiplication with a small example"),
+    later("Write an expression that makes a light flicker"),
 )
 TINY = "smollm2"
 OLLAMA, CLOUD, LOCAL = "ollama", "openrouter", "local"
@@ -99,9 +100,9 @@ class FirstSteps:
         if OLLAMA in names:
             made.append(self._ollama(self._session.app.providers.status(OLLAMA)))
         made.append(StartChoice(
-            CLOUD, "key", "Add a key",
-            "Anthropic, Google, OpenAI, OpenRouter and more, or any address that speaks like OpenAI.",
-            "Leaves this machine: your questions and what you attach, to the provider you choose.", "Add a key",
+            CLOUD, "key", tr("Add a key"),
+            tr("Anthropic, Google, OpenAI, OpenRouter and more, or any address that speaks like OpenAI."),
+            tr("Leaves this machine: your questions and what you attach, to the provider you choose."), tr("Add a key"),
         ))
         if LOCAL in names:
             made.append(self._local())
@@ -111,54 +112,59 @@ class FirstSteps:
         url = self._session.app.providers.settings(OLLAMA).base_url or ""
         host = _address(url)
         leaves = (
-            "Leaves this machine: nothing." if is_loopback_url(url)
-            else f"Leaves this machine: your questions and what you attach, to {host}."
+            tr("Leaves this machine: nothing.") if is_loopback_url(url)
+            else tr("Leaves this machine: your questions and what you attach, to {host}.", host=host)
         )
         is_there = status.state in ("connected", "degraded")
         count = len(self._session.app.providers.models(OLLAMA).models) if is_there else 0
-        sentence = "Models that run on your own machine or server."
+        sentence = tr("Models that run on your own machine or server.")
         if status.state == "connecting" or (status.state == "unknown" and not status.error):
-            return StartChoice(OLLAMA, "local", "Use my Ollama", sentence, leaves, "Looking …", is_enabled=False)
+            return StartChoice(OLLAMA, "local", tr("Use my Ollama"), sentence, leaves, tr("Looking …"),
+                is_enabled=False)
         if count:
-            found = f"Found at {host} with {count} model{'s' if count > 1 else ''}."
-            return StartChoice(OLLAMA, "local", "Use my Ollama", found, leaves, "Use Ollama")
+            found = tr("Found at {host} with {count} model{more}.", host=host, count=count, more='s' if count > 1
+                else '')
+            return StartChoice(OLLAMA, "local", tr("Use my Ollama"), found, leaves, tr("Use Ollama"))
         servers = self._session.servers
         work, said = servers.work(FIRST_PULL), servers.said(FIRST_PULL)
-        title = "Use my Ollama"
+        title = tr("Use my Ollama")
         if work is not None:
-            return StartChoice(OLLAMA, "local", title, sentence, work.note, "Cancel", progress=work.share or 0.0)
+            return StartChoice(OLLAMA, "local", title, sentence, work.note, tr("Cancel"), progress=work.share or 0.0)
         if is_there:
-            note = said or f"Ollama runs at {host} but has no model yet. {FIRST_PULL.model} is 4.7 GB and a good start."
+            note = said or tr("Ollama runs at {host} but has no model yet. {model} is 4.7 GB and a good start.",
+                host=host, model=FIRST_PULL.model)
             return StartChoice(
-                OLLAMA, "local", title, sentence, f"{leaves} The model comes from ollama.com.",
-                f"Pull {FIRST_PULL.model}", note=note,
+                OLLAMA, "local", title, sentence, tr("{leaves} The model comes from ollama.com.", leaves=leaves),
+                tr("Pull {model}", model=FIRST_PULL.model), note=note,
             )
         if is_loopback_url(url) and servers.can_start(OLLAMA):
-            note = said or f"Ollama is not running at {host}."
-            return StartChoice(OLLAMA, "local", title, sentence, leaves, "Start Ollama", note=note)
-        note = f"No Ollama answers at {host}. Start it, then look again."
+            note = said or tr("Ollama is not running at {host}.", host=host)
+            return StartChoice(OLLAMA, "local", title, sentence, leaves, tr("Start Ollama"), note=note)
+        note = tr("No Ollama answers at {host}. Start it, then look again.", host=host)
         if is_loopback_url(url):
-            note = f"No Ollama answers at {host}. Start it, or get it at ollama.com/download; then look again."
-        return StartChoice(OLLAMA, "local", title, sentence, leaves, "Look again", note=said or note)
+            note = tr("No Ollama answers at {host}. Start it, or get it at ollama.com/download; then look again.",
+                host=host)
+        return StartChoice(OLLAMA, "local", title, sentence, leaves, tr("Look again"), note=said or note)
 
     def _local(self) -> StartChoice:
         entry = CATALOGUE[TINY]
-        size = f"{entry.wheel_size_bytes / 1e6:.0f} MB"
+        size = tr("{wheel_size_bytes:.0f} MB", wheel_size_bytes=entry.wheel_size_bytes / 1e6)
         sentence = (
-            f"SmolLM2, {entry.parameter_size}: it is tiny. Good to see the panel work, not for real questions; for "
-            "those use Ollama or a key."
+            tr("SmolLM2, {parameter_size}: it is tiny. Good to see the panel work, not for real questions; for those "
+               "use Ollama or a key.", parameter_size=entry.parameter_size)
         )
-        leaves = "Leaves this machine: nothing."
+        leaves = tr("Leaves this machine: nothing.")
         if self._pulling is not None:
             return StartChoice(
-                LOCAL, "spark", "Try the built-in tiny model", sentence,
-                self._pull_note or f"Fetching {size} from PyPI …", "Cancel", progress=self._progress,
+                LOCAL, "spark", tr("Try the built-in tiny model"), sentence,
+                self._pull_note or tr("Fetching {size} from PyPI …", size=size), tr("Cancel"), progress=self._progress,
             )
         if self._tiny_is_here():
-            return StartChoice(LOCAL, "spark", "Try the built-in tiny model", sentence, leaves, "Use it")
+            return StartChoice(LOCAL, "spark", tr("Try the built-in tiny model"), sentence, leaves, tr("Use it"))
         return StartChoice(
-            LOCAL, "spark", "Try the built-in tiny model", sentence,
-            f"{leaves} The model is fetched once from PyPI ({size}).", f"Fetch {size} and use it", note=self._pull_note,
+            LOCAL, "spark", tr("Try the built-in tiny model"), sentence,
+            tr("{leaves} The model is fetched once from PyPI ({size}).", leaves=leaves, size=size),
+            tr("Fetch {size} and use it", size=size), note=self._pull_note,
         )
 
     # ------------------------------------------------------------ what each choice does
@@ -210,9 +216,10 @@ class FirstSteps:
             share = progress.done / progress.total
             if progress.detail == "downloading":
                 self._progress = share
-                self._pull_note = f"{progress.done / 1e6:.0f} of {progress.total / 1e6:.0f} MB from PyPI"
+                self._pull_note = tr("{done:.0f} of {total:.0f} MB from PyPI", done=progress.done / 1e6,
+                    total=progress.total / 1e6)
         if progress.detail in ("checking", "unpacking"):
-            self._pull_note = "Checking what arrived …" if progress.detail == "checking" else "Unpacking …"
+            self._pull_note = tr("Checking what arrived …") if progress.detail == "checking" else tr("Unpacking …")
         self.show()
 
     def _pulled(self, future: Future[Path]) -> None:
@@ -225,12 +232,12 @@ class FirstSteps:
             self._on_chosen(ModelChoice(LOCAL, TINY))
             return
         if isinstance(error, CancelledError):
-            self._pull_note = "Cancelled. What arrived is kept; fetching again goes on from there."
+            self._pull_note = tr("Cancelled. What arrived is kept; fetching again goes on from there.")
         elif isinstance(error, NukeAIError):
             self._pull_note = f"{error.user_text} {error.next_step}".strip()
         else:
             log.error("the built-in model could not be fetched", exc_info=error)
-            self._pull_note = f"The model could not be fetched: {error}"
+            self._pull_note = tr("The model could not be fetched: {error}", error=error)
         self.show()
 
     def _tiny_is_here(self) -> bool:

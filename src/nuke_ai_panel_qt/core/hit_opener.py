@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Optional, Protocol, Tuple
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore
 from ..ui.chat_panel import ChatPanel
 from .chat_session import ChatSession
@@ -63,14 +65,14 @@ class HitOpener(QtCore.QObject):
             return  # it comes with the older ones
         elif shown.run() is not None:
             self._end()
-            panel.say("This message is in another branch; it can be opened when the answer is written.")
+            panel.say(tr("This message is in another branch; it can be opened when the answer is written."))
         elif not self._is_switched:
             self._is_switched = True
             shown.is_loading = True
             shown.show_path(self._reader.session.app.store.show_message(conversation_id, message_id))
         else:
             self._end()
-            panel.say("This message is not in the conversation any more.")
+            panel.say(tr("This message is not in the conversation any more."))
 
     def _show(self, message_id: str, words: str) -> None:
         panel, transcript = self._reader.panel, self._reader.panel.transcript

@@ -21,6 +21,7 @@ from nuke_ai_panel.core.ledger_sums import (
 from nuke_ai_panel.core.studio_gate import SentRequest
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.store.ledger_rows import LedgerEntry
+from nuke_ai_panel.words import tr
 
 from ..qt import is_valid
 from ..ui.chat_panel import ChatPanel
@@ -63,10 +64,10 @@ class LedgerDesk:
         """What the last request for this question said, as it went over the wire."""
         sent = self._session.app.gate.sent(question_id)
         if sent is None:
-            self._panel.say("What was sent is remembered for the last few questions of this session only.")
+            self._panel.say(tr("What was sent is remembered for the last few questions of this session only."))
             return
         sheet = self._panel.text_sheet
-        sheet.show_text("", "What was sent", sent_text(sent), facts=sent_facts(sent), is_editable=False)
+        sheet.show_text("", tr("What was sent"), sent_text(sent), facts=sent_facts(sent), is_editable=False)
         self._panel.open_text_sheet()
 
     def _spent(self, future: Future[Tuple[Spending, ...]]) -> None:
@@ -89,17 +90,19 @@ def page_of(entries: List[LedgerEntry], spending: Tuple[Spending, ...], *, folde
     outside = [one for one in entries if one.left_house]
     left = total(outside)
     by_provider = ", ".join(f"{one.key} {size_text(one.bytes_sent)}" for one in sums(outside, "provider")[:3])
-    summary = "Nothing left this machine's network in the last 31 days." if not outside else (
-        f"{left.requests:,} requests left the house in the last 31 days: {size_text(left.bytes_sent)}, "
-        f"{left.tokens:,} tokens, {cost_text(left.cost_usd, is_estimated=left.is_estimated)} ({by_provider})."
+    summary = tr("Nothing left this machine's network in the last 31 days.") if not outside else (
+        tr("{requests:,} requests left the house in the last 31 days: {size_text}, {tokens:,} tokens, {cost_text} "
+           "({by_provider}).", requests=left.requests, size_text=size_text(left.bytes_sent), tokens=left.tokens,
+           cost_text=cost_text(left.cost_usd, is_estimated=left.is_estimated), by_provider=by_provider)
     )
     inside = whole.requests - left.requests
     if inside:
-        summary += f" {inside:,} stayed inside."
+        summary += tr(" {inside:,} stayed inside.", inside=inside)
     return LedgerPage(
         tuple(row_of(one) for one in reversed(entries)), summary, "\n".join(map(budget_text, spending)),
         any(one.soft is not None and one.spent >= one.soft for one in spending),
-        empty="No request was sent yet.", note=f"All of it: nuke-ai-panel ledger. Kept in {folder}.",
+        empty=tr("No request was sent yet."), note=tr("All of it: nuke-ai-panel ledger. Kept in {folder}.",
+        folder=folder),
     )
 
 
@@ -109,14 +112,14 @@ def row_of(entry: LedgerEntry) -> LedgerRow:
     facts = [entry.origin.partition("://")[2] or entry.origin, size_text(entry.bytes_sent)]
     cost = ""
     if entry.purpose == "answer":
-        facts.append(f"{tokens_text(entry)} tok")
+        facts.append(tr("{tokens_text} tok", tokens_text=tokens_text(entry)))
         cost = cost_text(entry.cost_usd or 0.0, is_unknown=entry.cost_usd is None, is_estimated=entry.is_estimated)
     if entry.redacted:
-        facts.append(f"{entry.redacted} hidden")
+        facts.append(tr("{redacted} hidden", redacted=entry.redacted))
     facts.append(outcome_text(entry))
     when = when_text(entry.at)
     place = entry.trust if entry.trust in PLACES else "cloud"
-    who = f"{entry.user}@{entry.host}, process {entry.process}"
+    who = tr("{user}@{host}, process {process}", user=entry.user, host=entry.host, process=entry.process)
     tip = f"{title}\n{entry.method} {entry.origin} ({PLACES[place]})\n{who}"
     return LedgerRow(
         when[:10], when[11:16], title, " · ".join(facts), cost, place,  # type: ignore[arg-type]  # one of PLACES
@@ -129,13 +132,14 @@ def budget_text(one: Spending) -> str:
     """One limit and how far it is used up."""
     when = dict(PERIODS)[one.period].capitalize()
     limit = one.hard if one.hard is not None else one.soft
-    return f"{when}: {amount(one.unit, one.spent)} of {amount(one.unit, limit or 0.0)}"
+    return tr("{when}: {amount} of {amount2}", when=when, amount=amount(one.unit, one.spent),
+        amount2=amount(one.unit, limit or 0.0))
 
 
 def sent_facts(sent: SentRequest) -> str:
     """Where a request went and what it hid, in one line."""
-    things = f"{sent.hidden} thing{'' if sent.hidden == 1 else 's'}"
-    hidden = f" · {things} hidden behind placeholders" if sent.hidden else ""
+    things = tr("{hidden} thing{more}", hidden=sent.hidden, more='' if sent.hidden == 1 else 's')
+    hidden = tr(" · {things} hidden behind placeholders", things=things) if sent.hidden else ""
     return f"{sent.provider} · {sent.origin.partition('://')[2]} · {when_text(sent.at)[11:16]}{hidden}"
 
 
@@ -150,5 +154,5 @@ def _shortened(value: Any) -> Any:  # Any: JSON
     if isinstance(value, (list, tuple)):
         return [_shortened(one) for one in value]
     if isinstance(value, str) and len(value) > _LONGEST_BASE64 and " " not in value and "\n" not in value:
-        return f"{value[:60]}… ({len(value):,} characters)"
+        return tr("{value}… ({count:,} characters)", value=value[:60], count=len(value))
     return value

@@ -9,6 +9,7 @@ from typing import Callable, Optional
 
 from nuke_ai_panel import troubleshooter
 from nuke_ai_panel.errors import NukeAIError
+from nuke_ai_panel.words import tr
 
 from ..qt import QtCore
 from ..ui.panel_values import Banner
@@ -52,13 +53,13 @@ def say_when_done(manager: PanelManager, meanwhile: str, call: Callable[[], str]
 def switch_developer_mode(manager: PanelManager) -> None:
     """Turns `developer.reload` on or off in the user's settings, and says which."""
     wanted = not manager.session.app.settings.developer.reload
-    words = "on: a saved file counts at once" if wanted else "off"
+    words = tr("on: a saved file counts at once") if wanted else "off"
 
     def said(error: Optional[BaseException]) -> None:
         if not manager.is_alive():
             return
         if error is None:
-            manager.panel.say(f"Developers' mode is {words}.")
+            manager.panel.say(tr("Developers' mode is {words}.", words=words))
         else:
             manager.panel.banner.set_banner(Banner("warning", _words(error)))
 
@@ -74,11 +75,11 @@ def _restart() -> None:
     for pane in panes():
         widget = content(pane)
         if widget is not None and widget.manager is not None:
-            widget.manager.panel.say("Restarted. The next question connects anew.")
+            widget.manager.panel.say(tr("Restarted. The next question connects anew."))
 
 
 def _words(error: BaseException) -> str:
     if isinstance(error, NukeAIError):
         return f"{error.user_text} {error.next_step}".strip()
     log.error("mending failed", exc_info=error)
-    return f"That failed: {error}"
+    return tr("That failed: {error}", error=error)

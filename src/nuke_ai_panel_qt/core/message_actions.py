@@ -12,6 +12,7 @@ from nuke_ai_panel.core.request import ModelChoice, TurnRequest
 from nuke_ai_panel.core.tokens import estimate
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.messages import Attachment, Draft, Message
+from nuke_ai_panel.words import tr
 
 from ..qt import QtCore, QtGui
 from ..ui.markdown import plain_words
@@ -61,7 +62,7 @@ class MessageActions:
         elif action == "fork":
             self._manager.commands.fork(message_id)
         elif action == "copy_plain":
-            self._manager.panel.say("Copied as plain text")
+            self._manager.panel.say(tr("Copied as plain text"))
         elif action == "keep_prompt":
             message = self._manager.shown.message(message_id)
             self._manager.prompts.keep(message.text if message is not None else "")
@@ -170,9 +171,10 @@ class MessageActions:
             words = f"{error.user_text} {error.next_step}" if isinstance(error, NukeAIError) else str(error)
             self._manager.panel.say(words.strip())
         elif result.value is None:
-            self._manager.panel.say(f"{choice.model} cannot read more than it is asked to already.")
+            self._manager.panel.say(tr("{model} cannot read more than it is asked to already.", model=choice.model))
         else:
-            self._manager.panel.say(f"{choice.model} now reads up to {result.value:,} tokens; asking again.")
+            self._manager.panel.say(tr("{model} now reads up to {value:,} tokens; asking again.", model=choice.model,
+                value=result.value))
             again()
 
     # ------------------------------------------------------------ branches and deleting
@@ -185,7 +187,7 @@ class MessageActions:
     def delete(self, message_id: str) -> None:
         """Hides a message and what follows it, says how much that was, and offers Undo."""
         if self._manager.shown.run() is not None:
-            self._manager.panel.say("Stop the answer first, then delete.")
+            self._manager.panel.say(tr("Stop the answer first, then delete."))
             return
         session = self._manager.session
         session.bridge.when_done(
@@ -202,8 +204,8 @@ class MessageActions:
             return
         manager.shown.reload()
         manager.session.refresh_conversations()
-        more = f" and {hidden} in hidden branches" if hidden else ""
-        manager.panel.say(f"Deleted the message, what follows it{more}", action="Undo",
+        more = tr(" and {hidden} in hidden branches", hidden=hidden) if hidden else ""
+        manager.panel.say(tr("Deleted the message, what follows it{more}", more=more), action=tr("Undo"),
                           run=lambda: self._restore(message_id))
 
     def _restore(self, message_id: str) -> None:
@@ -223,12 +225,12 @@ class MessageActions:
         """The last answer as plain text in a field of its own, for a screen reader or a magnifier."""
         answer = self._manager.shown.last("assistant")
         if answer is None:
-            self._manager.panel.say("There is no answer yet.")
+            self._manager.panel.say(tr("There is no answer yet."))
             return
         panel = self._manager.panel
         panel.open_text_sheet()
         facts = " · ".join(part for part in (answer.model or "", answer.status) if part)
-        panel.text_sheet.show_text("", "The last answer", plain_words(answer.text), facts=facts, is_editable=False)
+        panel.text_sheet.show_text("", tr("The last answer"), plain_words(answer.text), facts=facts, is_editable=False)
 
     def copy_code(self) -> None:
         """The last complete code block of the last answer that has one."""
@@ -236,20 +238,20 @@ class MessageActions:
             code = last_code(message.text) if message.role == "assistant" else None
             if code is not None:
                 _to_clipboard(code)
-                self._manager.panel.say("Copied the last code block")
+                self._manager.panel.say(tr("Copied the last code block"))
                 return
 
     def _copy(self, message_id: str) -> None:
         text = self._manager.panel.transcript.text_of(message_id)
         if text:
             _to_clipboard(text)
-            self._manager.panel.say("Copied")
+            self._manager.panel.say(tr("Copied"))
 
     def _copy_details(self, message_id: str) -> None:
         message = self._manager.shown.message(message_id)
         if message is not None and message.error is not None:
             _to_clipboard(error_card(message.error, titles=self._manager.session.title_of).details)
-            self._manager.panel.say("Copied the details")
+            self._manager.panel.say(tr("Copied the details"))
 
     # ------------------------------------------------------------ going through the questions
 
@@ -285,7 +287,7 @@ class MessageActions:
             panel = self._manager.panel
             panel.open_text_sheet()
             panel.text_sheet.show_text(
-                "", "Summary" if is_summary(mark) else "System prompt", mark.text, facts=mark_facts(mark),
+                "", tr("Summary") if is_summary(mark) else tr("System prompt"), mark.text, facts=mark_facts(mark),
                 is_editable=False,
             )
 
@@ -301,12 +303,14 @@ class MessageActions:
         if attachment.data_base64 is not None:
             panel.open_text_sheet()
             panel.text_sheet.show_text(
-                attachment.id, attachment.name, "The model gets this file as it is.", is_editable=False,
-                facts=f"{attachment.media_type} · {len(attachment.data_base64) * 3 / 4e6:.2f} MB",
+                attachment.id, attachment.name, tr("The model gets this file as it is."), is_editable=False,
+                facts=tr("{media_type} · {count:.2f} MB", media_type=attachment.media_type,
+                count=len(attachment.data_base64) * 3 / 4e6),
             )
             return
         lines = attachment.text.count("\n") + 1
-        facts = f"{len(attachment.text):,} characters · {lines:,} lines · about {estimate(attachment.text):,} tokens"
+        facts = tr("{count:,} characters · {lines:,} lines · about {estimate:,} tokens", count=len(attachment.text),
+            lines=lines, estimate=estimate(attachment.text))
         panel.open_text_sheet()
         panel.text_sheet.show_text(
             attachment.id, attachment.name, attachment.text, facts=facts, is_editable=is_editable

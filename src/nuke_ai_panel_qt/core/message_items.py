@@ -12,6 +12,7 @@ from nuke_ai_panel.core.model_facts import cost_words
 from nuke_ai_panel.core.tokens import estimate
 from nuke_ai_panel.core.turn_words import ending_text, warning_text
 from nuke_ai_panel.messages import Attachment, ErrorInfo, Message, clean_text
+from nuke_ai_panel.words import later, tr
 
 from ..ui.values import Chip, ErrorCard, MessageItem
 
@@ -31,13 +32,15 @@ _SWITCH_KINDS = frozenset({
     "content_filter", "permission", "server_error",
 })
 _WAITS = {
-    "connecting": "Connecting", "loading": "Loading the model", "prompt": "Reading the conversation",
-    "waiting": "Waiting for the first word", "pulling": "Fetching the model", "retrying": "Trying again",
-    "queued": "Waiting for another answer to end",
+    "connecting": later("Connecting"), "loading": later("Loading the model"),
+    "prompt": later("Reading the conversation"),
+    "waiting": later("Waiting for the first word"), "pulling": later("Fetching the model"),
+    "retrying": later("Trying again"),
+    "queued": later("Waiting for another answer to end"),
 }
 SHOW_SECONDS_AFTER_S = 3
 # What the notice says whose cause a larger window takes away.
-NOT_SENT = "did not fit the model's window"
+NOT_SENT = later("did not fit the model's window")
 # Ids under which a router chooses the model itself.
 _CHOOSERS = ("openrouter/", "~")
 MARK_CHARACTERS = 48
@@ -87,20 +90,20 @@ def item_of(
 def mark_words(mark: Message) -> str:
     """What a mark in the path means, in a line."""
     if is_summary(mark):
-        return "From here on a summary is sent instead of the messages above; they stay here."
+        return tr("From here on a summary is sent instead of the messages above; they stay here.")
     words = " ".join(clean_text(mark.text).split())
     if not words:
-        return "No system prompt from here on"
+        return tr("No system prompt from here on")
     short = words if len(words) <= MARK_CHARACTERS else f"{words[:MARK_CHARACTERS - 1].rstrip()}…"
-    return f"System prompt from here on: “{short}”"
+    return tr("System prompt from here on: “{short}”", short=short)
 
 
 def mark_facts(mark: Message) -> str:
     """What stands over a mark's whole text."""
     when = _local_time(mark.created_at)
     if is_summary(mark):
-        return " · ".join(part for part in ("Sent instead of the messages above", mark.model or "", when) if part)
-    return " · ".join(part for part in ("Sent with every question from here on", when) if part)
+        return " · ".join(part for part in (tr("Sent instead of the messages above"), mark.model or "", when) if part)
+    return " · ".join(part for part in (tr("Sent with every question from here on"), when) if part)
 
 
 def chip_of(attachment: Attachment) -> Chip:
@@ -115,7 +118,7 @@ def label_of(message: Message, titles: TitleOf) -> str:
     """The model that wrote it, its provider, and who computed it behind a router."""
     title = titles(message.provider) if message.provider else ""
     if title and message.upstream and message.upstream != title:
-        title = f"{title} via {message.upstream}"
+        title = tr("{title} via {upstream}", title=title, upstream=message.upstream)
     model = message.model or ""
     if model.startswith(_CHOOSERS) and message.reported_model and message.reported_model != model:
         model = f"{model} → {message.reported_model}"
@@ -127,7 +130,7 @@ def facts_of(message: Message) -> str:
     usage, parts = message.usage, []
     if usage is not None and usage.output is not None:
         mark = "~" if usage.estimated else ""
-        parts.append(f"{mark}{usage.output:,} tok")
+        parts.append(tr("{mark}{output:,} tok", mark=mark, output=usage.output))
         seconds = _seconds_of_text(message)
         if seconds >= SHORTEST_S and usage.output > 1:
             parts.append(f"{mark}{usage.output / seconds:.0f}/s")
@@ -142,25 +145,25 @@ def facts_detail_of(message: Message, *, is_free: bool = False) -> str:
     if usage is not None:
         mark = "about " if usage.estimated else ""
         for name, count in (
-            ("Input", usage.input), ("from cache", usage.cache_read), ("into cache", usage.cache_write),
-            ("Output", usage.output), ("Reasoning", usage.reasoning),
+            (tr("Input"), usage.input), (tr("from cache"), usage.cache_read), (tr("into cache"), usage.cache_write),
+            (tr("Output"), usage.output), (tr("Reasoning"), usage.reasoning),
         ):
             if count is not None:
-                lines.append(f"{name}: {mark}{count:,} tokens")
+                lines.append(tr("{name}: {mark}{count:,} tokens", name=name, mark=mark, count=count))
     if message.status == "complete":
-        lines.append(f"Cost: {cost_words(message, is_free=is_free)}")
+        lines.append(tr("Cost: {cost_words}", cost_words=cost_words(message, is_free=is_free)))
     if message.upstream:
-        lines.append(f"Answered by: {clean_text(message.upstream)}")
+        lines.append(tr("Answered by: {clean_text}", clean_text=clean_text(message.upstream)))
     if message.reported_model and message.reported_model != message.model:
-        lines.append(f"Model: {clean_text(message.reported_model)}")
+        lines.append(tr("Model: {clean_text}", clean_text=clean_text(message.reported_model)))
     if message.window_tokens is not None:
-        lines.append(f"Window: {message.window_tokens:,} tokens")
+        lines.append(tr("Window: {window_tokens:,} tokens", window_tokens=message.window_tokens))
     if times.first_token_s is not None:
-        lines.append(f"First word after {times.first_token_s:.2f} s")
+        lines.append(tr("First word after {first_token_s:.2f} s", first_token_s=times.first_token_s))
     if times.total_s is not None:
-        lines.append(f"Took {times.total_s:.1f} s")
+        lines.append(tr("Took {total_s:.1f} s", total_s=times.total_s))
     if message.finish is not None:
-        lines.append(f"Ended by: {message.raw_finish or message.finish}")
+        lines.append(tr("Ended by: {raw_finish}", raw_finish=message.raw_finish or message.finish))
     if message.created_at:
         lines.append(time.strftime("%d %B %Y %H:%M", time.localtime(message.created_at)))
     return "\n".join(lines)
@@ -169,7 +172,8 @@ def facts_detail_of(message: Message, *, is_free: bool = False) -> str:
 def error_card(error: ErrorInfo, *, titles: TitleOf) -> ErrorCard:
     """A failure as a card; the details are what *Copy details* copies, redacted where the error was made."""
     facts = [titles(error.provider) if error.provider else "", error.model or ""]
-    facts.append(f"HTTP {error.status}" if error.status else _WORDS.get(error.kind) or error.kind.replace("_", " "))
+    facts.append(tr("HTTP {status}", status=error.status) if error.status else _WORDS.get(error.kind)
+        or error.kind.replace("_", " "))
     actions = ["retry"]
     if error.kind in _SETTINGS_KINDS:
         actions.append("open_settings")
@@ -186,14 +190,15 @@ def error_card(error: ErrorInfo, *, titles: TitleOf) -> ErrorCard:
 def wait_text(phase: str, *, detail: str = "", elapsed_s: float = 0.0, done: Optional[int] = None,
               total: Optional[int] = None, retry_in_s: Optional[float] = None) -> str:
     """Why nothing is visible yet and for how long, as a sentence."""
-    words = _WAITS.get(phase, phase.capitalize() or "Working")
+    words = _WAITS.get(phase, phase.capitalize() or tr("Working"))
     if phase == "retrying":
         left = max(0, round((retry_in_s or 0.0) - elapsed_s))
         why = f": {detail}" if detail else ""
-        return f"{words} in {left} s{why}" if left else f"{words}{why}"
+        return tr("{words} in {left} s{why}", words=words, left=left, why=why) if left else f"{words}{why}"
     if phase == "unreachable":
         left = max(0, round((retry_in_s or 0.0) - elapsed_s))
-        return f"Waiting for {detail} …, trying again {f'in {left} s' if left else 'now'}"
+        return tr("Waiting for {detail} …, trying again {more}", detail=detail, more=tr("in {left} s", left=left)
+            if left else 'now')
     if phase == "queued" and retry_in_s is not None:
         left = max(0, round(retry_in_s - elapsed_s))
         return f"{detail}: {left} s" if left else f"{words} …"

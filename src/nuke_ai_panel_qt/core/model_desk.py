@@ -12,6 +12,7 @@ from nuke_ai_panel.app import Parameters
 from nuke_ai_panel.core.provider_manager import ProviderStatus
 from nuke_ai_panel.core.request import ModelChoice
 from nuke_ai_panel.errors import NukeAIError
+from nuke_ai_panel.words import later, tr
 
 from ..ui.chat_panel import ChatPanel
 from ..ui.panel_values import ConnectionValue
@@ -20,7 +21,7 @@ from .conversation_parameters import words_of
 from .model_menu import ModelActions
 from .provider_setup import ProviderSetup, state_sentence
 
-CHOOSE_FIRST = "Choose a model first: the button below opens the list."
+CHOOSE_FIRST = later("Choose a model first: the button below opens the list.")
 
 
 class ModelDesk:
@@ -54,23 +55,23 @@ class ModelDesk:
         """Who answers next and the truth about the way there, in the chip and the composer."""
         choice = self.choice()
         self._hold(choice.provider if choice is not None else "")
-        tip = self._panel.shortcuts.tip("Choose the model", "pick_model")
+        tip = self._panel.shortcuts.tip(tr("Choose the model"), "pick_model")
         self._panel.composer.set_blocked("" if choice is not None else CHOOSE_FIRST)
         if choice is None:
             self._panel.composer.status.set_value(ConnectionValue(), tip)
-            self._panel.composer.set_placeholder("Choose a model, then ask …")
+            self._panel.composer.set_placeholder(tr("Choose a model, then ask …"))
             return
         status = self._session.app.providers.status(choice.provider)
         row = self._session.app.settings.providers.get(choice.provider)
         effort = self._session.state.effort((choice.provider, choice.model))
-        thinking = f"\nThinking: {'off' if effort == 'none' else effort}" if effort else ""
+        thinking = tr("\nThinking: {more}", more='off' if effort == 'none' else effort) if effort else ""
         here = words_of(self._session.craft.parameters.get(self._conversation_id, Parameters()))
-        own = f"\nIn this conversation: {here}" if here else ""
+        own = tr("\nIn this conversation: {here}", here=here) if here else ""
         sentence = f"{choice.model}{thinking}{own}\n{state_sentence(status, row)}"
         self._panel.composer.status.set_value(
             ConnectionValue(status.state, status.title, choice.model, sentence), tip
         )
-        self._panel.composer.set_placeholder("Ask anything …")
+        self._panel.composer.set_placeholder(tr("Ask anything …"))
 
     def close(self) -> None:
         """The panel goes; nobody looks after its provider for it any more."""
@@ -151,7 +152,7 @@ class ModelDesk:
         names = self._session.app.providers.names()
         favourites = [key for key in self._session.state.memory.favourites if key[0] in names]
         if not favourites:
-            self._panel.composer.nudge("No favourites yet: star a model in the list.")
+            self._panel.composer.nudge(tr("No favourites yet: star a model in the list."))
             return
         choice = self.choice()
         now = (choice.provider, choice.model) if choice is not None else None

@@ -12,6 +12,7 @@ from nuke_ai_panel.core.model_facts import model_facts
 from nuke_ai_panel.core.request import ModelChoice
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.providers.base import ModelInfo
+from nuke_ai_panel.words import later, tr
 
 from ..qt import QtCore, QtGui, is_valid
 from ..ui.panel_values import MenuEntry
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
 
 # What is sent as the reasoning effort, and what it is called; "" sends nothing.
 EFFORTS: Tuple[Tuple[str, str], ...] = (
-    ("", "As the model likes"), ("none", "Off"), ("on", "On"), ("low", "Low"), ("medium", "Medium"), ("high", "High"),
+    ("", later("As the model likes")), ("none", later("Off")), ("on", later("On")), ("low", later("Low")),
+    ("medium", later("Medium")), ("high", later("High")),
 )
-_ROUTES = (("nitro", "Fastest vendor"), ("floor", "Cheapest vendor"), ("exacto", "Best vendor for tools"))
+_ROUTES = (("nitro", later("Fastest vendor")), ("floor", later("Cheapest vendor")),
+    ("exacto", later("Best vendor for tools")))
 _VARIANTS = ("free", "extended", "thinking", "beta", "nitro", "floor", "exacto", "online")
 
 
@@ -64,7 +67,7 @@ class ModelActions:
             self._desk.show_choice()
         elif head == "copy":
             QtGui.QGuiApplication.clipboard().setText(choice.model)
-            self._panel.say(f"Copied {choice.model}")
+            self._panel.say(tr("Copied {model}", model=choice.model))
         elif head == "facts":
             self._show_facts(choice)
         elif head == "pull":
@@ -81,33 +84,34 @@ class ModelActions:
         known = self._session.known_model(choice)
         is_starred = (choice.provider, choice.model) in self._session.state.memory.favourites
         entries = [
-            MenuEntry("Use this model", "use", "check"),
-            MenuEntry("Take the star away" if is_starred else "Add a star", "star", f"star{'-filled' * is_starred}"),
+            MenuEntry(tr("Use this model"), "use", "check"),
+            MenuEntry(tr("Take the star away") if is_starred else tr("Add a star"), "star",
+            f"star{'-filled' * is_starred}"),
         ]
         if row is not None and row.kind == OLLAMA:
             entries += self._server_entries(choice, known)
         if known is None or known.capabilities is None or "reasoning" in known.capabilities:
-            entries.append(MenuEntry("Thinking", icon="brain", inner=self._efforts(choice, known, is_ollama=(
+            entries.append(MenuEntry(tr("Thinking"), icon="brain", inner=self._efforts(choice, known, is_ollama=(
                 row is not None and row.kind == OLLAMA))))
         if row is not None and row.kind == OPENROUTER and choice.model.rpartition(":")[2] not in _VARIANTS:
-            entries.append(MenuEntry("Route", icon="node", inner=tuple(
+            entries.append(MenuEntry(tr("Route"), icon="node", inner=tuple(
                 MenuEntry(f"{words}  (:{route})", f"route:{route}") for route, words in _ROUTES
             )))
-        return (*entries, MenuEntry(), MenuEntry("What is known about it", "facts", "info"),
-                MenuEntry("Copy the id", "copy", "copy"))
+        return (*entries, MenuEntry(), MenuEntry(tr("What is known about it"), "facts", "info"),
+                MenuEntry(tr("Copy the id"), "copy", "copy"))
 
     def _server_entries(self, choice: ModelChoice, known: Optional[ModelInfo]) -> List[MenuEntry]:
         if self._session.servers.work(choice) is not None:
-            return [MenuEntry(), MenuEntry("Cancel the pull", "cancel", "stopped"), MenuEntry()]
+            return [MenuEntry(), MenuEntry(tr("Cancel the pull"), "cancel", "stopped"), MenuEntry()]
         if known is None:
-            return [MenuEntry(), MenuEntry("Pull it", "pull", "download"), MenuEntry()]
+            return [MenuEntry(), MenuEntry(tr("Pull it"), "pull", "download"), MenuEntry()]
         if not known.local:
             return [MenuEntry()]
         if known.loaded:
-            return [MenuEntry(), MenuEntry("Unload from memory", "unload", "arrow-down"),
-                    MenuEntry("Keep in memory", "keep", "clock"), MenuEntry()]
-        return [MenuEntry(), MenuEntry("Load into memory", "load", "local"),
-                MenuEntry("Load and keep in memory", "keep", "clock"), MenuEntry()]
+            return [MenuEntry(), MenuEntry(tr("Unload from memory"), "unload", "arrow-down"),
+                    MenuEntry(tr("Keep in memory"), "keep", "clock"), MenuEntry()]
+        return [MenuEntry(), MenuEntry(tr("Load into memory"), "load", "local"),
+                MenuEntry(tr("Load and keep in memory"), "keep", "clock"), MenuEntry()]
 
     def _efforts(self, choice: ModelChoice, known: Optional[ModelInfo], *, is_ollama: bool) -> Tuple[MenuEntry, ...]:
         chosen = self._session.state.effort((choice.provider, choice.model))
@@ -129,21 +133,21 @@ class ModelActions:
             return
         work = self._session.servers.work(choice)
         if work is not None:
-            self._panel.say(work.note, action="Cancel", run=lambda: self._session.servers.cancel(choice))
+            self._panel.say(work.note, action=tr("Cancel"), run=lambda: self._session.servers.cancel(choice))
             return
         self._pulling = None
-        self._panel.say(self._session.servers.said(choice) or f"{choice.model} is ready.")
+        self._panel.say(self._session.servers.said(choice) or tr("{model} is ready.", model=choice.model))
 
     def _at_server(self, action: str, choice: ModelChoice) -> None:
         servers = self._session.app.model_servers
         if action == "unload":
-            future, words = servers.unload(choice), f"{choice.model} is out of memory."
+            future, words = servers.unload(choice), tr("{model} is out of memory.", model=choice.model)
         elif action == "keep":
-            future, words = servers.load(choice, keep_alive=-1), f"{choice.model} stays in memory."
+            future, words = servers.load(choice, keep_alive=-1), tr("{model} stays in memory.", model=choice.model)
         else:
-            future, words = servers.load(choice), f"{choice.model} is in memory."
+            future, words = servers.load(choice), tr("{model} is in memory.", model=choice.model)
         if action != "unload":
-            self._panel.say(f"Loading {choice.model} …")
+            self._panel.say(tr("Loading {model} …", model=choice.model))
         self._session.bridge.when_done(future, lambda done: self._done(words, done), owner=self._panel)
 
     def _done(self, words: str, future: Future[None]) -> None:

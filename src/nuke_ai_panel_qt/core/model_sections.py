@@ -7,6 +7,7 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 from nuke_ai_panel.core.model_facts import price_words
 from nuke_ai_panel.core.provider_status import ModelCatalogue, ProviderStatus
 from nuke_ai_panel.providers.base import ModelInfo
+from nuke_ai_panel.words import tr
 
 from ..ui.chip_row import short_count
 from ..ui.panel_values import ModelEntry, ModelKey, ModelSection
@@ -35,8 +36,8 @@ def sections_of(
         entries[entry.key] = entry
         by_provider[model.provider].append(entry)
     sections = [
-        ModelSection("Favourites", _known(favourites, entries, titles, starred)),
-        ModelSection("Recent", _known(recent, entries, titles, starred)),
+        ModelSection(tr("Favourites"), _known(favourites, entries, titles, starred)),
+        ModelSection(tr("Recent"), _known(recent, entries, titles, starred)),
     ]
     for status in statuses:
         models = sorted(by_provider[status.name], key=lambda one: (one.name or one.id).lower())
@@ -46,26 +47,26 @@ def sections_of(
 
 def entry_of(model: ModelInfo, *, provider_title: str, reason: str = "", is_favourite: bool = False) -> ModelEntry:
     """One model as the picker shows it."""
-    badges = [f"{short_count(model.context_tokens)} window"] if model.context_tokens else []
+    badges = [tr("{short_count} window", short_count=short_count(model.context_tokens))] if model.context_tokens else []
     badges += [name for name in _BADGES if model.capabilities is not None and name in model.capabilities]
     if model.parameter_size:
         badges.insert(0, model.parameter_size)
     badges += [word for word, is_so in (("local", model.local), ("loaded", model.loaded)) if is_so]
     details = []
     if model.size_bytes:
-        details.append(f"{model.size_bytes / 1e9:.1f} GB on disk")
+        details.append(tr("{size_bytes:.1f} GB on disk", size_bytes=model.size_bytes / 1e9))
     if model.max_output_tokens:
-        details.append(f"answers of up to {short_count(model.max_output_tokens)} tokens")
+        details.append(tr("answers of up to {short_count} tokens", short_count=short_count(model.max_output_tokens)))
     if model.input_modalities:
-        details.append(f"takes {', '.join(sorted(model.input_modalities))}")
+        details.append(tr("takes {names}", names=', '.join(sorted(model.input_modalities))))
     if model.output_modalities and model.output_modalities != {"text"}:
-        details.append(f"gives {', '.join(sorted(model.output_modalities))}")
+        details.append(tr("gives {names}", names=', '.join(sorted(model.output_modalities))))
     if model.expires:
-        details.append(f"gone after {model.expires}")
+        details.append(tr("gone after {expires}", expires=model.expires))
     if model.capabilities is None:
-        details.append("The server does not say what this model can do.")
+        details.append(tr("The server does not say what this model can do."))
     if price_of(model).startswith("$"):
-        details.append("prices in and out, a million tokens")
+        details.append(tr("prices in and out, a million tokens"))
     return ModelEntry(
         model.provider, model.id, model.name, provider_title, tuple(badges), price_of(model), " · ".join(details),
         model.unavailable_reason or reason, is_favourite,
@@ -84,18 +85,18 @@ def request_price(model: Optional[ModelInfo], tokens: int) -> str:
     fee = model.price_request or 0.0
     if model.local or not (model.price_input or fee):
         return "free"
-    return f"${tokens * (model.price_input or 0.0) / 1_000_000 + fee:.4f} to send"
+    return tr("${tokens:.4f} to send", tokens=tokens * (model.price_input or 0.0) / 1_000_000 + fee)
 
 
 def age_text(seconds: float) -> str:
     """How long ago, in words."""
     if seconds < OLD_AFTER_S:
-        return "just now"
+        return tr("just now")
     for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds >= size:
             count = int(seconds // size)
-            return f"{count} {word}{'s' if count > 1 else ''} ago"
-    return "just now"
+            return tr("{count} {word}{more} ago", count=count, word=word, more='s' if count > 1 else '')
+    return tr("just now")
 
 
 def _known(
@@ -111,23 +112,23 @@ def _known(
 
 def _reason(status: ProviderStatus) -> str:
     if status.state == "needs key":
-        return f"{status.title} needs a key"
+        return tr("{title} needs a key", title=status.title)
     if status.state == "forbidden by policy":
         return "forbidden by policy"
-    return f"{status.title} cannot be reached" if status.state == "unreachable" else ""
+    return tr("{title} cannot be reached", title=status.title) if status.state == "unreachable" else ""
 
 
 def _note(status: ProviderStatus, catalogue: ModelCatalogue, *, now: float) -> str:
     fetched_at = catalogue.fetched_at.get(status.name)
-    age = f"updated {age_text(now - fetched_at)}" if fetched_at is not None else ""
+    age = tr("updated {age_text}", age_text=age_text(now - fetched_at)) if fetched_at is not None else ""
     if status.state == "connecting":
-        return "asking …" if not age else f"{age} · asking …"
+        return tr("asking …") if not age else tr("{age} · asking …", age=age)
     if status.state == "forbidden by policy":
         return "forbidden by policy"
     error = catalogue.errors.get(status.name)
     if error is not None or status.state in ("unreachable", "needs key"):
-        why = "needs a key" if status.state == "needs key" else (
-            "cannot be reached" if status.state == "unreachable" else "could not list its models"
+        why = tr("needs a key") if status.state == "needs key" else (
+            tr("cannot be reached") if status.state == "unreachable" else tr("could not list its models")
         )
         return f"{why} · {age}" if age else why
-    return age or "not asked yet"
+    return age or tr("not asked yet")

@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING, List, Optional, Protocol, Set, Tuple
 
 from nuke_ai_panel.events import AnswerStored, ApprovalAsked, TurnEvent, TurnFailed
+from nuke_ai_panel.words import tr
 
 from ..qt import QtCore, QtWidgets, is_valid
 from ..ui.icons import icon
@@ -68,11 +69,11 @@ class Notifier:
     def heard(self, run: Run, event: TurnEvent) -> None:
         """A turn moved; says so if nobody could see it."""
         if isinstance(event, ApprovalAsked):
-            reason, words = f"approval:{event.call_id}", "Needs your approval"
+            reason, words = f"approval:{event.call_id}", tr("Needs your approval")
         elif isinstance(event, AnswerStored):
-            reason, words = "end", "The answer is ready"
+            reason, words = "end", tr("The answer is ready")
         elif isinstance(event, TurnFailed):
-            reason, words = "end", "The answer failed"
+            reason, words = "end", tr("The answer failed")
         else:
             return
         key = (run.handle.turn_id, reason)
@@ -85,8 +86,8 @@ class Notifier:
         if not title and run.question is not None:
             title = " ".join(run.question.text.split())[:80]
         if self._session.app.store.is_temporary(run.conversation_id):
-            title = "Temporary chat"
-        self._tell(words, title or "Conversation", run.conversation_id)
+            title = tr("Temporary chat")
+        self._tell(words, title or tr("Conversation"), run.conversation_id)
 
     def close(self) -> None:
         """Takes the tray's icon away."""

@@ -18,6 +18,7 @@ from nuke_ai_panel.events import AnswerStored, StoreTroubled, TurnEvent, TurnFai
 from nuke_ai_panel.messages import ErrorInfo, Json
 from nuke_ai_panel.reload import Outcome
 from nuke_ai_panel.store import new_id
+from nuke_ai_panel.words import tr
 
 from ..qt import QtCore, QtWidgets, is_valid
 from ..ui.chat_panel import ChatPanel
@@ -288,7 +289,8 @@ class PanelManager(QtCore.QObject):
         is_temporary = session.app.store.is_temporary(self.shown.id)
         title = conversation.title if conversation is not None else ""
         self.panel.header.set_title(
-            title or ("Temporary chat" if is_temporary else "New conversation"), can_rename=conversation is not None
+            title or (tr("Temporary chat") if is_temporary else tr("New conversation")),
+            can_rename=conversation is not None
         )
         self.panel.header.set_marks(
             is_temporary=is_temporary, has_source=conversation is not None and bool(conversation.source_id)
@@ -435,7 +437,7 @@ class PanelManager(QtCore.QObject):
 
     def attach(self) -> None:
         """Asks for files to attach."""
-        dialog = QtWidgets.QFileDialog(self.panel, "Attach text, pictures or PDF files")
+        dialog = QtWidgets.QFileDialog(self.panel, tr("Attach text, pictures or PDF files"))
         dialog.setFileMode(QtWidgets.QFileDialog.FileMode.ExistingFiles)
         dialog.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.filesSelected.connect(self.draft.attach_files)

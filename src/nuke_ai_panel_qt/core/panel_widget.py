@@ -14,6 +14,7 @@ from nuke_ai_panel.api import shared_app
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.install.packages import explained
 from nuke_ai_panel.messages import Json
+from nuke_ai_panel.words import tr
 
 from ..qt import QtCore, QtGui, QtWidgets
 from ..ui.chat_panel import ChatPanel
@@ -108,7 +109,8 @@ class PanelWidget(QtWidgets.QWidget):
         except Exception as error:  # Nuke would show a blank pane
             self.bug = error
             log.exception("the panel could not be built")
-            words = explained(error) if isinstance(error, ImportError) else (f"The panel could not be built: {error}",)
+            words = explained(error) if isinstance(error, ImportError) else (tr("The panel could not be built: {error}",
+                error=error),)
             self._show_failure(" ".join(words), traceback.format_exc())
 
     def _show_failure(self, sentence: str, details: str) -> None:
@@ -122,7 +124,7 @@ class PanelWidget(QtWidgets.QWidget):
         text.setReadOnly(True)
         text.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
         text.setFont(theme.code)
-        again = Button("Try again", kind="outline")
+        again = Button(tr("Try again"), kind="outline")
         again.clicked.connect(self._again)
         box.addWidget(Text(sentence, role="error"))
         box.addWidget(text, 1)

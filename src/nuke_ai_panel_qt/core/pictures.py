@@ -11,6 +11,7 @@ from typing import Tuple
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.messages import Attachment
 from nuke_ai_panel.store import new_id
+from nuke_ai_panel.words import tr
 
 from ..qt import QtCore, QtGui
 
@@ -26,7 +27,7 @@ def picture(data: bytes, name: str, media_type: str = "image/png", origin: str =
     """
     image = QtGui.QImage.fromData(QtCore.QByteArray(data))
     if image.isNull():
-        raise NukeAIError(f"{name} cannot be read as a picture.")
+        raise NukeAIError(tr("{name} cannot be read as a picture.", name=name))
     size = (image.width(), image.height())
     if media_type != "image/gif" and (max(size) > LONGEST_SIDE or len(data) > SMALL_BYTES):
         data, media_type, size = _smaller(image)
@@ -60,4 +61,4 @@ def _bytes(image: QtGui.QImage, kind: str) -> bytes:
 
 
 def _size(count: int) -> str:
-    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{max(1, count // 1000)} KB"
+    return tr("{count:.1f} MB", count=count / 1e6) if count >= 1e6 else tr("{count} KB", count=max(1, count // 1000))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Dict, Optional
 
 from nuke_ai_panel.core.prompt_files import PromptFile, filled, matching, variables_of
 from nuke_ai_panel.errors import NukeAIError
+from nuke_ai_panel.words import tr
 
 from ..qt import QtCore, is_valid
 from ..ui.panel_values import PromptRow
@@ -54,7 +55,8 @@ class PromptDesk(QtCore.QObject):
             return False
         self.steps.end()
         names = ", ".join(dict.fromkeys(missing))
-        self._manager.panel.composer.nudge(f"Still to be filled in: {names}. Send again to send it as it is.")
+        self._manager.panel.composer.nudge(tr("Still to be filled in: {names}. Send again to send it as it is.",
+            names=names))
         return True
 
     def _asked(self, typed: str) -> None:
@@ -125,14 +127,16 @@ class PromptDesk(QtCore.QObject):
         if sheet is None:
             return
         shelf, edited = self._manager.session.craft.prompts.shelf, self._edited
-        some = ((f"{one.title} (studio)" if one.source == "studio" else one.title, one.name) for one in shelf.prompts)
+        some = ((tr("{title} (studio)", title=one.title) if one.source == "studio" else one.title, one.name)
+            for one in shelf.prompts)
         sheet.show_choices(
-            (("A new prompt", NEW), *some), edited.name if edited is not None else NEW,
+            ((tr("A new prompt"), NEW), *some), edited.name if edited is not None else NEW,
             can_delete=edited is not None and not edited.is_read_only,
         )
-        facts = "{{selected_nodes}} and the like are filled in when it is used; other {{names}} are asked for."
+        facts = tr("{{selected_nodes}} and the like are filled in when it is used; other {{names}} are asked for.")
         if edited is not None:
-            whose = {"studio": "The studio's", "built-in": "Came with the program"}.get(edited.source, "Yours")
+            whose = {"studio": tr("The studio's"), "built-in": tr("Came with the program")}.get(edited.source,
+                tr("Yours"))
             facts = f"/{edited.name} · {whose}. {facts}"
         sheet.say_facts("\n".join((facts, *shelf.problems[:2])))
 
@@ -156,13 +160,13 @@ class PromptDesk(QtCore.QObject):
         def save() -> PromptFile:
             return library.save("prompt", title, text, description=description, overwrite=is_same)
 
-        self._change(save, f"Saved the prompt “{' '.join(title.split())}”")
+        self._change(save, tr("Saved the prompt “{names}”", names=' '.join(title.split())))
 
     def _delete(self, name: str) -> None:
         found = self._manager.session.craft.prompts.shelf.named(name, "prompt")
         if found is not None:
             one, library = found, self._manager.session.craft.prompts.library
-            self._change(lambda: library.delete(one), f"Deleted the prompt “{one.title}”")
+            self._change(lambda: library.delete(one), tr("Deleted the prompt “{title}”", title=one.title))
 
     def _change(self, work: object, said: str) -> None:
         sheet, manager = self.sheet, self._manager

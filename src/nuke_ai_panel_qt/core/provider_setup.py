@@ -18,6 +18,7 @@ from nuke_ai_panel.providers.threads import in_daemon_thread
 from nuke_ai_panel.settings import ProviderSettings, is_loopback_url
 from nuke_ai_panel.settings.presets import ABOUT
 from nuke_ai_panel.utils.event_loop_manager import create_task
+from nuke_ai_panel.words import later, tr
 
 from ..qt import is_valid
 from ..ui.panel_values import ProviderForm
@@ -30,12 +31,12 @@ T = TypeVar("T")
 # A state that is younger needs no "since".
 NEW_S = 60.0
 _HINTS = {
-    "ollama": "Your own models. A server elsewhere works too; a key only where it stands behind one.",
-    "openrouter": "One key for hundreds of models. Get one at openrouter.ai/keys.",
-    "anthropic": "The Claude models, from Anthropic itself. Get a key at console.anthropic.com.",
-    "mistral": "Mistral's own models. Get a key at console.mistral.ai.",
-    "openai": "OpenAI, or any server like it: llama.cpp, LM Studio, vLLM. On this machine no key is needed.",
-    "local": "The built-in model runs on this machine and needs neither address nor key.",
+    "ollama": later("Your own models. A server elsewhere works too; a key only where it stands behind one."),
+    "openrouter": later("One key for hundreds of models. Get one at openrouter.ai/keys."),
+    "anthropic": later("The Claude models, from Anthropic itself. Get a key at console.anthropic.com."),
+    "mistral": later("Mistral's own models. Get a key at console.mistral.ai."),
+    "openai": later("OpenAI, or any server like it: llama.cpp, LM Studio, vLLM. On this machine no key is needed."),
+    "local": later("The built-in model runs on this machine and needs neither address nor key."),
 }
 
 
@@ -126,16 +127,17 @@ class ProviderSetup:
             self._card.set_result("unreachable", getattr(error, "user_text", str(error)))
             return
         if row.kind not in KEYLESS_KINDS and base_url and row.base_url != base_url:
-            source = self._session.app.settings.sources.get(f"providers.{name}.base_url", "another setting")
+            source = self._session.app.settings.sources.get(f"providers.{name}.base_url", tr("another setting"))
             self._holds_result = True
-            self._card.set_result("unreachable", f"Saved, but {source} decides this address: {row.base_url}")
+            self._card.set_result("unreachable", tr("Saved, but {source} decides this address: {base_url}",
+                source=source, base_url=row.base_url))
             return
         if not key:
             self._check(name)
             return
         keys, where = self._session.app.keys, key_place(place)
         kept: ProviderSettings = row
-        self._card.set_result("connecting", "Keeping the key …")
+        self._card.set_result("connecting", tr("Keeping the key …"))
         self._session.bridge.when_done(
             on_thread(lambda: keys.store(kept, key, where=where)), lambda done: self._kept(name, done),
             owner=self._card,
@@ -154,7 +156,7 @@ class ProviderSetup:
         self._check(name)
 
     def _check(self, name: str) -> None:
-        self._card.set_result("connecting", "Connecting …")
+        self._card.set_result("connecting", tr("Connecting …"))
         self._session.bridge.when_done(
             self._session.app.providers.check(name), lambda done: self._checked(name, done), owner=self._card
         )
@@ -194,43 +196,46 @@ class ProviderSetup:
 def status_sentence(session: ChatSession, status: ProviderStatus) -> str:
     """What a test or real traffic has found, as a sentence; empty while nobody has asked."""
     is_new = time.time() - status.since < NEW_S
-    since = "" if is_new or not status.since else f"Since {clock_time(status.since)}."
+    since = "" if is_new or not status.since else tr("Since {clock_time}.", clock_time=clock_time(status.since))
     if status.state == "connected":
         found = _found(status, session.app.providers.models(status.name))
         return "\n".join(line for line in (found, since, *session.servers.account(status.name)) if line)
     if status.state == "connecting":
-        return "Connecting …"
+        return tr("Connecting …")
     if status.error is None:
         return ""
     said = f"{status.error.user_text or status.error.message} {status.error.next_step}".strip()
     if status.state == "degraded":
-        said = f"Degraded: it answers, but not as it should. {said}"
+        said = tr("Degraded: it answers, but not as it should. {said}", said=said)
     return "\n".join(line for line in (said, since) if line)
 
 
 def _found(status: ProviderStatus, known: ModelCatalogue) -> str:
-    speed = f"{status.latency_s * 1000:.0f} ms" if status.latency_s is not None else ""
+    speed = tr("{latency_s:.0f} ms", latency_s=status.latency_s * 1000) if status.latency_s is not None else ""
     if status.name not in known.fetched_at:  # a probe reads no list
-        return f"Connected ({speed})." if speed else "Connected."
+        return tr("Connected ({speed}).", speed=speed) if speed else tr("Connected.")
     count = len(known.models)
-    return f"Connected{' in ' if speed else ''}{speed}: {count} model{'' if count == 1 else 's'}."
+    return tr("Connected{more}{speed}: {count} model{value}.", more=' in ' if speed else '', speed=speed, count=count,
+        value='' if count == 1 else 's')
 
 
 def state_sentence(status: ProviderStatus, row: Optional[ProviderSettings]) -> str:
     """A provider's state as the status chip's tooltip: since when, how quick, what is wrong and what to do."""
     where = ""
     if row is not None and row.base_url:
-        where = " on this machine" if is_loopback_url(row.base_url) else f" at {row.base_url}"
-    since = f" since {clock_time(status.since)}" if status.since and status.state != "unknown" else ""
+        where = tr(" on this machine") if is_loopback_url(row.base_url) else tr(" at {base_url}", base_url=row.base_url)
+    since = tr(" since {clock_time}", clock_time=clock_time(
+        status.since)) if status.since and status.state != "unknown" else ""
     quick = status.latency_s is not None and status.state in ("connected", "degraded")
-    speed = f" · {(status.latency_s or 0.0) * 1000:.0f} ms" if quick else ""
+    speed = tr(" · {latency_s:.0f} ms", latency_s=(status.latency_s or 0.0) * 1000) if quick else ""
     lines = [f"{status.title}{where}: {state_word(status.state)}{since}{speed}"]
     if status.error is not None:
         lines += [status.error.user_text or status.error.message, status.error.next_step]
     if status.next_try_at is not None:
-        lines.append("It is looked for again by itself.")
+        lines.append(tr("It is looked for again by itself."))
     if status.waiting:
-        lines.append(f"{status.waiting} question{'s wait' if status.waiting > 1 else ' waits'} for it.")
+        lines.append(tr("{waiting} question{more} for it.", waiting=status.waiting, more=tr('s wait')
+            if status.waiting > 1 else ' waits'))
     return "\n".join(line for line in lines if line)
 
 

@@ -9,6 +9,7 @@ from nuke_ai_panel.core.prompt import estimate_question
 from nuke_ai_panel.core.tokens import MESSAGE_TOKENS, estimate, estimate_messages
 from nuke_ai_panel.messages import Draft, Message
 from nuke_ai_panel.providers.base import ModelInfo
+from nuke_ai_panel.words import tr
 
 from ..ui.panel_values import MeterValue
 from .model_sections import request_price
@@ -37,7 +38,8 @@ def meter_value(
             for one in after_summary(path) if one.role != "system"
         )
         is_estimate = used > 0
-    detail = f"{written:,} of them (about) are in the composer." if written and used > written else ""
+    detail = tr("{written:,} of them (about) are in the composer.",
+        written=written) if written and used > written else ""
     if asked_tokens and window and asked_tokens < window:
         detail = f"{detail}\nIn use: a window of {asked_tokens:,} tokens, which grows with the conversation.".strip()
     return MeterValue(used, window, is_estimate, request_price(model, used), detail)

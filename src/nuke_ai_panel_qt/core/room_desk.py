@@ -15,6 +15,7 @@ from nuke_ai_panel.core.prompt import answer_room
 from nuke_ai_panel.core.summary import Summary
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.messages import Json
+from nuke_ai_panel.words import later, tr
 
 from ..ui.panel_values import MeterValue
 from .event_bridge import outcome
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from .panel_manager import PanelManager
 
 NEARLY_FULL = 0.95
-CHOOSE = "Choose how to go on, or send again to leave out the oldest messages."
-WORKING = "Writing a summary of this conversation …"
+CHOOSE = later("Choose how to go on, or send again to leave out the oldest messages.")
+WORKING = later("Writing a summary of this conversation …")
 
 
 class RoomDesk:
@@ -49,7 +50,8 @@ class RoomDesk:
             self.bar.show_work(WORKING)
         elif self._is_full() and shown.id not in self._trimmed and shown.run() is None and shown.path:
             share = round(100 * self._value.used_tokens / (self._value.window_tokens or 1))
-            self.bar.show_choices(f"The next question fills {share} % of what {self._model()} can read.")
+            self.bar.show_choices(tr("The next question fills {share} % of what {model} can read.", share=share,
+                model=self._model()))
         elif not self.bar.isHidden():
             self.bar.hide()
 
@@ -76,7 +78,7 @@ class RoomDesk:
 
     def _model(self) -> str:
         choice = self._manager.models.choice()
-        return choice.model if choice is not None and choice.model else "the model"
+        return choice.model if choice is not None and choice.model else tr("the model")
 
     def _choose(self, name: str) -> None:
         manager = self._manager
@@ -116,7 +118,7 @@ class RoomDesk:
             return
         self._trimmed.discard(id)
         if manager.shown.id != id:
-            manager.panel.say("A summary is ready", action="Open", run=lambda: manager.open_conversation(
+            manager.panel.say(tr("A summary is ready"), action=tr("Open"), run=lambda: manager.open_conversation(
                 result.value.id if is_new else id))
         elif is_new:
             typed, chips = manager.panel.composer.text(), manager.draft.attachments
@@ -126,7 +128,7 @@ class RoomDesk:
         else:
             self._show_everywhere(id)
             mark = result.value.id
-            manager.panel.say("Summarised", action="Undo", run=lambda: self._take_back(id, mark))
+            manager.panel.say(tr("Summarised"), action=tr("Undo"), run=lambda: self._take_back(id, mark))
 
     def _show_everywhere(self, id: str) -> None:
         self._manager.session.tell(lambda view: view.history_changed(frozenset({id})))
@@ -136,7 +138,7 @@ class RoomDesk:
         manager = self._manager
         path = manager.shown.path
         if manager.session.run_in(id) is not None or (manager.shown.id == id and path and path[-1].id != mark_id):
-            manager.panel.say("Something was asked since; the summary stays.")
+            manager.panel.say(tr("Something was asked since; the summary stays."))
             return
         future = manager.session.app.store.delete_message(mark_id)
         manager.session.bridge.when_done(future, lambda _: self._show_everywhere(id), owner=manager)

@@ -22,6 +22,7 @@ from nuke_ai_panel.events import (
     WarningRaised,
 )
 from nuke_ai_panel.messages import Message
+from nuke_ai_panel.words import tr
 
 # What a server that ends in the middle of an answer leaves.
 _CUT_KINDS = frozenset({"network", "truncated"})
@@ -93,6 +94,6 @@ class Run:
         elif isinstance(event, ContextTrimmed):
             some = event.dropped_messages
             self.notices += (
-                f"{some} older message{'s' if some > 1 else ''} did not fit the model's window and "
-                f"{'were' if some > 1 else 'was'} not sent.",
+                tr("{some} older message{more} did not fit the model's window and {value} not sent.", some=some,
+                more='s' if some > 1 else '', value='were' if some > 1 else 'was'),
             )

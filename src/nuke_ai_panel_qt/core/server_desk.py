@@ -24,6 +24,7 @@ from nuke_ai_panel.providers.model_files import models_dir
 from nuke_ai_panel.providers.model_pull import pull_for
 from nuke_ai_panel.settings import ProviderSettings, is_loopback_url
 from nuke_ai_panel.utils.event_loop_manager import create_task
+from nuke_ai_panel.words import later, tr
 
 from ..ui.values import ErrorCard, MessageItem
 from .event_bridge import outcome
@@ -40,8 +41,9 @@ PROGRAM_AGE_S = 10.0  # so long an Ollama that was just installed goes unnoticed
 # Kinds whose models cost nothing to ask, wherever their server stands.
 FREE_KINDS = frozenset({"local", "scripted"})
 _STEPS = {
-    "finding": "Looking for the model …", "checking": "Checking what arrived …", "unpacking": "Putting it in place …",
-    "resuming": "The connection broke; going on …", "done": "Done.",
+    "finding": later("Looking for the model …"), "checking": later("Checking what arrived …"),
+    "unpacking": later("Putting it in place …"),
+    "resuming": later("The connection broke; going on …"), "done": later("Done."),
 }
 
 
@@ -95,7 +97,7 @@ class ServerDesk:
             ))
         else:
             future = app.model_servers.pull(choice, lambda progress: self._pull_moved(choice, progress))
-        self._begin(choice, future, Work("Looking for the model …", 0.0))
+        self._begin(choice, future, Work(tr("Looking for the model …"), 0.0))
         self._session.bridge.when_done(future, lambda done: self._ended(choice, done))
 
     def start(self, name: str, then: Callable[[], None]) -> None:
@@ -105,7 +107,7 @@ class ServerDesk:
         if choice in self._futures:
             return
         future = self._session.app.model_servers.start(name)
-        self._begin(choice, future, Work(f"Starting {self._session.title_of(name)} …"))
+        self._begin(choice, future, Work(tr("Starting {title_of} …", title_of=self._session.title_of(name))))
         self._session.bridge.when_done(future, lambda done: self._ended(choice, done))
 
     def cancel(self, choice: ModelChoice) -> None:
@@ -183,8 +185,8 @@ class ServerDesk:
         if kind == OLLAMA and error.code == "not_running":
             first = ("start_server",) if self.can_start(choice.provider) else ()
             if not first and is_loopback_url(self._session.app.settings.providers[choice.provider].base_url or ""):
-                card = replace(card, next_step="Start Ollama and try again; if it is not installed, get it at "
-                                               "ollama.com/download.")
+                card = replace(card, next_step=tr("Start Ollama and try again; if it is not installed, get it at "
+                                               "ollama.com/download."))
         elif (kind == OLLAMA and error.kind == "model_not_found") or error.code == "model_not_downloaded":
             first = ("pull_model",)
         elif kind == OLLAMA and error.kind == "context_too_long":
@@ -227,10 +229,10 @@ class ServerDesk:
         share = progress.done / progress.total if progress.done is not None and progress.total else None
         note = _STEPS.get(progress.detail, "")
         if progress.detail == "downloading" and progress.total:
-            note = f"{progress.done or 0:,.0f} of {progress.total:,.0f} bytes"
+            note = tr("{done:,.0f} of {total:,.0f} bytes", done=progress.done or 0, total=progress.total)
             if progress.total >= 1_000_000:
-                note = f"{_size(progress.done or 0)} of {_size(progress.total)}"
-            note = f"Pulling {choice.model}: {note}"
+                note = tr("{size} of {size2}", size=_size(progress.done or 0), size2=_size(progress.total))
+            note = tr("Pulling {model}: {note}", model=choice.model, note=note)
         before = self._work[choice]
         work = Work(note or before.note, before.share if share is None else share)
         if work != before:
@@ -246,9 +248,9 @@ class ServerDesk:
         if error is None:
             self._session.rebuild_models()
         elif isinstance(error, CancelledError):
-            self._said[choice] = "Cancelled; what arrived is kept, and pulling again goes on from there."
+            self._said[choice] = tr("Cancelled; what arrived is kept, and pulling again goes on from there.")
             if not choice.model:
-                self._said[choice] = "Cancelled."
+                self._said[choice] = tr("Cancelled.")
         elif isinstance(error, NukeAIError):
             self._said[choice] = f"{error.user_text} {error.next_step}".strip()
         else:
@@ -277,4 +279,4 @@ _AGAIN = re.compile(r",? (?:then|and) try again(?=[.;])")
 
 
 def _size(count: int) -> str:
-    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+    return tr("{count:.2f} GB", count=count / 1e9) if count >= 1e9 else tr("{count:.0f} MB", count=count / 1e6)

@@ -15,6 +15,7 @@ from nuke_ai_panel.core.summary import Summary
 from nuke_ai_panel.errors import BusyError
 from nuke_ai_panel.messages import Json
 from nuke_ai_panel.utils.event_loop_manager import create_task
+from nuke_ai_panel.words import tr
 
 from .conversation_parameters import merged
 from .prompt_shelf import PromptShelf
@@ -71,6 +72,6 @@ class SessionCraft:
 
 def _busy() -> BusyError:
     return BusyError(
-        "the conversation is busy", user_text="A summary or an answer is being written here.",
-        next_step="Wait for it, or cancel it.",
+        "the conversation is busy", user_text=tr("A summary or an answer is being written here."),
+        next_step=tr("Wait for it, or cancel it."),
     )

@@ -18,6 +18,7 @@ from nuke_ai_panel.providers.registry import provider_kinds
 from nuke_ai_panel.settings import ProviderSettings
 from nuke_ai_panel.settings.layers import checked_value, dotted_name, setting_row
 from nuke_ai_panel.settings.words import value_of
+from nuke_ai_panel.words import later, tr
 
 from ..qt import is_valid
 from ..ui.chat_panel import ChatPanel
@@ -43,7 +44,7 @@ from .settings_forms import (
     unknown_commands,
 )
 
-KEEPING = "Keeping the key …"
+KEEPING = later("Keeping the key …")
 
 
 class SettingsDesk:
@@ -168,9 +169,9 @@ class SettingsDesk:
         """A provider of the artist's own."""
         self._add_problem = ""
         if name in self._session.app.settings.providers:
-            self._add_problem = f"There is a provider called {name} already."
+            self._add_problem = tr("There is a provider called {name} already.", name=name)
         elif not name or not address:
-            self._add_problem = "A provider needs a name and an address."
+            self._add_problem = tr("A provider needs a name and an address.")
         if self._add_problem:
             self._show(ADD)
             return
@@ -216,7 +217,7 @@ class SettingsDesk:
         if typed:
             self.store_key(provider, typed, dialog.provider.key.place.value(), then_test=True)
             return
-        self._say(provider, "Connecting …")
+        self._say(provider, tr("Connecting …"))
         self._save({}, lambda _: self._check(provider))
 
     def _check(self, provider: str) -> None:

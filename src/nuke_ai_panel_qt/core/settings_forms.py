@@ -17,6 +17,7 @@ from nuke_ai_panel.settings.options import OPTIONS
 from nuke_ai_panel.settings.presets import ABOUT, BUILT_IN
 from nuke_ai_panel.settings.table import PROVIDER_ROWS, ROWS, Row
 from nuke_ai_panel.settings.words import text_of
+from nuke_ai_panel.words import later, tr
 
 from ..ui.settings_values import (
     Choices,
@@ -34,20 +35,24 @@ from ..ui.shortcuts import BINDINGS, Shortcuts
 GENERAL, ANSWERS, KEYBOARD, ADD = "general", "answers", "keyboard", "add"
 PROVIDER = "provider:"
 PAGES = (
-    ListRow(GENERAL, "General", "", "settings"), ListRow(ANSWERS, "Answers", "", "chat"),
-    ListRow(KEYBOARD, "Keyboard", "", "keyboard"),
+    ListRow(GENERAL, later("General"), "", "settings"), ListRow(ANSWERS, later("Answers"), "", "chat"),
+    ListRow(KEYBOARD, later("Keyboard"), "", "keyboard"),
 )
-ADD_ROW = ListRow(ADD, "Add a provider …", "Providers", "plus")
+ADD_ROW = ListRow(ADD, later("Add a provider …"), later("Providers"), "plus")
 
 _LABELS = {
-    "base_url": "Address", "key_env": "Key's variable", "default_model": "Default model", "ca_bundle": "CA bundle",
-    "client_cert": "Client certificate", "client_key": "Client key", "connect_timeout_s": "Wait to connect",
-    "first_byte_timeout_s": "Wait for an answer", "first_event_timeout_s": "Wait for first sign",
-    "idle_timeout_s": "Longest pause", "headers": "Extra headers", "enter_sends": "Sending key",
-    "font_scale": "Text size", "max_tool_rounds": "Rounds of tools", "system": "System prompt",
-    "max_tokens": "Longest answer", "top_p": "Top p", "reasoning_effort": "Effort", "stop": "Stop at",
-    "key_over_http": "Key without TLS", "num_ctx": "Context window", "default_provider": "Default provider",
-    "wait_for_server_s": "Wait for a server",
+    "base_url": later("Address"), "key_env": later("Key's variable"), "default_model": later("Default model"),
+    "ca_bundle": later("CA bundle"),
+    "client_cert": later("Client certificate"), "client_key": later("Client key"),
+    "connect_timeout_s": later("Wait to connect"),
+    "first_byte_timeout_s": later("Wait for an answer"), "first_event_timeout_s": later("Wait for first sign"),
+    "idle_timeout_s": later("Longest pause"), "headers": later("Extra headers"), "enter_sends": later("Sending key"),
+    "font_scale": later("Text size"), "max_tool_rounds": later("Rounds of tools"), "system": later("System prompt"),
+    "max_tokens": later("Longest answer"), "top_p": later("Top p"), "reasoning_effort": later("Effort"),
+    "stop": later("Stop at"),
+    "key_over_http": later("Key without TLS"), "num_ctx": later("Context window"),
+    "default_provider": later("Default provider"),
+    "wait_for_server_s": later("Wait for a server"),
 }
 # A row of these kinds has no network of its own, and nothing would read its address.
 _LOCAL_FIELDS = ("title", "default_model")
@@ -55,15 +60,15 @@ _MAIN_FIELDS = ("base_url", "default_model", "title")
 _HIDDEN = frozenset({"kind", "enabled", "options"})
 _MULTILINE = frozenset({"a list of texts", "a table of texts", "a table"})
 _CHOICES: Mapping[str, Choices] = {
-    "panel.enter_sends": (("Enter sends, Shift+Enter breaks the line", "true"),
+    "panel.enter_sends": ((later("Enter sends, Shift+Enter breaks the line"), "true"),
                           ("Ctrl+Enter sends, Enter breaks the line", "false")),
-    "parameters.reasoning_effort": (("default: not sent", ""), *((word, word) for word in (
+    "parameters.reasoning_effort": ((later("default: not sent"), ""), *((word, word) for word in (
         "none", "minimal", "low", "medium", "high", "xhigh"))),
 }
-_EXAMPLES = {"a table of texts": "X-Show: duck", "a list of texts": "one a line", "a table": '{"top_k": 40}'}
+_EXAMPLES = {"a table of texts": "X-Show: duck", "a list of texts": later("one a line"), "a table": '{"top_k": 40}'}
 _PLACES: Choices = (
-    ("Keep it in the system's key store", "keyring"), ("Only for this session", "memory"),
-    ("In a private file, not encrypted", "file"),
+    (later("Keep it in the system's key store"), "keyring"), (later("Only for this session"), "memory"),
+    (later("In a private file, not encrypted"), "file"),
 )
 
 
@@ -92,7 +97,7 @@ def list_rows(settings: Settings, states: Mapping[str, ProviderStatus]) -> Tuple
     rows = [row for row in settings.providers.values() if " " not in row.name]
     rows.sort(key=lambda row: not row.enabled)
     providers = tuple(
-        ListRow(f"{PROVIDER}{row.name}", row.label, "Providers", state=states[row.name].state, is_on=row.enabled)
+        ListRow(f"{PROVIDER}{row.name}", row.label, tr("Providers"), state=states[row.name].state, is_on=row.enabled)
         for row in rows
     )
     return (*PAGES, *providers, ADD_ROW)
@@ -101,21 +106,21 @@ def list_rows(settings: Settings, states: Mapping[str, ProviderStatus]) -> Tuple
 def general_page(settings: Settings, drafts: Drafts) -> FormPage:
     """Everything that is neither an answer's nor a provider's."""
     groups = [
-        _group(settings, drafts, "New conversations", [name for name in ROWS[""] if name != "system"]),
-        _group(settings, drafts, "Panel", [f"panel.{name}" for name in ROWS["panel"] if name != "shortcuts"]),
+        _group(settings, drafts, tr("New conversations"), [name for name in ROWS[""] if name != "system"]),
+        _group(settings, drafts, tr("Panel"), [f"panel.{name}" for name in ROWS["panel"] if name != "shortcuts"]),
     ]
     for section, rows in ROWS.items():
         if section not in ("", "panel", "parameters"):
             groups.append(_group(settings, drafts, section.capitalize(), [f"{section}.{name}" for name in rows]))
-    return FormPage(GENERAL, "General", "", tuple(groups))
+    return FormPage(GENERAL, tr("General"), "", tuple(groups))
 
 
 def answers_page(settings: Settings, drafts: Drafts) -> FormPage:
     """What is asked of every model."""
-    lead = "For the next request on. What is empty is not sent, so that the model's own default counts."
-    return FormPage(ANSWERS, "Answers", lead, (
+    lead = tr("For the next request on. What is empty is not sent, so that the model's own default counts.")
+    return FormPage(ANSWERS, tr("Answers"), lead, (
         _group(settings, drafts, "", ["system"]),
-        _group(settings, drafts, "Parameters", [f"parameters.{name}" for name in parameter_names()]),
+        _group(settings, drafts, tr("Parameters"), [f"parameters.{name}" for name in parameter_names()]),
     ))
 
 
@@ -130,15 +135,15 @@ def provider_page(
     options = [f"{base}options.{one.name}" for one in OPTIONS.get(row.kind, ())]
     options += [f"{base}options.{one}" for one in row.options if f"{base}options.{one}" not in options]
     if options:
-        groups.append(_group(settings, drafts, f"Only of this kind: {row.kind}", options))
+        groups.append(_group(settings, drafts, tr("Only of this kind: {kind}", kind=row.kind), options))
     network = [base + one for one in shown if one not in _MAIN_FIELDS]
     if network:
-        groups.append(_group(settings, drafts, "Network", network))
+        groups.append(_group(settings, drafts, tr("Network"), network))
     enabled = f"{base}enabled"
     return ProviderPage(
         name, FormPage(f"{PROVIDER}{name}", row.label, _lead(row), tuple(groups)), row.enabled,
         on_locked_by=(
-            "the studio's policy" if status.state == "forbidden by policy" else stronger_source(settings, enabled)
+            tr("the studio's policy") if status.state == "forbidden by policy" else stronger_source(settings, enabled)
         ),
         state=status.state, sentence=sentence,
         key=_key(row, key) if row.kind not in KEYLESS_KINDS else None,
@@ -164,7 +169,7 @@ def unknown_commands(settings: Settings) -> str:
     """What the settings bind that is no command, as a sentence."""
     known = {one.command for one in BINDINGS}
     names = [name for name in settings.panel.shortcuts if name not in known]
-    return f"No such command, though settings give it keys: {', '.join(names)}." if names else ""
+    return tr("No such command, though settings give it keys: {names}.", names=', '.join(names)) if names else ""
 
 
 def kinds_to_add(kinds: Tuple[str, ...]) -> Choices:
@@ -192,7 +197,8 @@ def field_value(settings: Settings, name: str, drafts: Drafts) -> FieldValue:
     locked = stronger_source(settings, name)
     return FieldValue(
         name, _label(row), kind, text, placeholder=_placeholder(row), sentence=_sentence(row),
-        note=f"From {source}; what you write here counts instead." if is_elsewhere and not locked else "",
+        note=tr("From {source}; what you write here counts instead.", source=source) if is_elsewhere and not locked
+        else "",
         locked_by=locked, problem=draft.problem if draft is not None else "", choices=choices,
     )
 
@@ -203,7 +209,7 @@ def _choices(settings: Settings, name: str, row: Row, text: str) -> Choices:
         choices = tuple((one.label, one.name) for one in settings.providers.values()
                         if one.enabled and " " not in one.name)
     elif row.kind == "true or false" and row.default is None:
-        choices = (("default: not sent", ""), ("on", "true"), ("off", "false"))
+        choices = ((tr("default: not sent"), ""), ("on", "true"), ("off", "false"))
     if choices and text not in [value for _, value in choices]:
         choices = (*choices, (text, text))
     return choices
@@ -215,7 +221,7 @@ def _label(row: Row) -> str:
 
 
 def _sentence(row: Row) -> str:
-    unit = f" In {row.unit}." if row.unit else ""
+    unit = tr(" In {unit}.", unit=row.unit) if row.unit else ""
     return f"{row.sentence}{unit}"
 
 
@@ -224,7 +230,7 @@ def _placeholder(row: Row) -> str:
         return _EXAMPLES[row.kind]
     if row.default in (None, "", (), {}):
         return "default"
-    return f"default: {text_of(row, row.default)}"
+    return tr("default: {text_of}", text_of=text_of(row, row.default))
 
 
 def parameter_names() -> Tuple[str, ...]:
@@ -237,35 +243,36 @@ def parameter_names() -> Tuple[str, ...]:
 # ---------------------------------------------------------------- providers
 
 _LEADS: Dict[str, str] = {
-    "local": "A tiny model that comes along and runs on this machine; nothing leaves it.",
-    "ollama": "Models of your own, here or on a server.",
-    "openrouter": "One key for hundreds of models. Get one at openrouter.ai/keys.",
-    "anthropic": "The Claude models, from Anthropic itself. Get a key at console.anthropic.com.",
-    "mistral": "Mistral's own models. Get a key at console.mistral.ai.",
+    "local": later("A tiny model that comes along and runs on this machine; nothing leaves it."),
+    "ollama": later("Models of your own, here or on a server."),
+    "openrouter": later("One key for hundreds of models. Get one at openrouter.ai/keys."),
+    "anthropic": later("The Claude models, from Anthropic itself. Get a key at console.anthropic.com."),
+    "mistral": later("Mistral's own models. Get a key at console.mistral.ai."),
 }
 
 
 def _lead(row: ProviderSettings) -> str:
     if row.name in ABOUT:
         return ABOUT[row.name]
-    return _LEADS.get(row.kind, "" if row.name in BUILT_IN else f"A provider of your own, of kind {row.kind}.")
+    return _LEADS.get(row.kind, "" if row.name in BUILT_IN else tr("A provider of your own, of kind {kind}.",
+        kind=row.kind))
 
 
 def _key(row: ProviderSettings, facts: KeyFacts) -> KeyValue:
     places = _PLACES if uses_keyring(row) and facts.trouble != NO_STORE else _PLACES[1:]
     source = facts.source or ""
     if source and source == row.key_env:
-        note = f"The key comes from {source} in the environment, which goes before any other."
+        note = tr("The key comes from {source} in the environment, which goes before any other.", source=source)
         return KeyValue(note, places, locked_by=source, problem=facts.problem)
-    words = {"keyring": "the system's key store", "memory": "this session only", "file": "the private file"}
+    words = {"keyring": tr("the system's key store"), "memory": tr("this session only"), "file": tr("the private file")}
     if source:
-        note = f"A key is known, from {words.get(source, source)}. A new one replaces it."
+        note = tr("A key is known, from {get}. A new one replaces it.", get=words.get(source, source))
     elif facts.source is None:
-        note = "Looking for a key …"
+        note = tr("Looking for a key …")
     elif row.base_url and is_loopback_url(row.base_url):
-        note = "No key is known, and a server on this machine needs none."
+        note = tr("No key is known, and a server on this machine needs none.")
     else:
-        note = "No key is known. It never goes into a script, a log or an export."
+        note = tr("No key is known. It never goes into a script, a log or an export.")
     said = " ".join(part for part in (note, facts.trouble) if part)
     return KeyValue(said, places, can_forget=source in _FORGETTABLE, problem=facts.problem)
 

@@ -26,6 +26,7 @@ from nuke_ai_panel.events import (
     WarningRaised,
 )
 from nuke_ai_panel.messages import Message
+from nuke_ai_panel.words import tr
 
 from ..qt import QtCore, is_valid
 from ..ui.transcript import Transcript
@@ -127,7 +128,7 @@ class ShownConversation(QtCore.QObject):
         if run is not None and run.answer is not None:
             self._splice(run)
         if error is not None:
-            self._transcript.set_items((MessageItem("unreadable", "notice", text=f"History: {error}"),))
+            self._transcript.set_items((MessageItem("unreadable", "notice", text=tr("History: {error}", error=error)),))
         else:
             self._show_all()
         self._on_change()

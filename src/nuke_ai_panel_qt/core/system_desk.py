@@ -16,6 +16,7 @@ from nuke_ai_panel.core.request import ModelChoice
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.messages import Conversation, Message
 from nuke_ai_panel.utils.event_loop_manager import create_task
+from nuke_ai_panel.words import later, tr
 
 from ..qt import is_valid
 from ..ui.system_sheet import OWN, SystemSheet
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from .panel_manager import PanelManager
 
 DEFAULT, NOTHING = "settings", "none"
-BUSY = "An answer is being written; it can be changed when it is done."
+BUSY = later("An answer is being written; it can be changed when it is done.")
 
 
 class SystemDesk:
@@ -119,16 +120,18 @@ class SystemDesk:
         found = shelf.preset_of(text)
         self._choice = found
         value = DEFAULT if text == default else NOTHING if not text else found.name if found is not None else OWN
-        general = "As in Settings" if default else "As in Settings (none)"
+        general = tr("As in Settings") if default else tr("As in Settings (none)")
         choices: Tuple[Tuple[str, str], ...] = (
-            (general, DEFAULT), *((("No system prompt", NOTHING),) if default else ()),
-            *((f"{one.title} (studio)" if one.source == "studio" else one.title, one.name) for one in shelf.presets),
+            (general, DEFAULT), *(((tr("No system prompt"), NOTHING),) if default else ()),
+            *((tr("{title} (studio)", title=one.title) if one.source == "studio" else one.title, one.name)
+            for one in shelf.presets),
         )
         if value == OWN:
-            choices = (*choices, ("Words of its own", OWN))
+            choices = (*choices, (tr("Words of its own"), OWN))
         sheet.show_choices(choices, value, can_delete=found is not None and not found.is_read_only)
-        where = {DEFAULT: "From Settings.", NOTHING: "No system prompt.", OWN: "Words of this conversation's own."}
-        facts = where.get(value) or f"The preset “{found.title if found else value}”."
+        where = {DEFAULT: tr("From Settings."), NOTHING: tr("No system prompt."),
+            OWN: tr("Words of this conversation's own.")}
+        facts = where.get(value) or tr("The preset “{title}”.", title=found.title if found else value)
         if found is not None and found.description and value == found.name:
             facts = f"{facts} {found.description}."
         if shelf.problems:
@@ -149,14 +152,14 @@ class SystemDesk:
         library = self._manager.session.craft.prompts.library
         self._change(lambda: library.save(
             "preset", title, text, provider=choice.provider if choice else None, model=choice.model if choice else None
-        ), f"Saved the preset “{' '.join(title.split())}”")
+        ), tr("Saved the preset “{names}”", names=' '.join(title.split())))
 
     def _delete(self, name: str) -> None:
         preset = self._manager.session.craft.prompts.shelf.named(name, "preset")
         library = self._manager.session.craft.prompts.library
         if preset is not None:
             found = preset
-            self._change(lambda: library.delete(found), f"Deleted the preset “{preset.title}”")
+            self._change(lambda: library.delete(found), tr("Deleted the preset “{title}”", title=preset.title))
 
     def _change(self, work: Callable[[], object], said: str) -> None:
         sheet, manager = self.sheet, self._manager

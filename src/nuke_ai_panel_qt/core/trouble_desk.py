@@ -16,6 +16,7 @@ from nuke_ai_panel.log_file import log_files, log_folder
 from nuke_ai_panel.providers.redact import masked
 from nuke_ai_panel.reload import Outcome, request_reload, running_answers
 from nuke_ai_panel.report import report_text
+from nuke_ai_panel.words import later, tr
 
 from ..qt import QtWidgets, is_valid
 from ..ui.chat_panel import ChatPanel
@@ -28,14 +29,15 @@ from .log_lines import read_entries
 
 T = TypeVar("T")
 
-UPDATED = Banner("info", "Newer code of the panel is on this machine's disk.", "Reload now")
+UPDATED = Banner("info", later("Newer code of the panel is on this machine's disk."), later("Reload now"))
 RUNNING = Banner(
-    "info", "An answer is being written, and code is never changed under one.", "Stop and reload",
-    "Reload when finished",
+    "info", later("An answer is being written, and code is never changed under one."), later("Stop and reload"),
+    later("Reload when finished"),
 )
 REPLACED = Banner(
-    "warning", "The panel's background loop was blocked for ten seconds and was replaced. Answers that were being "
-    "written are kept as interrupted. Ask again; the log says what blocked it.", "Show the log",
+    "warning", later("The panel's background loop was blocked for ten seconds and was replaced. Answers that were "
+                     "being "
+    "written are kept as interrupted. Ask again; the log says what blocked it."), later("Show the log"),
 )
 
 
@@ -71,7 +73,7 @@ class TroubleDesk:
         if result.details:
             self._failed_at, self._traceback = result.place, result.details
             words = f"{result.sentence.rstrip('.')}. {result.next_step}".strip()
-            self._failure = Banner("warning", words, "Show traceback", "Retry")
+            self._failure = Banner("warning", words, tr("Show traceback"), tr("Retry"))
             self._panel.banner.set_banner(self._failure)
         else:
             if shown in (UPDATED, RUNNING):
@@ -97,7 +99,7 @@ class TroubleDesk:
         elif shown == REPLACED:
             self.open_log()
         elif shown is not None and shown is self._failure:
-            self._open_details("The changed code does not work", self._failed_at, self._traceback, can_retry=True)
+            self._open_details(tr("The changed code does not work"), self._failed_at, self._traceback, can_retry=True)
 
     def _act_otherwise(self) -> None:
         shown = self._panel.banner.banner()
@@ -110,7 +112,7 @@ class TroubleDesk:
         self._panel.banner.set_banner(None)
         self._panel.overlay.close_content()
         if running_answers():
-            self._panel.say("The code is reloaded when the answer is finished.")
+            self._panel.say(tr("The code is reloaded when the answer is finished."))
         request_reload("finished")
 
     # ------------------------------------------------------------ connections and developers' mode
@@ -120,7 +122,7 @@ class TroubleDesk:
         providers = self._session.app.providers
         names = providers.names()
         found: List[ProviderStatus] = []
-        self._panel.say("Connecting …")
+        self._panel.say(tr("Connecting …"))
 
         def checked(done: Future[ProviderStatus]) -> None:
             state = outcome(done).value
@@ -130,14 +132,14 @@ class TroubleDesk:
                 well = [one.title for one in found if one.state == "connected"]
                 rest = [f"{one.title}: {one.state}" for one in found if one.state != "connected"]
                 self._panel.say(". ".join(filter(None, (
-                    f"Connected: {', '.join(well)}" if well else "", "; ".join(rest),
-                ))) or "No provider is turned on.")
+                    tr("Connected: {names}", names=', '.join(well)) if well else "", "; ".join(rest),
+                ))) or tr("No provider is turned on."))
 
         for name in names:
             providers.reset(name)
             self._session.bridge.when_done(providers.check(name), checked, owner=self._panel)
         if not names:
-            self._panel.say("No provider is turned on. Turn one on in Settings.")
+            self._panel.say(tr("No provider is turned on. Turn one on in Settings."))
 
     def is_developer(self) -> bool:
         """Whether saved code is taken into service at once."""
@@ -152,12 +154,12 @@ class TroubleDesk:
                 words = f"{error.user_text} {error.next_step}" if isinstance(error, NukeAIError) else str(error)
                 self._panel.say(words.strip())
             elif self.is_developer() is not wanted:
-                place = self._session.app.settings.sources.get("developer.reload", "another layer of the settings")
-                self._panel.say(f"Developers' mode is fixed by {place}. Change it there.")
+                place = self._session.app.settings.sources.get("developer.reload", tr("another layer of the settings"))
+                self._panel.say(tr("Developers' mode is fixed by {place}. Change it there.", place=place))
             else:
                 self._panel.say(
-                    "Developers' mode is on: saved code is in service at once." if wanted
-                    else "Developers' mode is off."
+                    tr("Developers' mode is on: saved code is in service at once.") if wanted
+                    else tr("Developers' mode is off.")
                 )
 
         self._session.writer.save({"developer.reload": wanted}, saved)
@@ -192,8 +194,8 @@ class TroubleDesk:
 
     def _report_made(self, future: Future[str]) -> None:
         done = outcome(future)
-        text = done.value if done.value is not None else f"The report could not be made: {done.error}"
-        self._open_details("Report", "This is what Copy takes. Keys, names and paths are masked.", text)
+        text = done.value if done.value is not None else tr("The report could not be made: {error}", error=done.error)
+        self._open_details(tr("Report"), tr("This is what Copy takes. Keys, names and paths are masked."), text)
 
     def _open_details(self, title: str, lead: str, text: str, *, can_retry: bool = False) -> None:
         if self.details is None or not is_valid(self.details):
@@ -214,7 +216,7 @@ class TroubleDesk:
 
     def _copy(self, text: str) -> None:
         QtWidgets.QApplication.clipboard().setText(text)
-        self._panel.say("Copied.")
+        self._panel.say(tr("Copied."))
 
 
 def _started(call: Callable[[], T]) -> Future[T]:

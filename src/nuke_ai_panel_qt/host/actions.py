@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Callable, Dict, Union
 
 import nuke
 
+from nuke_ai_panel.words import tr
+
 if TYPE_CHECKING:
     from ..core.panel_manager import PanelManager
 
@@ -74,11 +76,12 @@ def _reconnect() -> None:
 
     from ..core.mending import say_when_done
 
-    _in_panel(lambda manager: say_when_done(manager, "Reconnecting …", lambda: _sentence(troubleshooter.reconnect())))
+    _in_panel(lambda manager: say_when_done(manager, tr("Reconnecting …"),
+        lambda: _sentence(troubleshooter.reconnect())))
 
 
 def _sentence(states: Dict[str, str]) -> str:
-    return "Reconnected. " + "; ".join(f"{name}: {state}" for name, state in states.items()) + "."
+    return tr("Reconnected. ") + "; ".join(f"{name}: {state}" for name, state in states.items()) + "."
 
 
 def _restart() -> None:
@@ -105,7 +108,7 @@ def nuke_facts() -> Dict[str, str]:
     env = nuke.env
     kinds = [name for name in ("nukex", "studio", "indie", "nc", "assist", "ple") if env.get(name)]
     return {
-        "Nuke": str(nuke.NUKE_VERSION_STRING), "interface": "yes" if nuke.GUI else "no (terminal)",
+        "Nuke": str(nuke.NUKE_VERSION_STRING), "interface": "yes" if nuke.GUI else tr("no (terminal)"),
         "kind": ", ".join(kinds) or "Nuke", "program": str(getattr(nuke, "EXE_PATH", sys.executable)),
     }
 

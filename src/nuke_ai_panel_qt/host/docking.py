@@ -13,6 +13,7 @@ import nuke
 import nukescripts  # type: ignore[import-not-found]  # exists only inside Nuke and has no stubs
 
 from nuke_ai_panel.errors import HostError
+from nuke_ai_panel.words import tr
 
 from ..core.pane import content, panes
 from ..core.panel_manager import PanelManager
@@ -63,8 +64,8 @@ def _when_there(then: Callable[[PanelManager], object], until: float) -> None:
         then(widget.manager)
     elif pane is None:
         if time.monotonic() > until:
-            raise HostError("Nuke opened no pane", user_text="Nuke did not open the panel.",
-                            next_step="Open it from Windows > Custom > AI Panel.")
+            raise HostError("Nuke opened no pane", user_text=tr("Nuke did not open the panel."),
+                            next_step=tr("Open it from Windows > Custom > AI Panel."))
         QtCore.QTimer.singleShot(LOOK_EVERY_MS, lambda: _when_there(then, until))
 
 

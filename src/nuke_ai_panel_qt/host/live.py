@@ -15,6 +15,7 @@ import nuke
 
 from nuke_ai_panel.errors import HostError
 from nuke_ai_panel.nk.api_names import LiveNames, Names
+from nuke_ai_panel.words import tr
 
 from ..core.host_door import Job, Ran, Taken
 from . import script_editor
@@ -64,7 +65,7 @@ class NukeHost:
     def script_title(self) -> str:
         """The name of the script's file."""
         name = str(nuke.root()["name"].value())
-        return Path(name).name if name else "the unsaved script"
+        return Path(name).name if name else tr("the unsaved script")
 
     def selected(self) -> Tuple[str, ...]:
         """The names of the selected nodes."""
@@ -89,17 +90,18 @@ class NukeHost:
             return self._scene.take_errors()
         if kind == "editor":
             text = script_editor.selection()
-            return Taken("Script Editor", text, problem="" if text else "Nothing is selected in the Script Editor.")
+            return Taken("Script Editor", text, problem="" if text else tr("Nothing is selected in the Script Editor."))
         if kind == "traceback":
             text = self._runs.last_trace or script_editor.last_traceback()
-            return Taken("Last traceback", text, problem="" if text else "There is no traceback in the Script Editor.")
-        return Taken(problem="That is not to be had in this Nuke.")
+            return Taken("Last traceback", text, problem="" if text
+                else tr("There is no traceback in the Script Editor."))
+        return Taken(problem=tr("That is not to be had in this Nuke."))
 
     def viewer_picture(self) -> bytes:
         """What the Viewer shows, as JPEG."""
         viewer = nuke.activeViewer()
         if viewer is None:
-            raise HostError("no viewer", user_text="There is no Viewer.", next_step="Connect a Viewer first.")
+            raise HostError("no viewer", user_text=tr("There is no Viewer."), next_step=tr("Connect a Viewer first."))
         with tempfile.TemporaryDirectory(prefix="nuke-ai-panel-") as folder:
             path = Path(folder) / "viewer.jpg"
             try:
@@ -107,8 +109,8 @@ class NukeHost:
                 return path.read_bytes()
             except (RuntimeError, OSError, NotImplementedError) as error:
                 raise HostError(f"the viewer could not be captured: {error}",
-                                user_text="The Viewer's picture could not be taken.",
-                                next_step="Look at a frame in the Viewer and try again.") from error
+                                user_text=tr("The Viewer's picture could not be taken."),
+                                next_step=tr("Look at a frame in the Viewer and try again.")) from error
 
     def targets(self) -> Tuple[str, ...]:
         """Knobs of the selection that can take an expression."""

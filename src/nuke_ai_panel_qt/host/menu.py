@@ -14,10 +14,12 @@ from typing import Any, Optional, Tuple
 
 import nuke
 
+from nuke_ai_panel.words import later
+
 log = logging.getLogger(__name__)
 
 MENU = "AI Panel"
-OPEN = "Open the panel"
+OPEN = later("Open the panel")
 COMMAND = "__import__('nuke_ai_panel_qt.host.actions', fromlist=['run']).run({action!r})"
 LATER = "__import__('nuke_ai_panel_qt.host.menu', fromlist=['set_shortcut']).set_shortcut()"
 
@@ -32,19 +34,23 @@ class Entry:
 
 
 ENTRIES: Tuple[Entry, ...] = (
-    Entry(OPEN, "open", "Open the panel, or bring it to the front."),
-    Entry("New conversation", "new_conversation", "Open the panel with an empty conversation."),
-    Entry("Ask about the selection", "ask_selection", "Begin a conversation about the selected nodes."),
-    Entry("Ask about the last error", "ask_error", "Begin a conversation about the last traceback or broken node."),
+    Entry(OPEN, "open", later("Open the panel, or bring it to the front.")),
+    Entry(later("New conversation"), "new_conversation", later("Open the panel with an empty conversation.")),
+    Entry(later("Ask about the selection"), "ask_selection", later("Begin a conversation about the selected nodes.")),
+    Entry(later("Ask about the last error"), "ask_error",
+    later("Begin a conversation about the last traceback or broken node.")),
     Entry(),
-    Entry("Reconnect", "reconnect", "Close every connection, connect anew, and say how each provider stands."),
-    Entry("Restart", "restart", "End everything in the background and start anew on the same conversations."),
-    Entry("Reload", "reload", "Take the panel's code from disk into service."),
-    Entry("Report…", "report", "What the panel knows about itself, to read and to copy. Holds no keys."),
-    Entry("Developers' mode on or off", "developer_mode", "Load the panel's code again whenever a file is saved."),
+    Entry(later("Reconnect"), "reconnect",
+    later("Close every connection, connect anew, and say how each provider stands.")),
+    Entry(later("Restart"), "restart", later(
+    "End everything in the background and start anew on the same conversations.")),
+    Entry(later("Reload"), "reload", later("Take the panel's code from disk into service.")),
+    Entry(later("Report…"), "report", later("What the panel knows about itself, to read and to copy. Holds no keys.")),
+    Entry(later("Developers' mode on or off"), "developer_mode",
+    later("Load the panel's code again whenever a file is saved.")),
     Entry(),
-    Entry("Settings…", "settings", "Providers, keys, answers and the keyboard."),
-    Entry("Documentation", "documentation", "What the panel can do, in a browser."),
+    Entry(later("Settings…"), "settings", later("Providers, keys, answers and the keyboard.")),
+    Entry(later("Documentation"), "documentation", later("What the panel can do, in a browser.")),
 )
 # What a right click on the node graph offers.
 NODE_ENTRIES: Tuple[Entry, ...] = (ENTRIES[2], ENTRIES[1])

@@ -11,6 +11,8 @@ import sys
 import traceback
 from typing import Any, Optional, Tuple
 
+from nuke_ai_panel.words import tr
+
 log = logging.getLogger(__name__)
 
 
@@ -55,13 +57,15 @@ def explained(error: Exception) -> Tuple[str, str]:
     """What is wrong, as a sentence, and what mends it."""
     if isinstance(error, SyntaxError):
         return (
-            f"A file of the panel does not compile: {error.filename}, line {error.lineno}: {error.msg}.",
-            "Install the panel again, or mend the file and press Try again.",
+            tr("A file of the panel does not compile: {filename}, line {lineno}: {msg}.", filename=error.filename,
+            lineno=error.lineno, msg=error.msg),
+            tr("Install the panel again, or mend the file and press Try again."),
         )
     try:
         from nuke_ai_panel.install.packages import explained as of_import
     except Exception:  # noqa: BLE001  (that one may be the broken file)
-        return f"The panel cannot be loaded: {type(error).__name__}: {error}.", "Install the panel again."
+        return tr("The panel cannot be loaded: {name}: {error}.", name=type(error).__name__,
+            error=error), tr("Install the panel again.")
     return of_import(error)
 
 
@@ -75,7 +79,7 @@ def _show_reason(pane: Any, sentence: str, details: str) -> None:
     label.setTextInteractionFlags(_selectable())
     text = QtWidgets.QPlainTextEdit(details)
     text.setReadOnly(True)
-    again = QtWidgets.QPushButton("Try again")
+    again = QtWidgets.QPushButton(tr("Try again"))
     again.clicked.connect(lambda: _try_again(pane, page))
     for widget in (label, text, again):
         box.addWidget(widget)

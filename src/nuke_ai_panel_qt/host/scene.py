@@ -15,6 +15,7 @@ import nuke
 
 from nuke_ai_panel.nk import NkSyntaxError, digest
 from nuke_ai_panel.nk.context_text import NodeFacts, nodes_text
+from nuke_ai_panel.words import tr
 
 from ..core.host_door import Taken
 
@@ -65,14 +66,15 @@ class Scene:
             else:
                 found.append(node)
         told = nodes_text(self.facts(found))
-        left = told.left_out + ((f"{', '.join(gone)}: no longer in the script",) if gone else ())
-        text = "\n".join([told.text, *([f"No longer in the script: {', '.join(gone)}."] if gone else [])]).strip()
+        left = told.left_out + ((tr("{names}: no longer in the script", names=', '.join(gone)),) if gone else ())
+        text = "\n".join([told.text, *([tr("No longer in the script: {names}.", names=', '.join(gone))] if gone
+            else [])]).strip()
         name = title_of([str(node.name()) for node in found] or gone)
         return Taken(name, text, left, "" if found else "These nodes are no longer in the script.")
 
     def take_script(self, limit_tokens: int = SCRIPT_TOKENS) -> Taken:
         """A digest of the whole script."""
-        name = Path(str(nuke.root()["name"].value())).name or "Script"
+        name = Path(str(nuke.root()["name"].value())).name or tr("Script")
         nodes = top_nodes()
         if not nodes:
             return Taken(name, "The script has no nodes.")
@@ -96,7 +98,7 @@ class Scene:
             knob = node.knob("file")
             path = str(nuke.filename(node) or knob.value()) if knob is not None else ""
             if path and "%" not in path and "#" not in path and not Path(path).exists():
-                lines.append(f"{node.fullName()}: the file {path} does not exist")
+                lines.append(tr("{fullname}: the file {path} does not exist", fullname=node.fullName(), path=path))
         told = nodes_text(self.facts(broken))
         count = f"{len(broken)} node{'s have' if len(broken) != 1 else ' has'} an error:"
         return Taken("Errors", "\n".join([count, told.text, *lines]), told.left_out)

@@ -11,6 +11,7 @@ from nuke_ai_panel.errors import HostError
 from nuke_ai_panel.nk.context_text import nodes_text
 from nuke_ai_panel.nk.digest import estimate_tokens
 from nuke_ai_panel.scripting.context import Context
+from nuke_ai_panel.words import tr
 
 from .scene import Scene, find_node, selected_nodes, title_of
 
@@ -28,13 +29,14 @@ class ScriptSource:
         missing = [name for name, node in named.items() if node is None]
         if missing:
             raise HostError(
-                f"no node is called {', '.join(missing)}", user_text=f"There is no node called {', '.join(missing)}.",
-                next_step="Names are as in the node graph; inside a group 'Group1.Blur1'.",
+                f"no node is called {', '.join(missing)}", user_text=tr("There is no node called {names}.",
+                names=', '.join(missing)),
+                next_step=tr("Names are as in the node graph; inside a group 'Group1.Blur1'."),
             )
         if not found:
             raise HostError(
-                "no node is selected", user_text="No node is selected.",
-                next_step="Select nodes first, or name them: nodes('Blur1').",
+                "no node is selected", user_text=tr("No node is selected."),
+                next_step=tr("Select nodes first, or name them: nodes('Blur1')."),
             )
         told = nodes_text(self._scene.facts(found), limit_tokens)
         name = title_of([str(node.name()) for node in found])

@@ -6,6 +6,7 @@ What the chip stands for is taken once more when the question is sent, so it may
 from __future__ import annotations
 
 from nuke_ai_panel.errors import HostError
+from nuke_ai_panel.words import tr
 
 from ..core.host_door import find_host
 from .docking import in_panel
@@ -17,7 +18,8 @@ def ask_selection() -> None:
     names = host.selected() if host is not None else ()
     if not names:
         raise HostError(
-            "no node is selected", user_text="No node is selected.", next_step="Select the nodes to ask about first."
+            "no node is selected", user_text=tr("No node is selected."),
+            next_step=tr("Select the nodes to ask about first.")
         )
     in_panel(lambda manager: manager.context.ask_about(nodes=names))
 
@@ -28,7 +30,7 @@ def ask_error() -> None:
     found = [key for key in ("traceback", "errors") if host is not None and not host.take(key).problem]
     if not found:
         raise HostError(
-            "no error to ask about", user_text="There is no traceback and no node has an error.",
-            next_step="Run the code in the Script Editor first, or look at the node that fails.",
+            "no error to ask about", user_text=tr("There is no traceback and no node has an error."),
+            next_step=tr("Run the code in the Script Editor first, or look at the node that fails."),
         )
     in_panel(lambda manager: manager.context.ask_about(keys=tuple(found)))

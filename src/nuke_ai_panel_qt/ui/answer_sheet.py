@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Optional, Tuple
 
+from nuke_ai_panel.words import later, tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .controls import Text
 from .settings_pages import FieldColumn
@@ -11,7 +13,7 @@ from .settings_values import FieldGroup, FieldValue
 from .sheets import Sheet
 
 Qt = QtCore.Qt
-LEAD = "For the next answers in this conversation, until the program ends. What is empty is as in Settings."
+LEAD = later("For the next answers in this conversation, until the program ends. What is empty is as in Settings.")
 
 
 class AnswerSheet(Sheet):
@@ -20,7 +22,7 @@ class AnswerSheet(Sheet):
     edited = Signal(str, str)
 
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
-        super().__init__("Answer options", parent)
+        super().__init__(tr("Answer options"), parent)
         self.column_of_fields = FieldColumn()
         self.column_of_fields.edited.connect(self.edited)
         self.body.addWidget(Text(LEAD, role="dim", size="small"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Optional, Tuple
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
 from .controls import draw_focus_ring, draw_icon
 from .theme import theme_of
@@ -21,10 +23,10 @@ class ChipButton(QtWidgets.QAbstractButton):
     def __init__(self, chip: Chip, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__(parent)
         self.chip = chip
-        size = f" · {short_count(chip.tokens)} tokens" if chip.tokens is not None else ""
+        size = tr(" · {short_count} tokens", short_count=short_count(chip.tokens)) if chip.tokens is not None else ""
         self.setText(f"{chip.label}{size.replace(' tokens', '')}")
-        self.setToolTip(f"{chip.label}{size}\nClick to read what is sent; Delete removes it")
-        self.setAccessibleName(f"Attached: {chip.label}{size}")
+        self.setToolTip(tr("{label}{size}\nClick to read what is sent; Delete removes it", label=chip.label, size=size))
+        self.setAccessibleName(tr("Attached: {label}{size}", label=chip.label, size=size))
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.clicked.connect(self._opened)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from typing import List, Optional, Tuple
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
 from .code_book import NOTHING, CodeBook, CodeTools, book_of
 from .code_text import CodeText, drawn_code
@@ -52,11 +54,11 @@ class CodeBlock(QtWidgets.QWidget):
         self._text = CodeText(theme, self)
         self._text.user_selected.connect(self.user_selected)
         self._highlighter = CodeHighlighter(self._text.document())
-        self._copy = Button("Copy", icon="copy", tip="Copy this code", parent=self)
+        self._copy = Button(tr("Copy"), icon="copy", tip=tr("Copy this code"), parent=self)
         self._copy.set_look(dim=True)
         self._copy.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._copy.clicked.connect(self._copy_code)
-        self._more = Button("", tip="Show the whole block", parent=self)
+        self._more = Button("", tip=tr("Show the whole block"), parent=self)
         self._more.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._more.clicked.connect(self._toggle)
         self._more.hide()
@@ -87,8 +89,9 @@ class CodeBlock(QtWidgets.QWidget):
         enabled = code.closed or not live
         if self._copy.isEnabled() != enabled:
             self._copy.setEnabled(enabled)
-            self._copy.set_tip("Copy this code" if enabled else "Copy: ready when the block is complete")
-        self.setAccessibleName(f"Code, {code.language or 'text'}, {code.text.count(chr(10)) + 1} lines")
+            self._copy.set_tip(tr("Copy this code") if enabled else tr("Copy: ready when the block is complete"))
+        self.setAccessibleName(tr("Code, {language}, {count} lines", language=code.language or 'text',
+            count=code.text.count(chr(10)) + 1))
         self._take_tools()
         return True
 
@@ -252,11 +255,11 @@ class CodeBlock(QtWidgets.QWidget):
         is_long = total > COLLAPSE_LINES or len(text) > 3 * SHOWN_CHARACTERS
         if is_long and not self._is_live:
             if self._is_expanded:
-                self._more.setText("Show less")
+                self._more.setText(tr("Show less"))
             elif total > SHOWN_LINES:
-                self._more.setText(f"Show all {total:,} lines")
+                self._more.setText(tr("Show all {total:,} lines", total=total))
             else:
-                self._more.setText(f"Show all {len(text):,} characters")
+                self._more.setText(tr("Show all {count:,} characters", count=len(text)))
         self._more.setVisible(is_long and not self._is_live)
         if not is_long or self._is_expanded:
             return drawn_code(text)
@@ -349,7 +352,7 @@ class CodeBlock(QtWidgets.QWidget):
 
     def _copy_code(self) -> None:
         QtWidgets.QApplication.clipboard().setText(self._code.text)
-        self._copy.setText("Copied")
+        self._copy.setText(tr("Copied"))
         self._copy.set_icon("check")
         self.resizeEvent(QtGui.QResizeEvent(self.size(), self.size()))
         self._timer.start()
@@ -357,6 +360,6 @@ class CodeBlock(QtWidgets.QWidget):
 
     def _show_copy(self) -> None:
         self._timer.stop()
-        self._copy.setText("Copy")
+        self._copy.setText(tr("Copy"))
         self._copy.set_icon("copy")
         self.resizeEvent(QtGui.QResizeEvent(self.size(), self.size()))

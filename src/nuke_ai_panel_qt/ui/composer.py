@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Optional, Tuple
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .chip_row import ChipRow
 from .context_meter import ContextMeter
@@ -30,7 +32,7 @@ class SendButton(Button):
     """Send and Stop are one button; the second half of a double click never stops what the first half sent."""
 
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
-        super().__init__(icon="send", kind="primary", tip="Send", parent=parent)
+        super().__init__(icon="send", kind="primary", tip=tr("Send"), parent=parent)
         self._running = False
 
     def set_running(self, running: bool) -> None:
@@ -56,11 +58,11 @@ class QueueRow(QtWidgets.QWidget):
         row = QtWidgets.QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(theme_of(self).space(1))
-        words = " ".join(question.text.split()) or "(attachment only)"
-        self.label = Text(f"Next: {words}", role="dim", size="small", elide=True)
-        self.edit = Button(icon="edit", tip="Back to the composer")
-        self.remove = Button(icon="close", tip="Do not send this")
-        self.send = Button(icon="send", tip="Send now")
+        words = " ".join(question.text.split()) or tr("(attachment only)")
+        self.label = Text(tr("Next: {words}", words=words), role="dim", size="small", elide=True)
+        self.edit = Button(icon="edit", tip=tr("Back to the composer"))
+        self.remove = Button(icon="close", tip=tr("Do not send this"))
+        self.send = Button(icon="send", tip=tr("Send now"))
         self.send.clicked.connect(self._send)
         self.edit.clicked.connect(self._edit)
         self.remove.clicked.connect(self._remove)
@@ -108,9 +110,9 @@ class Composer(QtWidgets.QWidget):
         self.prompt = PromptEdit(shortcuts, self)
         self.chips = ChipRow(self)
         self.status = StatusChip(self)
-        self.attach = Button("Context", icon="plus")
+        self.attach = Button(tr("Context"), icon="plus")
         shortcuts.when_changed(
-            lambda: self.attach.set_tip(shortcuts.tip("Add context: nodes, the script, files, pictures", "attach"))
+            lambda: self.attach.set_tip(shortcuts.tip(tr("Add context: nodes, the script, files, pictures"), "attach"))
         )
         self.attach.set_look(dim=True)
         self.meter = ContextMeter(self)
@@ -190,7 +192,7 @@ class Composer(QtWidgets.QWidget):
         """
         self.prompt.set_max_height(int(panel_height * MAX_SHARE))
         narrow = panel_width < theme_of(self).space(NARROW_STEPS)
-        self.attach.setText("" if narrow else "Context")
+        self.attach.setText("" if narrow else tr("Context"))
         self.attach.updateGeometry()
         self.meter.set_narrow(narrow)
         self._width, self._bar_px = panel_width, bar_px
@@ -224,9 +226,9 @@ class Composer(QtWidgets.QWidget):
         self._queue_frame.hide()
         editing = QtWidgets.QHBoxLayout(self.editing)
         editing.setContentsMargins(inset, 0, 0, 0)
-        self.cancel_editing = Button("Cancel", tip="Leave the question as it was")
+        self.cancel_editing = Button(tr("Cancel"), tip=tr("Leave the question as it was"))
         self.cancel_editing.set_look(dim=True)
-        editing.addWidget(Text("Editing an earlier question: sending starts a branch", role="dim", size="small",
+        editing.addWidget(Text(tr("Editing an earlier question: sending starts a branch"), role="dim", size="small",
                                elide=True), 1)
         editing.addWidget(self.cancel_editing)
         self.editing.hide()
@@ -324,11 +326,12 @@ class Composer(QtWidgets.QWidget):
             row.send.setVisible(not self._running)
         self.send.setEnabled(ready)
         if self._running:
-            self.send.set_tip(self._shortcuts.tip("Stop", "stop"))
+            self.send.set_tip(self._shortcuts.tip(tr("Stop"), "stop"))
         elif self._blocked:
             self.send.set_tip(self._blocked)
         else:
-            self.send.set_tip(f"Send  ({self.prompt.sending_key})" if ready else "Write a question first")
+            self.send.set_tip(tr("Send  ({sending_key})", sending_key=self.prompt.sending_key) if ready
+                else tr("Write a question first"))
 
 
 class _Field(QtWidgets.QWidget):

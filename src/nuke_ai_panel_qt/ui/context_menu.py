@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import List, Optional, Tuple
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .icons import icon
 from .prompt_edit import PromptEdit
@@ -62,7 +64,7 @@ class Mentions(PromptPopup):
     chosen = Signal(str, str)
 
     def __init__(self, prompt: PromptEdit, parent: QtWidgets.QWidget) -> None:
-        super().__init__("Nodes and context to mention", prompt, parent)
+        super().__init__(tr("Nodes and context to mention"), prompt, parent)
         self._start = -1
         self._dismissed = -1
 

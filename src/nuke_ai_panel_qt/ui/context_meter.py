@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Optional
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, flag_value
 from .chip_row import short_count
 from .panel_values import MeterValue
@@ -47,10 +49,10 @@ class ContextMeter(QtWidgets.QWidget):
         value = self._value
         mark = "~" if value.is_estimate else ""
         if not value.window_tokens:
-            return f"{mark}{short_count(value.used_tokens)} tok"
+            return tr("{mark}{short_count} tok", mark=mark, short_count=short_count(value.used_tokens))
         share = value.used_tokens / value.window_tokens
         if 0 < share < 0.01:
-            return f"{mark}<1%" if self._narrow else f"{mark}<1% ctx"
+            return f"{mark}<1%" if self._narrow else tr("{mark}<1% ctx", mark=mark)
         return f"{mark}{round(share * 100)}%" + ("" if self._narrow else " ctx")
 
     def sizeHint(self) -> QtCore.QSize:
@@ -101,14 +103,15 @@ class ContextMeter(QtWidgets.QWidget):
     def _describe(self) -> None:
         value = self._value
         mark = "about " if value.is_estimate else ""
-        window = f" of {value.window_tokens:,}" if value.window_tokens else ""
-        lines = [f"The next request: {mark}{value.used_tokens:,} tokens{window}"]
+        window = tr(" of {window_tokens:,}", window_tokens=value.window_tokens) if value.window_tokens else ""
+        lines = [tr("The next request: {mark}{used_tokens:,} tokens{window}", mark=mark, used_tokens=value.used_tokens,
+            window=window)]
         if not value.window_tokens:
-            lines.append("The model's window is not known.")
+            lines.append(tr("The model's window is not known."))
         elif self._share() > 1.0:
-            lines.append("Older messages will be left out so that it fits.")
+            lines.append(tr("Older messages will be left out so that it fits."))
         elif self._share() >= NEARLY_FULL:
-            lines.append("Nearly full: start a new conversation soon.")
-        lines.append(f"Price: {value.price}" + (f"\n{value.detail}" if value.detail else ""))
+            lines.append(tr("Nearly full: start a new conversation soon."))
+        lines.append(tr("Price: {price}", price=value.price) + (f"\n{value.detail}" if value.detail else ""))
         self.setToolTip("\n".join(lines))
         self.setAccessibleName(lines[0])

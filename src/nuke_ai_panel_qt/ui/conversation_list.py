@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Dict, Optional, Tuple
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
 from .controls import Button, Ground, Hairline, Text, draw_focus_ring, draw_icon
 from .grouped_model import GroupedModel
@@ -71,11 +73,11 @@ class ConversationList(Ground):
         super().__init__(parent)
         self.model = ConversationModel(self)
         self.view = _ConversationView(self.model, shortcuts, self)
-        self.new = Button("New conversation", icon="new-chat")
-        shortcuts.when_changed(lambda: self.new.set_tip(shortcuts.tip("New conversation", "new")))
+        self.new = Button(tr("New conversation"), icon="new-chat")
+        shortcuts.when_changed(lambda: self.new.set_tip(shortcuts.tip(tr("New conversation"), "new")))
         self.new.set_look(left=True)
         self.new.setSizePolicy(QtWidgets.QSizePolicy.Policy.Preferred, QtWidgets.QSizePolicy.Policy.Fixed)
-        self.empty = Text("Your conversations will stand here.", role="dim", size="small")
+        self.empty = Text(tr("Your conversations will stand here."), role="dim", size="small")
         theme = theme_of(self)
         side = theme.space(1.5)
         box = QtWidgets.QVBoxLayout(self)
@@ -117,7 +119,7 @@ class _ConversationView(RowList):
         self._model = model
         self.current_id: Optional[str] = None
         self.setItemDelegate(_ConversationDelegate(self))
-        self.setAccessibleName("Conversations")
+        self.setAccessibleName(tr("Conversations"))
         self.customContextMenuRequested.connect(self._show_menu)
 
     def mark(self, conversation_id: Optional[str]) -> None:
@@ -173,9 +175,9 @@ class _ConversationView(RowList):
             return
         menu = QtWidgets.QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction("Open").triggered.connect(lambda: self.opened.emit(row.id))
-        menu.addAction("Rename").triggered.connect(lambda: self.edit(index))
-        menu.addAction("Delete").triggered.connect(lambda: self.delete_requested.emit(row.id))
+        menu.addAction(tr("Open")).triggered.connect(lambda: self.opened.emit(row.id))
+        menu.addAction(tr("Rename")).triggered.connect(lambda: self.edit(index))
+        menu.addAction(tr("Delete")).triggered.connect(lambda: self.delete_requested.emit(row.id))
         menu.popup(self.viewport().mapToGlobal(position))
 
 
@@ -198,7 +200,7 @@ class _ConversationDelegate(QtWidgets.QStyledItemDelegate):
     def createEditor(
         self, parent: QtWidgets.QWidget, option: QtWidgets.QStyleOptionViewItem, index: Index
     ) -> QtWidgets.QWidget:
-        return LineEdit("Title", parent)
+        return LineEdit(tr("Title"), parent)
 
     def paint(self, painter: QtGui.QPainter, option: QtWidgets.QStyleOptionViewItem, index: Index) -> None:
         # The bindings' stubs lack the fields of the option.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Optional
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .controls import Button, Text
 from .scroll_bar import quiet_scrolling
@@ -24,8 +26,8 @@ class DetailsSheet(Sheet):
         theme = theme_of(self)
         self.lead = Text("", size="small")
         self.view = text_page(self)
-        self.copy = Button("Copy", icon="copy", kind="outline", tip="All of it, as it stands here")
-        self.retry = Button("Retry", icon="retry", kind="outline", tip="Reload the code again")
+        self.copy = Button(tr("Copy"), icon="copy", kind="outline", tip=tr("All of it, as it stands here"))
+        self.retry = Button(tr("Retry"), icon="retry", kind="outline", tip=tr("Reload the code again"))
         row = QtWidgets.QHBoxLayout()
         row.setSpacing(theme.space(2))
         row.addWidget(self.copy)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import List, Optional, Sequence, Tuple
 
+from nuke_ai_panel.words import later, tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
 from .controls import draw_focus_ring
 from .explorer_values import Measure, UseLine, amount_text
@@ -16,7 +18,7 @@ Qt = QtCore.Qt
 _LEFT = flag_value(Qt.AlignmentFlag.AlignLeft) | flag_value(Qt.AlignmentFlag.AlignVCenter)
 _RIGHT = flag_value(Qt.AlignmentFlag.AlignRight) | flag_value(Qt.AlignmentFlag.AlignVCenter)
 _STEPS = (1, 7, 30, 90, 365)
-_PERIODS = {1: "day", 7: "week", 30: "30 days", 90: "90 days", 365: "year"}
+_PERIODS = {1: "day", 7: "week", 30: later("30 days"), 90: later("90 days"), 365: "year"}
 
 
 class UseChart(QtWidgets.QWidget):
@@ -31,7 +33,7 @@ class UseChart(QtWidgets.QWidget):
         self._current = -1
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setAccessibleName("Use over time")
+        self.setAccessibleName(tr("Use over time"))
         self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed)
 
     def set_days(self, days: Tuple[UseLine, ...], measure: Measure) -> None:
@@ -55,7 +57,7 @@ class UseChart(QtWidgets.QWidget):
     def words(self, at: int) -> str:
         """A bar as a sentence."""
         part, amount = self.bars()[at]
-        when = part[0].name if len(part) == 1 else f"{part[0].name} to {part[-1].name}"
+        when = part[0].name if len(part) == 1 else tr("{name} to {name2}", name=part[0].name, name2=part[-1].name)
         if len(part) == 1:
             return f"{when}: {part[0].words[self._measure]}"
         return f"{when}: {amount_text(amount, self._measure)}"
@@ -88,7 +90,7 @@ class UseChart(QtWidgets.QWidget):
         elif bars:
             highest = max(bars, key=lambda bar: bar[1] or 0.0)
             shown = self.words(bars.index(highest)).rpartition(": ")[2]
-            painter.drawText(upper, _LEFT, f"Most a {_PERIODS[self._step()]}: {shown}")
+            painter.drawText(upper, _LEFT, tr("Most a {periods}: {shown}", periods=_PERIODS[self._step()], shown=shown))
         if bars:
             lower = QtCore.QRectF(area.left(), area.bottom() + theme.space(1), area.width(), line)
             painter.setPen(theme.dim)

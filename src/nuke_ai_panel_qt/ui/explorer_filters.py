@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Optional, Tuple
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .chip_row import ChipRow
 from .controls import Button
@@ -27,10 +29,10 @@ class FilterBar(QtWidgets.QWidget):
         super().__init__(parent)
         self.filters = Filters()
         self.choices = FilterChoices()
-        self.button = Button("Filter", icon="filter", kind="outline")
-        self.button.setAccessibleName("Filter: provider, model, date, tag, script, kind and more")
+        self.button = Button(tr("Filter"), icon="filter", kind="outline")
+        self.button.setAccessibleName(tr("Filter: provider, model, date, tag, script, kind and more"))
         self.chips = ChipRow()
-        self.chips.setAccessibleName("Filters that are set")
+        self.chips.setAccessibleName(tr("Filters that are set"))
         self.row = QtWidgets.QHBoxLayout()
         self.row.setContentsMargins(0, 0, 0, 0)
         self.row.addWidget(self.button)
@@ -49,8 +51,9 @@ class FilterBar(QtWidgets.QWidget):
         self.filters = filters
         self.chips.set_chips(tuple(Chip(key, "filter", words) for key, words in filters.chosen()))
         for chip in self.chips.buttons():
-            chip.setToolTip(plain_tip(f"{chip.chip.label}\nClick or press Delete to show everything again"))
-            chip.setAccessibleName(f"Filter: {chip.chip.label}. Delete removes it")
+            chip.setToolTip(plain_tip(tr("{label}\nClick or press Delete to show everything again",
+                label=chip.chip.label)))
+            chip.setAccessibleName(tr("Filter: {label}. Delete removes it", label=chip.chip.label))
 
     def choose(self, filters: Filters) -> None:
         """What the artist chose."""
@@ -62,15 +65,15 @@ class FilterBar(QtWidgets.QWidget):
         """All filters with what is chosen ticked."""
         menu, now = QtWidgets.QMenu(self), self.filters
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._several(menu, "Kind", KINDS, "kind", now.kind)
-        self._several(menu, "Date", _with_chosen(DATES, now.date), "date", now.date)
+        self._several(menu, tr("Kind"), KINDS, "kind", now.kind)
+        self._several(menu, tr("Date"), _with_chosen(DATES, now.date), "date", now.date)
         for title, choices, name in (
-            ("Provider", self.choices.providers, "provider"), ("Model", self.choices.models, "model"),
-            ("Script", self.choices.scripts, "script"),
+            (tr("Provider"), self.choices.providers, "provider"), (tr("Model"), self.choices.models, "model"),
+            (tr("Script"), self.choices.scripts, "script"),
         ):
             value = str(getattr(now, name))
-            self._several(menu, title, (("Any", ""), *_with_chosen(choices, value)), name, value)
-        tags = menu.addMenu("Tag")
+            self._several(menu, title, ((tr("Any"), ""), *_with_chosen(choices, value)), name, value)
+        tags = menu.addMenu(tr("Tag"))
         tags.setEnabled(bool(self.choices.tags))
         for words, tag in self.choices.tags:
             others = tuple(one for one in now.tags if one != tag)
@@ -82,7 +85,7 @@ class FilterBar(QtWidgets.QWidget):
             changes = {name: not is_on}
             self._entry(menu, words, replace(now, **changes), is_on=is_on)  # type: ignore[arg-type]  # a flag's name
         menu.addSeparator()
-        clear = self._entry(menu, "Clear filters", Filters(), is_on=None)
+        clear = self._entry(menu, tr("Clear filters"), Filters(), is_on=None)
         clear.setEnabled(now != Filters())
         return menu
 

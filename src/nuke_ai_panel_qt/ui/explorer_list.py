@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import List, Optional, Sequence, Set, Tuple, Union
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
 from .controls import draw_focus_ring, draw_icon
 from .explorer_values import ExplorerRow, Span
@@ -275,7 +277,7 @@ class _RowDelegate(QtWidgets.QStyledItemDelegate):
     def createEditor(
         self, parent: QtWidgets.QWidget, option: QtWidgets.QStyleOptionViewItem, index: Index
     ) -> QtWidgets.QWidget:
-        return LineEdit("Title", parent)
+        return LineEdit(tr("Title"), parent)
 
     def updateEditorGeometry(
         self, editor: QtWidgets.QWidget, option: QtWidgets.QStyleOptionViewItem, index: Index

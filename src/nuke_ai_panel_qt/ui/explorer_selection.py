@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Optional, Sequence, Tuple
 
+from nuke_ai_panel.words import later, tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .controls import Button, Text
 from .explorer_filters import menu_words
@@ -13,7 +15,8 @@ from .theme import theme_of
 
 Qt = QtCore.Qt
 EXPORTS: Tuple[Tuple[str, str], ...] = (
-    ("As JSON, with everything …", "json"), ("As Markdown …", "markdown"), ("As one page (HTML) …", "html"),
+    (later("As JSON, with everything …"), "json"), (later("As Markdown …"), "markdown"),
+    (later("As one page (HTML) …"), "html"),
 )
 
 
@@ -35,11 +38,11 @@ class SelectionBar(QtWidgets.QWidget):
         self.known_tags: Tuple[str, ...] = ()
         self.label = Text("", role="dim", size="small", elide=True)
         self.pin, self.archive = Button(icon="pin"), Button(icon="archive")
-        self.tag = Button(icon="tag", tip="Tag")
-        self.export = Button(icon="download", tip="Export")
+        self.tag = Button(icon="tag", tip=tr("Tag"))
+        self.export = Button(icon="download", tip=tr("Export"))
         self.delete = Button(icon="delete")
-        self.restore = Button(icon="restore", tip="Take back from the bin")
-        self.tag_edit = _TagEdit("New tag", self)
+        self.restore = Button(icon="restore", tip=tr("Take back from the bin"))
+        self.tag_edit = _TagEdit(tr("New tag"), self)
         self.tag_edit.hide()
         row = QtWidgets.QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -63,10 +66,10 @@ class SelectionBar(QtWidgets.QWidget):
         self._rows = rows
         count = len({row.conversation_id for row in rows})
         in_bin = bool(rows) and all(row.is_deleted for row in rows)
-        self.label.set_text(f"{count:,} selected" if count != 1 else "1 selected")
-        self.pin.set_tip("Unpin" if self._turn("pin", "is_pinned") == "unpin" else "Pin")
-        self.archive.set_tip("Unarchive" if self._turn("archive", "is_archived") == "unarchive" else "Archive")
-        self.delete.set_tip("Delete for good" if in_bin else "Delete  (Del)")
+        self.label.set_text(tr("{count:,} selected", count=count) if count != 1 else tr("1 selected"))
+        self.pin.set_tip(tr("Unpin") if self._turn("pin", "is_pinned") == "unpin" else tr("Pin"))
+        self.archive.set_tip(tr("Unarchive") if self._turn("archive", "is_archived") == "unarchive" else tr("Archive"))
+        self.delete.set_tip(tr("Delete for good") if in_bin else tr("Delete  (Del)"))
         self.restore.setVisible(in_bin)
         for button in (self.pin, self.tag, self.archive):
             button.setVisible(not in_bin)
@@ -83,17 +86,17 @@ class SelectionBar(QtWidgets.QWidget):
         """The menu of a row: the same for all that are selected."""
         menu = QtWidgets.QMenu(parent)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction("Open").triggered.connect(lambda: self.opened.emit(row))
+        menu.addAction(tr("Open")).triggered.connect(lambda: self.opened.emit(row))
         if len(self._rows) == 1:
             menu.addAction("Rename\tF2").triggered.connect(lambda: self.rename_requested.emit())
         menu.addSeparator()
         if all(one.is_deleted for one in self._rows):
-            menu.addAction("Take back from the bin").triggered.connect(lambda: self.acted.emit("restore"))
+            menu.addAction(tr("Take back from the bin")).triggered.connect(lambda: self.acted.emit("restore"))
         else:
             for turn in (self._turn("pin", "is_pinned"), self._turn("archive", "is_archived")):
                 menu.addAction(turn.capitalize()).triggered.connect(lambda _=False, turn=turn: self.acted.emit(turn))
-            self._add_tags(menu.addMenu("Tag"))
-        self._add_exports(menu.addMenu("Export"))
+            self._add_tags(menu.addMenu(tr("Tag")))
+        self._add_exports(menu.addMenu(tr("Export")))
         menu.addSeparator()
         menu.addAction(self.delete.toolTip().partition("  ")[0] + "\tDel").triggered.connect(lambda: self.ask_delete())
         return menu
@@ -133,7 +136,7 @@ class SelectionBar(QtWidgets.QWidget):
             menu.addAction(action)
         if menu.actions():
             menu.addSeparator()
-        menu.addAction("New tag …").triggered.connect(lambda: self.start_tagging())
+        menu.addAction(tr("New tag …")).triggered.connect(lambda: self.start_tagging())
 
     def _add_exports(self, menu: QtWidgets.QMenu) -> None:
         for words, name in EXPORTS:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import List, Optional, Tuple
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
 from .controls import Button, Text, draw_progress
 from .explorer_chart import UseChart
@@ -49,7 +51,7 @@ class UseView(QtWidgets.QScrollArea):
             one.clicked.connect(lambda _=False, measure=one.measure: self.show_measure(measure))
         self.chart = UseChart()
         self.tables = {name: _Table(title, name) for title, name in
-                       (("Models", "model"), ("Providers", "provider"), ("Scripts", "script"))}
+                       ((tr("Models"), "model"), (tr("Providers"), "provider"), (tr("Scripts"), "script"))}
         self.note = Text("", role="dim", size="small")
         box.addLayout(grid)
         box.addWidget(self.chart)
@@ -80,7 +82,7 @@ class UseView(QtWidgets.QScrollArea):
             one.setChecked(one.measure == measure)
             one.set_words(page.total.words[one.measure] if page is not None else "…")
         self.chart.setVisible(is_used)
-        self.note.set_text("Counting …" if page is None else "" if is_used else "Nothing was used here yet.")
+        self.note.set_text(tr("Counting …") if page is None else "" if is_used else tr("Nothing was used here yet."))
         self.note.setVisible(not is_used)
         lines = {} if page is None else {"model": page.models, "provider": page.providers, "script": page.scripts}
         for name, table in self.tables.items():
@@ -177,7 +179,7 @@ class _Table(QtWidgets.QWidget):
             if at < len(shown):
                 row.set_line(shown[at], measure, most)
         hidden = len(self._lines) - len(shown)
-        self.more.setText(f"Show {hidden} more")
+        self.more.setText(tr("Show {hidden} more", hidden=hidden))
         self.more.set_tip("")
         self.more.updateGeometry()
         self.more.setVisible(hidden > 0)
@@ -204,7 +206,7 @@ class _Line(QtWidgets.QAbstractButton):
         self._share = (line.amounts[measure] or 0.0) / most if most else 0.0
         facts = ", ".join(f"{title.lower()} {line.words[one]}" for title, one in MEASURES)
         self.setAccessibleName(f"{line.name}: {facts}")
-        self.setToolTip(plain_tip(f"{line.name}\n{facts}\nClick to see its chats"))
+        self.setToolTip(plain_tip(tr("{name}\n{facts}\nClick to see its chats", name=line.name, facts=facts)))
         self.update()
 
     def sizeHint(self) -> QtCore.QSize:

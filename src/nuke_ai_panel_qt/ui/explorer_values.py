@@ -5,24 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Dict, Literal, Optional, Tuple, Union
 
+from nuke_ai_panel.words import later, tr
+
 Span = Tuple[int, int]
 Page = Literal["chats", "recent", "use"]
 Measure = Literal["messages", "sessions", "tokens", "cost"]
 
 MEASURES: Tuple[Tuple[str, Measure], ...] = (
-    ("Messages", "messages"), ("Sessions", "sessions"), ("Tokens", "tokens"), ("Cost", "cost"),
+    (later("Messages"), "messages"), (later("Sessions"), "sessions"), (later("Tokens"), "tokens"),
+    (later("Cost"), "cost"),
 )
 DATES: Tuple[Tuple[str, str], ...] = (
-    ("Any time", ""), ("Today", "today"), ("Yesterday", "yesterday"), ("Last 7 days", "7 days"),
-    ("Last 30 days", "30 days"), ("Last 12 months", "12 months"),
+    (later("Any time"), ""), (later("Today"), "today"), (later("Yesterday"), "yesterday"),
+    (later("Last 7 days"), later("7 days")),
+    (later("Last 30 days"), later("30 days")), (later("Last 12 months"), later("12 months")),
 )
 KINDS: Tuple[Tuple[str, str], ...] = (
-    ("Chats", "chat"), ("Scripts (API)", "api"), ("Batches", "batch"), ("Everything", "all"),
+    (later("Chats"), "chat"), (later("Scripts (API)"), "api"), (later("Batches"), "batch"),
+    (later("Everything"), "all"),
 )
 # Claims that are either asked for or not, in the order of the menu.
 FLAGS: Tuple[Tuple[str, str], ...] = (
-    ("Pinned", "pinned"), ("Unread", "unread"), ("With code", "has_code"), ("With errors", "has_error"),
-    ("Archived", "archived"), ("In the bin", "deleted"),
+    (later("Pinned"), "pinned"), (later("Unread"), "unread"), (later("With code"), "has_code"),
+    (later("With errors"), "has_error"),
+    (later("Archived"), "archived"), (later("In the bin"), "deleted"),
 )
 
 
@@ -54,7 +60,7 @@ class ExplorerRow:
         """The row for a screen reader."""
         marks = (
             ("running", self.is_running), ("unread", self.is_unread), ("pinned", self.is_pinned),
-            ("archived", self.is_archived), ("in the bin", self.is_deleted),
+            ("archived", self.is_archived), (tr("in the bin"), self.is_deleted),
         )
         parts = [self.title, self.when, *(name for name, holds in marks if holds)]
         if self.tags:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Optional
 
+from nuke_ai_panel.words import later, tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .controls import Button
 from .line_edit import LineEdit
@@ -11,7 +13,7 @@ from .shortcuts import Shortcuts
 from .theme import theme_of
 
 Qt = QtCore.Qt
-TEMPORARY = "Temporary chat: nothing of it is stored, and it is gone when the program ends"
+TEMPORARY = later("Temporary chat: nothing of it is stored, and it is gone when the program ends")
 
 
 class TitleEdit(LineEdit):
@@ -20,7 +22,7 @@ class TitleEdit(LineEdit):
     finished = Signal()
 
     def __init__(self, shortcuts: Shortcuts, parent: QtWidgets.QWidget) -> None:
-        super().__init__("Title", parent)
+        super().__init__(tr("Title"), parent)
         self.set_shortcuts(shortcuts)
         self.returnPressed.connect(self.finished)
 
@@ -39,7 +41,7 @@ class Header(QtWidgets.QWidget):
         super().__init__(parent)
         self._can_rename = False
         self.list = Button(icon="menu")
-        self.title = Button("New conversation")
+        self.title = Button(tr("New conversation"))
         self.title.set_look(left=True)
         self.title.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed)
         self.edit = TitleEdit(shortcuts, self)
@@ -47,11 +49,11 @@ class Header(QtWidgets.QWidget):
         self.badge = Button(icon="shield", kind="outline", tip=TEMPORARY)
         self.badge.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.badge.hide()
-        self.source = Button(icon="link", tip="To the chat that this one was taken from")
+        self.source = Button(icon="link", tip=tr("To the chat that this one was taken from"))
         self.source.hide()
         self.new = Button(icon="new-chat")
         self.find_button = Button(icon="search")
-        self.menu = Button(icon="more", tip="More")
+        self.menu = Button(icon="more", tip=tr("More"))
         shortcuts.when_changed(lambda: self._print_keys(shortcuts))
         self._row = QtWidgets.QHBoxLayout(self)
         for part in (self.list, self.title, self.edit, self.badge, self.source, self.new, self.find_button, self.menu):
@@ -64,7 +66,7 @@ class Header(QtWidgets.QWidget):
         """The open conversation's title."""
         self._can_rename = can_rename
         self.title.setText(title)
-        self.title.setAccessibleName(f"Conversation: {title}")
+        self.title.setAccessibleName(tr("Conversation: {title}", title=title))
         self.title.setEnabled(True)
         self.title.update()
 
@@ -98,11 +100,11 @@ class Header(QtWidgets.QWidget):
 
     def _print_keys(self, shortcuts: Shortcuts) -> None:
         for button, text, command in (
-            (self.list, "Conversations", "list"), (self.new, "New conversation", "new"),
-            (self.find_button, "Find", "find"),
+            (self.list, tr("Conversations"), "list"), (self.new, tr("New conversation"), "new"),
+            (self.find_button, tr("Find"), "find"),
         ):
             button.set_tip(shortcuts.tip(text, command))
-        self.title.setToolTip(shortcuts.tip("Rename", "rename"))
+        self.title.setToolTip(shortcuts.tip(tr("Rename"), "rename"))
 
     def _space(self) -> None:
         theme = theme_of(self)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import List, Optional, Tuple, Union
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
 from .controls import Text, draw_icon
 from .line_edit import LineEdit
@@ -33,11 +35,11 @@ class LedgerView(Sheet):
     conversation_requested = Signal(str)
 
     def __init__(self, shortcuts: Shortcuts, parent: Optional[QtWidgets.QWidget] = None) -> None:
-        super().__init__("What left this machine", parent, scrolls=False)
+        super().__init__(tr("What left this machine"), parent, scrolls=False)
         self._page = LedgerPage()
         self.summary = Text("", size="small")
         self.budget = Text("", role="dim", size="small")
-        self.query = LineEdit("Provider, model or address", icon="search")
+        self.query = LineEdit(tr("Provider, model or address"), icon="search")
         self.query.set_shortcuts(shortcuts)
         self.view = QtWidgets.QListView()
         quiet_scrolling(self.view)
@@ -50,7 +52,7 @@ class LedgerView(Sheet):
         self.view.setEditTriggers(QtWidgets.QAbstractItemView.EditTrigger.NoEditTriggers)
         self.view.setUniformItemSizes(False)
         self.view.viewport().setAutoFillBackground(False)
-        self.view.setAccessibleName("Requests")
+        self.view.setAccessibleName(tr("Requests"))
         self.note = Text("", role="dim", size="small")
         self._timer = QtCore.QTimer(self)
         self._timer.setSingleShot(True)
@@ -84,7 +86,7 @@ class LedgerView(Sheet):
         found = [row for row in self._page.rows if all(word in row.searched for word in words)]
         self._model.set_rows(found)
         self.view.setVisible(bool(found))
-        nothing = "No request fits these words." if words else self._page.empty
+        nothing = tr("No request fits these words.") if words else self._page.empty
         self.note.set_text(self._page.note if found else nothing)
         self.note.setVisible(bool(self.note.text()))
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Optional
 
+from nuke_ai_panel.words import later, tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .controls import Button, Text, draw_icon
 from .message_parts import flow, hint_width
 from .theme import theme_of
 
 CHOICES = (
-    ("trim", "Leave out the oldest", "Sends what fits; everything stays here to read"),
-    ("summarise", "Summarise", "From here on a summary is sent instead of the messages above, which stay here"),
-    ("new_chat", "New chat", "A new conversation that begins with a summary of this one, which stays as it is"),
+    ("trim", later("Leave out the oldest"), later("Sends what fits; everything stays here to read")),
+    ("summarise", later("Summarise"), later(
+    "From here on a summary is sent instead of the messages above, which stay here")),
+    ("new_chat", later("New chat"), later(
+    "A new conversation that begins with a summary of this one, which stays as it is")),
 )
 
 
@@ -24,7 +28,7 @@ class LimitBar(QtWidgets.QWidget):
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__(parent)
         self.label = Text("", size="small", parent=self)
-        self.buttons = [self._button(*each) for each in (*CHOICES, ("cancel", "Cancel", "Stop summarising"))]
+        self.buttons = [self._button(*each) for each in (*CHOICES, ("cancel", tr("Cancel"), tr("Stop summarising")))]
         self.hide()
 
     def button(self, name: str) -> Button:

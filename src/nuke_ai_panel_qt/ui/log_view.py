@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Optional, Tuple
 
+from nuke_ai_panel.words import later, tr
+
 from ..qt import QtCore, QtWidgets, Signal
 from .controls import Button, Text
 from .details_sheet import colour_page, text_page
@@ -17,7 +19,8 @@ from .sheets import Sheet
 from .shortcuts import Shortcuts
 from .theme import theme_of
 
-LEVELS = (("Everything", "debug"), ("From notes on", "info"), ("Warnings and errors", "warning"), ("Errors", "error"))
+LEVELS = ((later("Everything"), "debug"), (later("From notes on"), "info"), (later("Warnings and errors"), "warning"),
+    (later("Errors"), "error"))
 _ORDER = tuple(value for _, value in LEVELS)
 FILTER_AFTER_MS = 120
 
@@ -29,20 +32,20 @@ class LogView(Sheet):
     refresh_requested = Signal()
 
     def __init__(self, shortcuts: Shortcuts, parent: Optional[QtWidgets.QWidget] = None) -> None:
-        super().__init__("Log", parent, scrolls=False)
+        super().__init__(tr("Log"), parent, scrolls=False)
         theme = theme_of(self)
         self._entries: Tuple[LogEntry, ...] = ()
         self._shown: Tuple[LogEntry, ...] = ()
         self._place = ""
-        self.query = LineEdit("Words in the log", icon="search")
+        self.query = LineEdit(tr("Words in the log"), icon="search")
         self.query.set_shortcuts(shortcuts)
-        self.level = Select("Level")
+        self.level = Select(tr("Level"))
         self.level.set_choices(LEVELS, "debug")
         self.view = text_page(self)
-        self.view.setAccessibleName("Log")
+        self.view.setAccessibleName(tr("Log"))
         self.note = Text("", role="dim", size="small")
-        self.copy = Button("Copy", icon="copy", kind="outline", tip="What is shown here")
-        self.refresh = Button("Read again", icon="retry", kind="outline")
+        self.copy = Button(tr("Copy"), icon="copy", kind="outline", tip=tr("What is shown here"))
+        self.refresh = Button(tr("Read again"), icon="retry", kind="outline")
         row = QtWidgets.QHBoxLayout()
         row.setSpacing(theme.space(2))
         row.addWidget(self.copy)
@@ -93,6 +96,8 @@ class LogView(Sheet):
         bar.setValue(bar.maximum())
         self.copy.setEnabled(bool(self._shown))
         if self._shown:
-            self.note.set_text(f"{len(self._shown):,} of {len(self._entries):,} entries. Kept in {self._place}")
+            self.note.set_text(tr("{count:,} of {count2:,} entries. Kept in {place}", count=len(self._shown),
+                count2=len(self._entries), place=self._place))
         else:
-            self.note.set_text("No entry fits." if self._entries else f"Nothing was logged yet. Kept in {self._place}")
+            self.note.set_text(tr("No entry fits.") if self._entries
+                else tr("Nothing was logged yet. Kept in {place}", place=self._place))

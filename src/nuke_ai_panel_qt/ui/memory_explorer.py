@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
+from nuke_ai_panel.words import later, tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .controls import Button, Ground, Hairline, Text, TextRole
 from .explorer_filters import FilterBar
@@ -25,8 +27,9 @@ Qt = QtCore.Qt
 SEARCH_AFTER_MS = 150
 MAX_WIDTH_STEPS = 190
 PAGES: Tuple[Tuple[str, Page, str], ...] = (
-    ("Chats", "chats", "Every chat, the newest first"), ("Recent", "recent", "The newest messages of all chats"),
-    ("Use", "use", "Messages, sessions, tokens and cost over time"),
+    (later("Chats"), "chats", later("Every chat, the newest first")),
+    (later("Recent"), "recent", later("The newest messages of all chats")),
+    (later("Use"), "use", later("Messages, sessions, tokens and cost over time")),
 )
 
 
@@ -44,19 +47,19 @@ class MemoryExplorer(Ground):
         self, shortcuts: Shortcuts, parent: Optional[QtWidgets.QWidget] = None, *, can_close: bool = True
     ) -> None:
         super().__init__(parent)
-        self.setAccessibleName("Memory explorer")
+        self.setAccessibleName(tr("Memory explorer"))
         self.page: Page = "chats"
         self._wanted_rows: Tuple[Sequence[str], str] = ((), "")
         self.pages = {page: Button(words, tip=tip) for words, page, tip in PAGES}
-        self.close_button = Button(icon="close", tip="Close  (Esc)")
+        self.close_button = Button(icon="close", tip=tr("Close  (Esc)"))
         self.close_button.setVisible(can_close)
-        self.query = LineEdit("Search all chats", icon="search")
+        self.query = LineEdit(tr("Search all chats"), icon="search")
         self.query.set_shortcuts(shortcuts)
         self.filters = FilterBar()
         self.count = Text("", role="dim", size="small", elide=True)
         self.filters.row.addWidget(self.count)
         self.list = ExplorerList(shortcuts)
-        self.list.setAccessibleName("Chats")
+        self.list.setAccessibleName(tr("Chats"))
         self.empty = Text("", role="dim")
         self.use = UseView()
         self.note = Text("", role="dim", size="small")
@@ -220,12 +223,12 @@ class MemoryExplorer(Ground):
     def _show_page(self) -> None:
         for page, button in self.pages.items():
             button.setChecked(page == self.page)
-            button.setAccessibleName(f"{button.text()}{', shown' if page == self.page else ''}")
+            button.setAccessibleName(f"{button.text()}{tr(', shown') if page == self.page else ''}")
         is_use = self.page == "use"
         self.list.setVisible(not is_use)
         self.use.setVisible(is_use)
         self.query.setVisible(not is_use)
-        self.list.setAccessibleName("Recent messages" if self.page == "recent" else "Chats")
+        self.list.setAccessibleName(tr("Recent messages") if self.page == "recent" else tr("Chats"))
         for part in (self.note, self.empty):
             part.setVisible(bool(part.text()) and not is_use)
         self._show_selection()

@@ -10,6 +10,7 @@ import time
 from typing import Dict, List, Literal, Optional, Tuple, Union
 
 from nuke_ai_panel.messages import clean_text
+from nuke_ai_panel.words import tr
 
 from ..qt import QtCore, QtWidgets, Signal
 from .code_block import CodeBlock
@@ -193,7 +194,7 @@ class MessageBody(QtWidgets.QWidget):
         if self._kind == "source":
             return [Segment("code", (Code(text, "markdown"),))]
         if len(text) > WHOLE_CHARACTERS:
-            size = f"whole message as plain text, {len(text) // 1000:,} KB"
+            size = tr("whole message as plain text, {count:,} KB", count=len(text) // 1000)
             return [*final_segments(text[:PREVIEW_CHARACTERS]), Segment("code", (Code(text, size),))]
         if self._kind == "question":
             return group([block for top in parse_question(text) for block in top.blocks])

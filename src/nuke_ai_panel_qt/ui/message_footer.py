@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import List, Sequence, Tuple
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
 from .controls import Button
 from .safe_text import plain_tip, visible_prose
@@ -24,15 +26,15 @@ class BranchSwitch(QtWidgets.QWidget):
         super().__init__(parent)
         self._theme = theme
         self._branch = (1, 1)
-        self._back = self._button("chevron-left", "Previous version", "branch_prev")
-        self._forth = self._button("chevron-right", "Next version", "branch_next")
+        self._back = self._button("chevron-left", tr("Previous version"), "branch_prev")
+        self._forth = self._button("chevron-right", tr("Next version"), "branch_next")
 
     def set_branch(self, branch: Tuple[int, int], theme: Theme, *, enabled: bool) -> None:
         """Shows position and count; the arrows only work while nothing runs."""
         self._theme, self._branch = theme, branch
         self._back.setEnabled(enabled and branch[0] > 1)
         self._forth.setEnabled(enabled and branch[0] < branch[1])
-        self.setAccessibleName(f"Version {branch[0]} of {branch[1]}")
+        self.setAccessibleName(tr("Version {branch} of {branch2}", branch=branch[0], branch2=branch[1]))
         self.update()
 
     def focusable(self) -> List[QtWidgets.QWidget]:
@@ -79,7 +81,7 @@ class QuestionTools(QtWidgets.QWidget):
     def __init__(self, parent: QtWidgets.QWidget) -> None:
         super().__init__(parent)
         self._buttons: List[Button] = []
-        for name, icon, tip in (("edit", "edit", "Edit and ask again"), ("more", "more", "More")):
+        for name, icon, tip in (("edit", "edit", tr("Edit and ask again")), ("more", "more", tr("More"))):
             button = Button(icon=icon, tip=tip, parent=self)
             button.set_look(dim=True)
             button.setObjectName(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal
 
 
@@ -19,11 +21,11 @@ class MessageMenu(QtWidgets.QMenu):
     ) -> None:
         """Opens below `button` without blocking; nothing is deleted while an answer runs."""
         self.clear()
-        source = "Show formatted" if as_source else "Show the exact source"
+        source = tr("Show formatted") if as_source else tr("Show the exact source")
         for name, words in (
-            ("copy", "Copy as Markdown"), ("copy_plain", "Copy as plain text"), ("source", source),
-            ("sent", "Show what was sent"), ("fork", "Fork from here"), ("keep_prompt", "Save as prompt…"),
-            ("delete", "Delete…"),
+            ("copy", tr("Copy as Markdown")), ("copy_plain", tr("Copy as plain text")), ("source", source),
+            ("sent", tr("Show what was sent")), ("fork", tr("Fork from here")), ("keep_prompt", tr("Save as prompt…")),
+            ("delete", tr("Delete…")),
         ):
             if name == "keep_prompt" and not is_question:
                 continue

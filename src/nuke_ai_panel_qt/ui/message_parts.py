@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import List, Optional, Sequence, Tuple
 
+from nuke_ai_panel.words import later, tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
 from .controls import Button, draw_focus_ring, draw_icon, draw_progress
 from .icons import icon_names
@@ -21,20 +23,20 @@ from .values import Chip, ErrorCard
 Qt = QtCore.Qt
 
 ACTION_WORDS = {
-    "retry": ("Retry", "retry"),
-    "switch_model": ("Switch model", "chevron-down"),
-    "open_settings": ("Open settings", "settings"),
-    "copy_details": ("Copy details", "copy"),
-    "pull_model": ("Pull model", "download"),
-    "start_server": ("Start Ollama", "send"),
-    "raise_context": ("Raise context", "plus"),
-    "add_credit": ("Add credit", "link"),
-    "cancel_work": ("Cancel", "stopped"),
-    "continue": ("Continue", "continue"),
-    "show_mark": ("Show", "text"),
-    "fix_code": ("Fix it", "spark"),
-    "undo_code": ("Undo", "undo"),
-    "attach_result": ("Attach", "clip"),
+    "retry": (later("Retry"), "retry"),
+    "switch_model": (later("Switch model"), "chevron-down"),
+    "open_settings": (later("Open settings"), "settings"),
+    "copy_details": (later("Copy details"), "copy"),
+    "pull_model": (later("Pull model"), "download"),
+    "start_server": (later("Start Ollama"), "send"),
+    "raise_context": (later("Raise context"), "plus"),
+    "add_credit": (later("Add credit"), "link"),
+    "cancel_work": (later("Cancel"), "stopped"),
+    "continue": (later("Continue"), "continue"),
+    "show_mark": (later("Show"), "text"),
+    "fix_code": (later("Fix it"), "spark"),
+    "undo_code": (later("Undo"), "undo"),
+    "attach_result": (later("Attach"), "clip"),
 }
 _VCENTER = flag_value(Qt.AlignmentFlag.AlignVCenter)
 
@@ -206,7 +208,7 @@ class ChipFlow(QtWidgets.QWidget):
             button = Button(words, icon=icon, kind="outline", parent=self)
             button.set_look(dim=True, left=True)
             button.setObjectName(str(index))
-            button.setAccessibleName(f"Context: {words}")
+            button.setAccessibleName(tr("Context: {words}", words=words))
             button.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
             button.clicked.connect(self._open)
             button.show()
@@ -260,7 +262,7 @@ class ErrorPanel(QtWidgets.QWidget):
                 button.clicked.connect(self._emit)
                 button.show()
         self._card = card
-        self.setAccessibleName(f"Error: {card.sentence} {card.next_step}")
+        self.setAccessibleName(tr("Error: {sentence} {next_step}", sentence=card.sentence, next_step=card.next_step))
         self.update()
 
     def focusable(self) -> List[QtWidgets.QWidget]:

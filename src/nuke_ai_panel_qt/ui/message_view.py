@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import List, Optional, Tuple
 
+from nuke_ai_panel.words import later
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .controls import draw_focus_ring
 from .markdown import plain_words
@@ -24,9 +26,9 @@ Qt = QtCore.Qt
 
 NARROW_PX = 360
 _ANSWER_ACTIONS = (
-    ("regenerate", "regenerate", "Answer again"),
-    ("copy", "copy", "Copy the answer"),
-    ("more", "more", "More"),
+    ("regenerate", "regenerate", later("Answer again")),
+    ("copy", "copy", later("Copy the answer")),
+    ("more", "more", later("More")),
 )
 
 

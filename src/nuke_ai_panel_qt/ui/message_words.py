@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import List, NamedTuple
 
+from nuke_ai_panel.words import tr
+
 from .safe_text import visible_prose
 from .values import MessageItem
 
@@ -30,31 +32,32 @@ def state_lines(item: MessageItem, *, busy: bool) -> List[Line]:
         return lines
     can_continue = "continue" if item.text and not busy else ""
     if item.status == "streaming" and (item.wait or not (item.text or item.thinking)):
-        lines.append(Line(item.wait or "Waiting for the first words…", "clock"))
+        lines.append(Line(item.wait or tr("Waiting for the first words…"), "clock"))
     elif item.status == "stopped":
-        lines.append(Line("Stopped", "stopped", "dim", can_continue))
+        lines.append(Line(tr("Stopped"), "stopped", "dim", can_continue))
     elif item.status == "interrupted":
-        lines.append(Line("Interrupted before it was complete", "warning", "warning", can_continue))
+        lines.append(Line(tr("Interrupted before it was complete"), "warning", "warning", can_continue))
     elif item.status == "failed" and item.text:
-        lines.append(Line("Broke off; what arrived is kept", "warning", "warning", can_continue))
+        lines.append(Line(tr("Broke off; what arrived is kept"), "warning", "warning", can_continue))
     elif item.truncated and item.status == "complete":
-        lines.append(Line("Cut off at the length limit", "warning", "warning", can_continue))
+        lines.append(Line(tr("Cut off at the length limit"), "warning", "warning", can_continue))
     return lines
 
 
 def thinking_line(item: MessageItem) -> str:
     """The line that folds the thinking."""
-    seconds = "" if item.thinking_s is None else f" for {_seconds(item.thinking_s)}"
-    return f"Thinking{seconds}…" if item.status == "streaming" and not item.text else f"Thought{seconds}"
+    seconds = "" if item.thinking_s is None else tr(" for {seconds}", seconds=_seconds(item.thinking_s))
+    return tr("Thinking{seconds}…", seconds=seconds) if item.status == "streaming" and not item.text else tr(
+        "Thought{seconds}", seconds=seconds)
 
 
 def spoken_words(item: MessageItem) -> str:
     """The accessible name of a message: who, when, what."""
-    who = {"user": "You", "assistant": item.label or "Model"}.get(item.role, "Notice")
+    who = {"user": tr("You"), "assistant": item.label or tr("Model")}.get(item.role, tr("Notice"))
     words = visible_prose(item.text[:SPOKEN_CHARACTERS])
     return ", ".join(part for part in (who, item.time, words) if part)
 
 
 def _seconds(seconds: float) -> str:
     whole = max(1, round(seconds))
-    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
+    return f"{whole} s" if whole < 60 else tr("{whole} min {whole2} s", whole=whole // 60, whole2=whole % 60)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Dict, Optional, Tuple
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
 from .controls import Button, Ground, Text, draw_icon
 from .line_edit import LineEdit
@@ -39,7 +41,7 @@ class ModelPicker(Ground):
         self._shortcuts = shortcuts
         self.filter = ModelFilter(models, self)
         self.query = _Query(shortcuts, self)
-        self.refresh = Button(icon="retry", tip="Ask every provider for its models again")
+        self.refresh = Button(icon="retry", tip=tr("Ask every provider for its models again"))
         self.list = _ModelView(self.filter, self)
         self.empty = Text("", role="dim", size="small")
         self.free_text = Button("", icon="plus")
@@ -101,7 +103,7 @@ class ModelPicker(Ground):
         target = self._free_text_target(typed)
         self.free_text.setVisible(bool(target))
         if target:
-            self.free_text.setText(f"Use “{target[2]}” from {target[1]}")
+            self.free_text.setText(tr("Use “{target}” from {target2}", target=target[2], target2=target[1]))
             self.free_text.updateGeometry()
         self._say_empty()
         self._select_first()
@@ -116,8 +118,8 @@ class ModelPicker(Ground):
         self.empty.setVisible(nothing)
         if nothing:
             self.empty.set_text(
-                "No model matches. Fewer letters find more." if self.query.text().strip()
-                else "No models are known yet. Refresh asks every provider; a typed id works too."
+                tr("No model matches. Fewer letters find more.") if self.query.text().strip()
+                else tr("No models are known yet. Refresh asks every provider; a typed id works too.")
             )
 
     def _free_text_target(self, typed: str) -> Optional[Tuple[str, str, str]]:
@@ -208,7 +210,7 @@ class _Query(LineEdit):
     menu_pressed = Signal()
 
     def __init__(self, shortcuts: Shortcuts, parent: QtWidgets.QWidget) -> None:
-        super().__init__("Filter models, or type an id", parent, icon="search")
+        super().__init__(tr("Filter models, or type an id"), parent, icon="search")
         self.set_shortcuts(shortcuts)
 
     def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
@@ -241,7 +243,7 @@ class _ModelView(QtWidgets.QListView):
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.viewport().setAutoFillBackground(False)
-        self.setAccessibleName("Models")
+        self.setAccessibleName(tr("Models"))
 
     def mouseReleaseEvent(self, event: QtGui.QMouseEvent) -> None:
         super().mouseReleaseEvent(event)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Callable, Optional
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .controls import Button, Ground, Text, draw_icon
 from .line_edit import LineEdit
@@ -20,7 +22,7 @@ class Toast(Ground):
     def __init__(self, parent: QtWidgets.QWidget) -> None:
         super().__init__(parent, raised=True)
         self.label = Text("", elide=True)
-        self.action = Button("Undo", kind="outline")
+        self.action = Button(tr("Undo"), kind="outline")
         self._run: Optional[Callable[[], None]] = None
         theme = theme_of(self)
         row = QtWidgets.QHBoxLayout(self)
@@ -84,7 +86,7 @@ class BannerBar(QtWidgets.QWidget):
         self.label = Text("", size="small", middle=True)
         self.action = Button("", kind="outline")
         self.more = Button("", kind="outline")
-        self.close_button = Button(icon="close", tip="Dismiss")
+        self.close_button = Button(icon="close", tip=tr("Dismiss"))
         theme = theme_of(self)
         box = QtWidgets.QVBoxLayout(self)
         box.setSpacing(theme.space(1.5))
@@ -166,14 +168,14 @@ class FindBar(QtWidgets.QWidget):
 
     def __init__(self, shortcuts: Shortcuts, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__(parent)
-        self.query = LineEdit("Find in this conversation", self, icon="search")
+        self.query = LineEdit(tr("Find in this conversation"), self, icon="search")
         self.query.set_shortcuts(shortcuts)
         self.count = Text("", role="dim", size="small", elide=True)
         self.previous = Button(icon="chevron-up")
         self.next = Button(icon="chevron-down")
-        shortcuts.when_changed(lambda: self.previous.set_tip(shortcuts.tip("Previous hit", "find_previous")))
-        shortcuts.when_changed(lambda: self.next.set_tip(shortcuts.tip("Next hit", "find_next")))
-        self.close_button = Button(icon="close", tip="Close  (Esc)")
+        shortcuts.when_changed(lambda: self.previous.set_tip(shortcuts.tip(tr("Previous hit"), "find_previous")))
+        shortcuts.when_changed(lambda: self.next.set_tip(shortcuts.tip(tr("Next hit"), "find_next")))
+        self.close_button = Button(icon="close", tip=tr("Close  (Esc)"))
         theme = theme_of(self)
         row = QtWidgets.QHBoxLayout(self)
         row.setContentsMargins(theme.space(2), theme.space(1), theme.space(2), theme.space(1))
@@ -202,7 +204,8 @@ class FindBar(QtWidgets.QWidget):
         if not self.query.text():
             self.count.set_text("")
         else:
-            self.count.set_text(f"{position} of {count}" if count else "No hits", "dim" if count else "warning")
+            self.count.set_text(tr("{position} of {count}", position=position, count=count) if count else tr("No hits"),
+                "dim" if count else "warning")
         for button in (self.previous, self.next):
             button.setEnabled(count > 0)
 

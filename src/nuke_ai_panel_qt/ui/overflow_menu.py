@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Tuple
 
+from nuke_ai_panel.words import later, tr
+
 from ..qt import QtGui, QtWidgets
 from .icons import icon
 from .shortcuts import Shortcuts
@@ -13,35 +15,38 @@ Entry = Tuple[str, str, str]  # words, icon, command
 
 _LINE: Entry = ("", "", "")
 _ENTRIES: Tuple[Entry, ...] = (
-    ("Memory: all chats", "history", "explorer"), ("New temporary chat", "shield", "temporary"), _LINE,
-    ("Rename", "edit", "rename"), ("Fork this chat", "new-chat", "fork"), ("Delete conversation", "delete", "delete"),
+    (later("Memory: all chats"), "history", "explorer"), (later("New temporary chat"), "shield", "temporary"), _LINE,
+    (later("Rename"), "edit", "rename"), (later("Fork this chat"), "new-chat", "fork"),
+    (later("Delete conversation"), "delete", "delete"),
 )
 _FILES: Tuple[Entry, ...] = (
-    ("Copy as Markdown", "copy", "copy_markdown"), _LINE,
-    ("Export as Markdown …", "download", "export_markdown"),
-    ("Export as HTML page …", "download", "export_html"), ("Export as JSON, lossless …", "download", "export_json"),
-    _LINE, ("Import JSON …", "plus", "import_json"),
+    (later("Copy as Markdown"), "copy", "copy_markdown"), _LINE,
+    (later("Export as Markdown …"), "download", "export_markdown"),
+    (later("Export as HTML page …"), "download", "export_html"),
+    (later("Export as JSON, lossless …"), "download", "export_json"),
+    _LINE, (later("Import JSON …"), "plus", "import_json"),
 )
 _MORE: Tuple[Entry, ...] = (
-    _LINE, ("System prompt …", "text", "system"), ("Prompt library …", "star", "prompts"),
-    ("Answer options …", "chat", "answer_options"), ("Settings …", "settings", "settings"),
-    ("Refresh models", "retry", "refresh_models"), ("What left this machine", "ledger", "ledger"), _LINE,
-    ("Keys", "keyboard", "help"),
+    _LINE, (later("System prompt …"), "text", "system"), (later("Prompt library …"), "star", "prompts"),
+    (later("Answer options …"), "chat", "answer_options"), (later("Settings …"), "settings", "settings"),
+    (later("Refresh models"), "retry", "refresh_models"), (later("What left this machine"), "ledger", "ledger"), _LINE,
+    (later("Keys"), "keyboard", "help"),
 )
 _TROUBLE: Tuple[Entry, ...] = (
-    ("Reconnect", "link", "reconnect"), ("Reload the code", "retry", "reload_code"), ("Log", "text", "log"),
-    ("Report …", "file", "report"), _LINE,
+    (later("Reconnect"), "link", "reconnect"), (later("Reload the code"), "retry", "reload_code"),
+    (later("Log"), "text", "log"),
+    (later("Report …"), "file", "report"), _LINE,
 )
 
 
 def fill(menu: QtWidgets.QMenu, theme: Theme, shortcuts: Shortcuts, *, is_developer: bool) -> None:
     """Adds every entry; an entry's data is its command."""
     _add(menu, _ENTRIES, theme, shortcuts)
-    _add(menu.addMenu(icon("file", theme), "Export and import"), _FILES, theme, shortcuts)
+    _add(menu.addMenu(icon("file", theme), tr("Export and import")), _FILES, theme, shortcuts)
     _add(menu, _MORE, theme, shortcuts)
-    trouble = menu.addMenu(icon("tool", theme), "Troubleshooting")
+    trouble = menu.addMenu(icon("tool", theme), tr("Troubleshooting"))
     _add(trouble, _TROUBLE, theme, shortcuts)
-    developer = trouble.addAction("Developers' mode: reload on save")
+    developer = trouble.addAction(tr("Developers' mode: reload on save"))
     developer.setData("developer")
     developer.setCheckable(True)
     developer.setChecked(is_developer)

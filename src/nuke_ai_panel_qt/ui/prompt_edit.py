@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import List, Optional, Tuple
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
 from .safe_text import is_right_to_left
 from .scroll_bar import quiet_scrolling
@@ -51,7 +53,7 @@ class PromptEdit(QtWidgets.QPlainTextEdit):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWordWrapMode(QtGui.QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Question")
+        self.setAccessibleName(tr("Question"))
         self.document().setDocumentMargin(0)
         self.textChanged.connect(self._turn)
         self.textChanged.connect(self._fit)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Mapping, Optional, Tuple
 
+from nuke_ai_panel.words import later, tr
+
 from ..qt import QtCore, QtWidgets, Signal
 from .controls import Button, Icon, Text, TextRole
 from .line_edit import LineEdit
@@ -24,9 +26,9 @@ LOOKS: Mapping[ConnectionState, Tuple[str, TextRole]] = {
 }
 
 PLACES = (
-    ("Keep it in the system's keyring", "keyring"),
-    ("Only for this session", "memory"),
-    ("In a private file (not encrypted)", "file"),
+    (later("Keep it in the system's keyring"), "keyring"),
+    (later("Only for this session"), "memory"),
+    (later("In a private file (not encrypted)"), "file"),
 )
 
 
@@ -39,27 +41,27 @@ class ProviderCard(Sheet):
     provider_changed = Signal(str)
 
     def __init__(self, shortcuts: Shortcuts, parent: Optional[QtWidgets.QWidget] = None) -> None:
-        super().__init__("Provider", parent)
+        super().__init__(tr("Provider"), parent)
         theme = theme_of(self)
         self._forms: Tuple[ProviderForm, ...] = ()
-        self.provider = Select("Provider")
-        self.base_url = LineEdit("Address of the server")
-        self.key = LineEdit("API key")
+        self.provider = Select(tr("Provider"))
+        self.base_url = LineEdit(tr("Address of the server"))
+        self.key = LineEdit(tr("API key"))
         self.key.setEchoMode(QtWidgets.QLineEdit.EchoMode.Password)
         for field in (self.base_url, self.key):
             field.set_shortcuts(shortcuts)
             field.returnPressed.connect(self._save)
-        self.place = Select("Where the key is kept")
+        self.place = Select(tr("Where the key is kept"))
         self.place.set_choices(PLACES, PLACES[0][1])
         self.hint = Text("", role="dim", size="small")
         self.key_note = Text("", role="dim", size="small")
         self.result = Text("", size="small", middle=True)
-        self.save = Button("Save", kind="primary")
-        self.test = Button("Test", kind="outline", tip="Connects and counts the models")
-        self.forget = Button("Forget the key", tip="Removes the stored key from this machine")
+        self.save = Button(tr("Save"), kind="primary")
+        self.test = Button(tr("Test"), kind="outline", tip=tr("Connects and counts the models"))
+        self.forget = Button(tr("Forget the key"), tip=tr("Removes the stored key from this machine"))
         self.forget.set_look(dim=True)
-        self._url_label = Text("Address", role="dim", size="small")
-        self._key_label = Text("Key", role="dim", size="small")
+        self._url_label = Text(tr("Address"), role="dim", size="small")
+        self._key_label = Text(tr("Key"), role="dim", size="small")
         buttons = QtWidgets.QHBoxLayout()
         buttons.setSpacing(theme.space(2))
         buttons.addWidget(self.save)
@@ -73,7 +75,7 @@ class ProviderCard(Sheet):
         found.addWidget(self.result, 1)
         self.body.setSpacing(theme.space(1))
         for label, part, note in (
-            (Text("Provider", role="dim", size="small"), self.provider, self.hint),
+            (Text(tr("Provider"), role="dim", size="small"), self.provider, self.hint),
             (self._url_label, self.base_url, None), (self._key_label, self.key, self.place),
         ):
             self.body.addWidget(label)
@@ -139,9 +141,10 @@ class ProviderCard(Sheet):
     def _show_key_note(self, form: ProviderForm) -> None:
         self.forget.setVisible(form.needs_key and form.key_source not in ("", "environment"))
         if form.key_source:
-            self.key_note.set_text(f"A key is known already (from the {form.key_source}). A new one replaces it.")
+            self.key_note.set_text(tr("A key is known already (from the {key_source}). A new one replaces it.",
+                key_source=form.key_source))
         else:
-            self.key_note.set_text("Never goes into a script, a log or an export.")
+            self.key_note.set_text(tr("Never goes into a script, a log or an export."))
 
     def _provider_changed(self, name: str) -> None:
         self._show_form()

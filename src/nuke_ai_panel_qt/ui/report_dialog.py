@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Optional
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .controls import Button, Text
 from .scroll_bar import quiet_scrolling
@@ -21,7 +23,7 @@ class ReportDialog(QtWidgets.QDialog):
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__(parent)
         theme = theme_of(parent or self)
-        self.setWindowTitle("Nuke AI Panel: Report")
+        self.setWindowTitle(tr("Nuke AI Panel: Report"))
         self.setModal(False)
         self.resize(theme.space(WIDTH_STEPS), theme.space(HEIGHT_STEPS))
         self.note = Text("", role="dim", size="small")
@@ -29,11 +31,11 @@ class ReportDialog(QtWidgets.QDialog):
         self.view.setReadOnly(True)
         self.view.setFont(theme.code)
         self.view.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
-        self.view.setAccessibleName("Report")
+        self.view.setAccessibleName(tr("Report"))
         quiet_scrolling(self.view)
-        self.copy_button = Button("Copy", kind="primary")
-        self.again_button = Button("Look again", kind="outline")
-        self.close_button = Button("Close", kind="outline")
+        self.copy_button = Button(tr("Copy"), kind="primary")
+        self.again_button = Button(tr("Look again"), kind="outline")
+        self.close_button = Button(tr("Close"), kind="outline")
         box = QtWidgets.QVBoxLayout(self)
         margin = theme.space(3)
         box.setContentsMargins(margin, margin, margin, margin)
@@ -51,14 +53,16 @@ class ReportDialog(QtWidgets.QDialog):
 
     def wait(self) -> None:
         """A report is being made."""
-        self.note.set_text("Looking at everything …")
+        self.note.set_text(tr("Looking at everything …"))
         self.copy_button.setEnabled(False)
         self.again_button.setEnabled(False)
 
     def set_text(self, text: str) -> None:
         """The finished report."""
         self.view.setPlainText(text)
-        self.note.set_text("This is what Copy takes. Keys, your home folder's name and what you wrote are not in it.")
+        self.note.set_text(tr(
+            "This is what Copy takes. Keys, your home folder's name and what you wrote are not in it."
+        ))
         self.copy_button.setEnabled(True)
         self.again_button.setEnabled(True)
 
@@ -71,4 +75,4 @@ class ReportDialog(QtWidgets.QDialog):
 
     def _copy(self) -> None:
         QtGui.QGuiApplication.clipboard().setText(self.view.toPlainText())
-        self.note.set_text("Copied.")
+        self.note.set_text(tr("Copied."))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Optional, Tuple
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .code_book import CodeLine
 from .controls import Button, Text
@@ -83,7 +85,7 @@ class RunSheet(Sheet):
         super().__init__("", parent, scrolls=False)
         self.facts = Text("", role="dim", size="small")
         self.findings = _Lines(self)
-        self.target = Select("Knob")
+        self.target = Select(tr("Knob"))
         self.view = QtWidgets.QPlainTextEdit()
         quiet_scrolling(self.view)
         self.view.setReadOnly(True)
@@ -92,8 +94,8 @@ class RunSheet(Sheet):
         self.view.setLineWrapMode(QtWidgets.QPlainTextEdit.LineWrapMode.NoWrap)
         self.view.setTabChangesFocus(True)
         self.view.document().setDocumentMargin(theme_of(self).space(2))
-        self.run_button = _RunButton("Run", icon="run", kind="primary", tip="Do it in Nuke, as one step")
-        self.cancel = Button("Cancel", kind="outline", tip="Run nothing  (Esc)")
+        self.run_button = _RunButton(tr("Run"), icon="run", kind="primary", tip=tr("Do it in Nuke, as one step"))
+        self.cancel = Button(tr("Cancel"), kind="outline", tip=tr("Run nothing  (Esc)"))
         self.run_button.clicked.connect(self._run)
         self.cancel.clicked.connect(self.close_requested)
         row = QtWidgets.QHBoxLayout()
@@ -114,7 +116,8 @@ class RunSheet(Sheet):
         """What would run; `targets` are the knobs to choose from."""
         theme = theme_of(self)
         self.title.set_text(title)
-        self.facts.set_text(facts + (f" · the first {_SHOWN:,} characters are shown" if len(text) > _SHOWN else ""))
+        self.facts.set_text(facts + (tr(" · the first {shown:,} characters are shown", shown=_SHOWN)
+            if len(text) > _SHOWN else ""))
         self.findings.show_lines(lines)
         self.target.setVisible(bool(targets))
         self.target.set_choices(tuple((one, one) for one in targets), targets[0] if targets else "")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Optional, Tuple
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .controls import Button, Hairline, Text
 from .settings_keyboard import KeyboardPage, KeyButton
@@ -29,7 +31,7 @@ class SettingsDialog(QtWidgets.QDialog):
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__(parent)
         theme = theme_of(parent or self)
-        self.setWindowTitle("Nuke AI Panel: Settings")
+        self.setWindowTitle(tr("Nuke AI Panel: Settings"))
         self.setModal(False)
         self.resize(theme.space(WIDTH_STEPS), theme.space(HEIGHT_STEPS))
         self.list = SettingsList()
@@ -39,7 +41,7 @@ class SettingsDialog(QtWidgets.QDialog):
         self.add = AddProviderPage()
         self.trouble = Text("", role="error", size="small")
         self.trouble.hide()
-        self.close_button = Button("Close", kind="outline")
+        self.close_button = Button(tr("Close"), kind="outline")
         self.stack = QtWidgets.QStackedWidget()
         for page in (self.form, self.provider, self.keyboard, self.add):
             self.stack.addWidget(page)
@@ -147,7 +149,7 @@ class SettingsDialog(QtWidgets.QDialog):
         foot = QtWidgets.QHBoxLayout()
         foot.setContentsMargins(theme.space(5), theme.space(2), theme.space(5), theme.space(2))
         foot.setSpacing(theme.space(3))
-        foot.addWidget(Text("Changes apply at once.", role="dim", size="small", middle=True), 1)
+        foot.addWidget(Text(tr("Changes apply at once."), role="dim", size="small", middle=True), 1)
         foot.addWidget(self.close_button)
         trouble = QtWidgets.QHBoxLayout()
         trouble.setContentsMargins(theme.space(5), 0, theme.space(5), 0)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Optional
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .controls import Button, Text, draw_focus_ring
 from .line_edit import LineEdit
@@ -54,7 +56,7 @@ class Switch(Button):
         painter.setFont(theme.body)
         painter.setPen(theme.text if self.isEnabled() else theme.faint)
         words = QtCore.QRectF(track.right() + theme.space(2), 0, self.width(), self.height())
-        painter.drawText(words, int(Qt.AlignmentFlag.AlignVCenter), "On" if self.isChecked() else "Off")
+        painter.drawText(words, int(Qt.AlignmentFlag.AlignVCenter), tr("On") if self.isChecked() else tr("Off"))
         if self.hasFocus():
             draw_focus_ring(painter, track.adjusted(-1, -1, 1, 1), theme)
         painter.end()
@@ -255,7 +257,7 @@ class SettingField(QtWidgets.QWidget):
             self.editor.setEnabled(not locked)
         said = [value.sentence] if value.sentence else []
         if locked:
-            said = [f"Decided by {value.locked_by}; it cannot be changed here.", *said]
+            said = [tr("Decided by {locked_by}; it cannot be changed here.", locked_by=value.locked_by), *said]
         elif value.note:
             said.append(value.note)
         self.sentence.set_text(" ".join(said), "warning" if locked else "dim")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Dict, Optional, Tuple
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtGui, QtWidgets, Signal
 from .controls import Button, Hairline, Text
 from .line_edit import LineEdit
@@ -31,15 +33,16 @@ class KeySection(QtWidgets.QWidget):
         self._places: Choices = ()
         # What was typed for the providers that are not on show: (key, place, consent).
         self._typed: Dict[str, Tuple[str, str, bool]] = {}
-        self.key = LineEdit("Paste a key")
-        self.key.setAccessibleName("API key")
+        self.key = LineEdit(tr("Paste a key"))
+        self.key.setAccessibleName(tr("API key"))
         self.key.setEchoMode(QtWidgets.QLineEdit.EchoMode.Password)
-        self.place = Select("Where the key is kept")
-        self.consent = Switch("Keep the key in a file that is not encrypted")
-        self.consent_words = Text("I know that the file is not encrypted; only my user can read it.", role="warning",
+        self.place = Select(tr("Where the key is kept"))
+        self.consent = Switch(tr("Keep the key in a file that is not encrypted"))
+        self.consent_words = Text(tr("I know that the file is not encrypted; only my user can read it."),
+            role="warning",
                                   size="small", middle=True)
-        self.store = Button("Keep the key", kind="outline")
-        self.forget = Button("Forget the key", tip="Removes the stored key from this machine")
+        self.store = Button(tr("Keep the key"), kind="outline")
+        self.forget = Button(tr("Forget the key"), tip=tr("Removes the stored key from this machine"))
         self.forget.set_look(dim=True)
         self.note = Text("", role="dim", size="small")
         self.problem = Text("", role="error", size="small")
@@ -60,7 +63,7 @@ class KeySection(QtWidgets.QWidget):
         column.addLayout(buttons)
         column.addWidget(self.problem)
         column.addWidget(self.note)
-        self._row = LabelledRow(Text("Key", middle=True), column)
+        self._row = LabelledRow(Text(tr("Key"), middle=True), column)
         box = QtWidgets.QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(theme.space(3))

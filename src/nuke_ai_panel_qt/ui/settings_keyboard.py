@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Dict, Optional, Tuple
 
+from nuke_ai_panel.words import later, tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .controls import Button, Hairline, Text
 from .settings_pages import Page
@@ -12,11 +14,12 @@ from .shortcuts import keys_of_event
 from .theme import theme_of
 
 Qt = QtCore.Qt
-WAITING = "Press the keys …"
+WAITING = later("Press the keys …")
 # What writing itself needs: a command there could no longer be typed around.
 _WRITING = {
-    "Ctrl+C": "copies", "Ctrl+V": "pastes", "Ctrl+X": "cuts", "Ctrl+Z": "undoes", "Ctrl+A": "selects all",
-    "Ctrl+Enter": "sends", "Ctrl+Return": "sends", "Shift+Return": "breaks the line", "Shift+Enter": "breaks the line",
+    "Ctrl+C": "copies", "Ctrl+V": "pastes", "Ctrl+X": "cuts", "Ctrl+Z": "undoes", "Ctrl+A": later("selects all"),
+    "Ctrl+Enter": "sends", "Ctrl+Return": "sends", "Shift+Return": later("breaks the line"),
+    "Shift+Enter": later("breaks the line"),
 }
 _PLAIN_MODIFIERS = ("", "Shift")
 
@@ -25,10 +28,10 @@ def why_not(keys: str) -> str:
     """Why these keys cannot stand for a command, as a sentence; empty when they can."""
     head, _, last = keys.rpartition("+")
     if keys in _WRITING:
-        return f"{keys} {_WRITING[keys]} while you write."
+        return tr("{keys} {writing} while you write.", keys=keys, writing=_WRITING[keys])
     is_function = last[:1] == "F" and last[1:].isdigit()
     if head in _PLAIN_MODIFIERS and not is_function and last != "Esc":
-        return f"{keys} is needed for writing and moving: add Ctrl or Alt."
+        return tr("{keys} is needed for writing and moving: add Ctrl or Alt.", keys=keys)
     return ""
 
 
@@ -48,7 +51,7 @@ class KeyButton(Button):
 
     def set_keys(self, keys: Tuple[str, ...]) -> None:
         """The keys of now."""
-        self._keys = "  or  ".join(keys) or "no key"
+        self._keys = "  or  ".join(keys) or tr("no key")
         if not self.is_waiting:
             self._say(self._keys)
 
@@ -110,8 +113,8 @@ class _CommandRow(QtWidgets.QWidget):
         self._page = page
         theme = theme_of(self)
         self.keys = KeyButton(row.sentence)
-        self.reset = Button(icon="retry", tip=f"{row.sentence}: the keys it came with")
-        self.none = Button(icon="close", tip=f"{row.sentence}: no key")
+        self.reset = Button(icon="retry", tip=tr("{sentence}: the keys it came with", sentence=row.sentence))
+        self.none = Button(icon="close", tip=tr("{sentence}: no key", sentence=row.sentence))
         self.words = Text("", role="warning", size="small")
         line = QtWidgets.QHBoxLayout()
         line.setSpacing(theme.space(1))
@@ -135,8 +138,8 @@ class _CommandRow(QtWidgets.QWidget):
         self.reset.setEnabled(row.is_own and not row.locked_by)
         self.none.setEnabled(bool(row.keys) and not row.locked_by)
         self.keys.setEnabled(not row.locked_by)
-        said = f"Decided by {row.locked_by}." if row.locked_by else ""
-        self._say(f"The same keys are also “{row.clash}”." if row.clash else said)
+        said = tr("Decided by {locked_by}.", locked_by=row.locked_by) if row.locked_by else ""
+        self._say(tr("The same keys are also “{clash}”.", clash=row.clash) if row.clash else said)
 
     def _say(self, words: str) -> None:
         self.words.set_text(words)
@@ -164,10 +167,10 @@ class KeyboardPage(Page):
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__(parent)
         self.rows: Dict[str, _CommandRow] = {}
-        self.title.set_text("Keyboard")
-        self.lead.set_text("The keys work while the panel has the focus; Nuke's own stay as they are elsewhere.")
+        self.title.set_text(tr("Keyboard"))
+        self.lead.set_text(tr("The keys work while the panel has the focus; Nuke's own stay as they are elsewhere."))
         self.unknown = Text("", role="warning", size="small")
-        self.reset_all = Button("Reset all", icon="retry", kind="outline", tip="Every command as it came")
+        self.reset_all = Button(tr("Reset all"), icon="retry", kind="outline", tip=tr("Every command as it came"))
         self.body.setSpacing(theme_of(self).space(1))
         self._list = QtWidgets.QVBoxLayout()
         row = QtWidgets.QHBoxLayout()

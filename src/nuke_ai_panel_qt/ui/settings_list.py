@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Optional, Tuple
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
 from .controls import draw_focus_ring, draw_icon
 from .grouped_model import GroupedModel
@@ -35,7 +37,7 @@ class SettingsList(QtWidgets.QListView):
         self.setEditTriggers(QtWidgets.QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setMouseTracking(True)
         self.viewport().setAutoFillBackground(False)
-        self.setAccessibleName("Pages")
+        self.setAccessibleName(tr("Pages"))
         self.selectionModel().currentChanged.connect(self._moved)
 
     def set_rows(self, rows: Tuple[ListRow, ...]) -> None:

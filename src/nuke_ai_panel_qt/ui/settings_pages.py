@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Dict, Optional, Tuple
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtWidgets, Signal
 from .controls import Button, Hairline, Icon, Text
 from .line_edit import LineEdit
@@ -136,13 +138,13 @@ class ProviderSettingsPage(SettingsPage):
         super().__init__(parent)
         theme = theme_of(self)
         self.name = ""
-        self.power = Switch("Offer this provider")
+        self.power = Switch(tr("Offer this provider"))
         self.power_note = Text("", role="warning", size="small")
-        self.test = Button("Test", kind="outline", tip="Connects, measures and counts the models")
+        self.test = Button(tr("Test"), kind="outline", tip=tr("Connects, measures and counts the models"))
         self.state = Icon("info")
         self.result = Text("", size="small", middle=True)
         self.key = KeySection()
-        self.remove = Button("Remove this provider", icon="delete", tip="Takes it and its key away")
+        self.remove = Button(tr("Remove this provider"), icon="delete", tip=tr("Takes it and its key away"))
         self.remove.set_look(dim=True)
         head = QtWidgets.QHBoxLayout()
         head.setSpacing(theme.space(3))
@@ -167,12 +169,13 @@ class ProviderSettingsPage(SettingsPage):
     def show_provider(self, page: ProviderPage) -> None:
         """This provider."""
         if page.name != self.name:
-            self.remove.setText("Remove this provider")
+            self.remove.setText(tr("Remove this provider"))
         self.name = page.name
         self.show_page(page.form)
         self.power.setChecked(page.is_on)
         self.power.setEnabled(not page.on_locked_by)
-        self.power_note.set_text(f"Decided by {page.on_locked_by}; it cannot be changed here.")
+        self.power_note.set_text(tr("Decided by {on_locked_by}; it cannot be changed here.",
+            on_locked_by=page.on_locked_by))
         self.power_note.setVisible(bool(page.on_locked_by))
         self.key.setVisible(page.key is not None)
         if page.key is not None:
@@ -180,7 +183,7 @@ class ProviderSettingsPage(SettingsPage):
         self.remove.setVisible(page.can_remove)
         self.set_result(page.state, page.sentence)
         self.test.setEnabled(page.is_on and page.state != "connecting")
-        self.test.set_tip("Connects, measures and counts the models" if page.is_on else "Turn it on to test it")
+        self.test.set_tip(tr("Connects, measures and counts the models") if page.is_on else tr("Turn it on to test it"))
 
     def set_result(self, state: ConnectionState, sentence: str) -> None:
         """The true state, and what was found."""
@@ -201,7 +204,7 @@ class ProviderSettingsPage(SettingsPage):
         if self.remove.text().startswith("Really"):
             self.removed.emit(self.name)
         else:  # a second click is asked for: it takes the key away too
-            self.remove.setText("Really remove it and its key?")
+            self.remove.setText(tr("Really remove it and its key?"))
             self.remove.updateGeometry()
 
 
@@ -213,21 +216,21 @@ class AddProviderPage(Page):
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__(parent)
         theme = theme_of(self)
-        self.title.set_text("Add a provider")
-        self.lead.set_text("A server of your own or your studio's. Most of them speak like OpenAI.")
+        self.title.set_text(tr("Add a provider"))
+        self.lead.set_text(tr("A server of your own or your studio's. Most of them speak like OpenAI."))
         self.name = LineEdit("studio-llm")
-        self.name.setAccessibleName("Name")
-        self.kind = Select("Speaks like")
+        self.name.setAccessibleName(tr("Name"))
+        self.kind = Select(tr("Speaks like"))
         self.address = LineEdit("http://llm.studio.lan:8000/v1")
-        self.address.setAccessibleName("Address")
+        self.address.setAccessibleName(tr("Address"))
         self.problem = Text("", role="error", size="small")
-        self.add = Button("Add", kind="primary")
+        self.add = Button(tr("Add"), kind="primary")
         self.body.addWidget(self.title)
         self.body.addWidget(self.lead)
         for label, field, words in (
-            ("Name", self.name, "Small letters, digits, - and _; you can give it a title afterwards."),
-            ("Speaks like", self.kind, "llama.cpp, vLLM, LM Studio and most services: openai."),
-            ("Address", self.address, "Up to the part that every request shares."),
+            (tr("Name"), self.name, tr("Small letters, digits, - and _; you can give it a title afterwards.")),
+            (tr("Speaks like"), self.kind, tr("llama.cpp, vLLM, LM Studio and most services: openai.")),
+            (tr("Address"), self.address, tr("Up to the part that every request shares.")),
         ):
             self.body.addWidget(Text(label))
             self.body.addWidget(field)

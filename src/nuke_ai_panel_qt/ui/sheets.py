@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Optional
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
 from .controls import Button, Ground, Hairline, Text
 from .scroll_bar import quiet_scrolling
@@ -24,7 +26,7 @@ class Sheet(Ground):
         super().__init__(parent)
         theme = theme_of(self)
         self.title = Text(title, elide=True)
-        self.close_button = Button(icon="close", tip="Close  (Esc)")
+        self.close_button = Button(icon="close", tip=tr("Close  (Esc)"))
         self.close_button.clicked.connect(self.close_requested)
         head = QtWidgets.QHBoxLayout()
         head.setContentsMargins(theme.space(4), theme.space(1), theme.space(2), theme.space(1))
@@ -67,13 +69,13 @@ class ShortcutSheet(Sheet):
     def __init__(
         self, shortcuts: Shortcuts, parent: Optional[QtWidgets.QWidget] = None, *, enter_sends: bool = True
     ) -> None:
-        super().__init__("Keys", parent)
+        super().__init__(tr("Keys"), parent)
         theme = theme_of(self)
         group = ""
         for binding in BINDINGS:
             if binding.group != group:
                 if binding.group == "Composer":
-                    self._heading("Composer")
+                    self._heading(tr("Composer"))
                     for keys, sentence in COMPOSER_KEYS if enter_sends else CONTROL_SENDS_KEYS:
                         self.body.addWidget(_KeyRow(sentence, keys))
                 else:
@@ -151,11 +153,11 @@ class TextSheet(Sheet):
         self.view.setUndoRedoEnabled(False)
         self.view.setWordWrapMode(QtGui.QTextOption.WrapMode.WrapAnywhere)
         self.view.setTabChangesFocus(True)
-        self.view.setAccessibleName("Text")
+        self.view.setAccessibleName(tr("Text"))
         self.view.document().setDocumentMargin(theme_of(self).space(2))
         self.facts = Text("", role="dim", size="small")
-        self.insert = Button("Insert as text", icon="text", kind="outline", tip="Into the composer, as it is")
-        self.remove = Button("Remove", icon="delete", kind="outline", tip="Do not send it")
+        self.insert = Button(tr("Insert as text"), icon="text", kind="outline", tip=tr("Into the composer, as it is"))
+        self.remove = Button(tr("Remove"), icon="delete", kind="outline", tip=tr("Do not send it"))
         theme = theme_of(self)
         row = QtWidgets.QHBoxLayout()
         row.setSpacing(theme.space(2))
@@ -174,7 +176,8 @@ class TextSheet(Sheet):
         self._id = chip_id
         self.title.set_text(title)
         cut = len(text) > PREVIEW_CHARACTERS
-        self.facts.set_text(facts + (f" · the first {PREVIEW_CHARACTERS:,} characters are shown" if cut else ""))
+        self.facts.set_text(facts + (tr(" · the first {preview_characters:,} characters are shown",
+            preview_characters=PREVIEW_CHARACTERS) if cut else ""))
         theme = theme_of(self)
         palette = self.view.palette()
         palette.setColor(QtGui.QPalette.ColorRole.Base, theme.code_ground)

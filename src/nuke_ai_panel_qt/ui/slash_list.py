@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import List, Optional, Tuple
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .icons import icon
 from .panel_values import PromptRow
@@ -31,7 +33,7 @@ class SlashList(PromptPopup):
     chosen = Signal(str)
 
     def __init__(self, prompt: PromptEdit, parent: QtWidgets.QWidget) -> None:
-        super().__init__("Prompts", prompt, parent)
+        super().__init__(tr("Prompts"), prompt, parent)
         self._typed: Optional[str] = None
         self._is_dismissed = False
 

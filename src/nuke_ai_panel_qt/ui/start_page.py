@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Dict, Optional, Tuple
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
 from .controls import Button, Ground, Text, draw_icon, draw_progress
 from .panel_values import StartChoice
@@ -25,7 +27,7 @@ class ProgressLine(QtWidgets.QWidget):
     def set_share(self, share: float) -> None:
         """Another share."""
         self._share = min(1.0, max(0.0, share))
-        self.setAccessibleName(f"{round(self._share * 100)} percent")
+        self.setAccessibleName(tr("{share} percent", share=round(self._share * 100)))
         self.update()
 
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:

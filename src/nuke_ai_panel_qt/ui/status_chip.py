@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Mapping, Optional
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets
 from .controls import Button
 from .panel_values import ConnectionState, ConnectionValue
@@ -24,7 +26,7 @@ class StatusChip(Button):
     """State shape, model, chevron."""
 
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
-        super().__init__("Choose a model", icon="ring", parent=parent)
+        super().__init__(tr("Choose a model"), icon="ring", parent=parent)
         self._value = ConnectionValue()
         self._tip = ""
         self.set_look(trailing="chevron-down", left=True)
@@ -40,12 +42,13 @@ class StatusChip(Button):
             return
         self._value, self._tip = value, tip
         word = "" if value.state in _QUIET else state_word(value.state)
-        model = short_model(value.model) or "Choose a model"
+        model = short_model(value.model) or tr("Choose a model")
         self.setText(f"{model} · {word}" if word and value.model else model)
         self.set_icon(STATE_ICONS[value.state])
         lines = [value.sentence or f"{value.provider_title}: {value.state}", tip]
         self.setToolTip("\n".join(line for line in lines if line))
-        self.setAccessibleName(f"Model {value.model or 'none'}, {value.provider_title}, {state_word(value.state)}")
+        self.setAccessibleName(tr("Model {model}, {provider_title}, {state_word}", model=value.model or 'none',
+            provider_title=value.provider_title, state_word=state_word(value.state)))
         self.updateGeometry()
         self.update()
 
@@ -74,7 +77,7 @@ def state_color(state: ConnectionState, theme: Theme) -> QtGui.QColor:
 
 def state_word(state: ConnectionState) -> str:
     """A state as an artist reads it."""
-    return {"unknown": "not asked yet", "needs key": "needs a key"}.get(state, state)
+    return {"unknown": tr("not asked yet"), "needs key": tr("needs a key")}.get(state, state)
 
 
 def short_model(model: str) -> str:

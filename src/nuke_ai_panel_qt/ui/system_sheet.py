@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Optional, Tuple
 
+from nuke_ai_panel.words import later, tr
+
 from ..qt import QtCore, QtWidgets, Signal
 from .controls import Button, Text
 from .line_edit import LineEdit
@@ -19,13 +21,13 @@ from .theme import theme_of
 Qt = QtCore.Qt
 _WORDS = {  # noun → title, lead, what an empty field means, the button, its tooltip
     "preset": (
-        "System prompt", "What the model is told before the questions of this conversation.",
-        "None: the model is told nothing before your question.", "Use",
-        "For the questions from now on; what was asked stays as it was",
+        later("System prompt"), later("What the model is told before the questions of this conversation."),
+        later("None: the model is told nothing before your question."), later("Use"),
+        later("For the questions from now on; what was asked stays as it was"),
     ),
     "prompt": (
-        "Prompt library", "Questions to fill in; type / in the composer to use one.",
-        "Write a prompt here.", "Insert", "Into the composer",
+        later("Prompt library"), later("Questions to fill in; type / in the composer to use one."),
+        later("Write a prompt here."), later("Insert"), later("Into the composer"),
     ),
 }
 OWN = "own"
@@ -53,11 +55,11 @@ class SystemSheet(Sheet):
         self.facts = Text("", role="dim", size="small")
         self.problem = Text("", role="error", size="small")
         self.use = Button(use, kind="primary")
-        self.save = Button(f"Save as {noun}", kind="outline")
-        self.delete = Button("Delete", kind="outline")
-        self.name = LineEdit(f"Name of the {noun}", self)
+        self.save = Button(tr("Save as {noun}", noun=noun), kind="outline")
+        self.delete = Button(tr("Delete"), kind="outline")
+        self.name = LineEdit(tr("Name of the {noun}", noun=noun), self)
         self.name.set_shortcuts(shortcuts)
-        self.keep = Button("Save", kind="outline")
+        self.keep = Button(tr("Save"), kind="outline")
         self._row, self._naming = QtWidgets.QHBoxLayout(), QtWidgets.QWidget()
         self._row.setSpacing(theme.space(2))
         for button in (self.use, self.save, self.delete):

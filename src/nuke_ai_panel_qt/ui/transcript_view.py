@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional, Tuple
 
+from nuke_ai_panel.words import tr
+
 from ..qt import QtCore, QtGui, QtWidgets, Signal, is_valid
 from .controls import Button
 from .heights import Heights
@@ -61,11 +63,11 @@ class TranscriptView(QtWidgets.QAbstractScrollArea):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.viewport().setBackgroundRole(QtGui.QPalette.ColorRole.Window)
         self.setMinimumWidth(160)
-        self.setAccessibleName("Conversation")
+        self.setAccessibleName(tr("Conversation"))
         bar = self.verticalScrollBar()
         bar.actionTriggered.connect(self._on_bar_action)
         bar.valueChanged.connect(self._on_value)
-        self._pill = Button("latest", icon="arrow-down", kind="outline", tip="Go to the end (End)", parent=self)
+        self._pill = Button("latest", icon="arrow-down", kind="outline", tip=tr("Go to the end (End)"), parent=self)
         self._pill.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._pill.hide()
         self._has_news = False
@@ -107,7 +109,7 @@ class TranscriptView(QtWidgets.QAbstractScrollArea):
         bar = self.verticalScrollBar()
         away = not self._following and bar.value() < bar.maximum() - END_PX
         if away:
-            self._pill.setText("new text" if self._has_news else "latest")
+            self._pill.setText(tr("new text") if self._has_news else "latest")
             self._pill.set_kind("primary" if self._has_news else "outline")
             hint, theme = self._pill.sizeHint(), self._theme
             height = theme.space(7)
