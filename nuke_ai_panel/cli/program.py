@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib import import_module
-from typing import NoReturn, Optional, Sequence
+from typing import Iterable, NoReturn, Optional, Sequence
 
 from ..errors import NukeAIError
 from . import exits
@@ -16,6 +16,7 @@ from .log_file import keep_log
 
 PROG = "nuke-ai-panel"
 # Each is a module beside this one with `register(commands)`.
+_HELP_COLUMN = 26
 COMMANDS = ("ask", "chat", "batch", "models", "history", "config", "ledger", "doctor", "install")
 
 
@@ -27,10 +28,29 @@ class Parser(argparse.ArgumentParser):
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Eighty columns everywhere, and `--option VALUE` once for each option."""
+    """Eighty columns everywhere, `--option VALUE` once for each option, and a usage of what cannot be left out."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=26, width=80)
+        super().__init__(prog, max_help_position=_HELP_COLUMN, width=80)
+        # Python 3.13 counts a sub-command's indent otherwise: with a fixed column nothing is counted.
+        self._action_max_length = _HELP_COLUMN - 2
+
+    def add_usage(
+        self, usage: Optional[str], actions: Iterable[argparse.Action],
+        groups: Iterable[argparse._MutuallyExclusiveGroup], prefix: Optional[str] = None,
+    ) -> None:
+        """One line: every Python wraps a longer one in its own way, and the options are listed below it."""
+        listed = [action for action in actions if action.help is not argparse.SUPPRESS]
+        # An empty prefix asks for the words that come before a sub-command's name.
+        words = [self._prog] if prefix == "" else [self._prog, "[options]"]
+        words += [f"({' | '.join(map(self._usage_of, group._group_actions))})" for group in groups if group.required]
+        words += [self._usage_of(action) for action in listed if action.option_strings and action.required]
+        words += [self._usage_of(action) for action in listed if not action.option_strings]
+        super().add_usage(" ".join(words).replace("%", "%%"), listed, groups, prefix)
+
+    def _usage_of(self, action: argparse.Action) -> str:
+        value = "" if action.nargs == 0 else self._format_args(action, action.dest.upper())
+        return " ".join(word for word in (*action.option_strings[-1:], value) if word)
 
     def _format_action_invocation(self, action: argparse.Action) -> str:
         if not action.option_strings or action.nargs == 0:

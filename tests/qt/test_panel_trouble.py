@@ -16,7 +16,7 @@ from nuke_ai_panel.utils import loop_watch
 from nuke_ai_panel.utils.event_loop_manager import create_task
 from nuke_ai_panel_qt.core import stall_watch, update_watch
 from nuke_ai_panel_qt.core.log_lines import entries_of
-from nuke_ai_panel_qt.core.update_watch import UpdateWatch
+from nuke_ai_panel_qt.core.update_watch import UpdateWatch, code_on_disk
 from nuke_ai_panel_qt.qt import QtWidgets
 from tests.conftest import LogLines
 from tests.fakes.model_server import FakeModelServer
@@ -80,14 +80,22 @@ def test_code_that_changed_on_disk_is_offered(
 ) -> None:
     (tmp_path / "a.py").write_text("1", encoding="utf-8")
     monkeypatch.setattr(update_watch, "source_folders", lambda: (tmp_path,))
+    looks: List[update_watch.Code] = []
+
+    def look(end: threading.Event) -> update_watch.Code:
+        looks.append(code_on_disk(end))
+        return looks[-1]
+
+    monkeypatch.setattr(update_watch, "code_on_disk", look)
     heard: List[float] = []
     watch = UpdateWatch(lambda: heard.append(time.monotonic()), every_s=0.02)
     watch.start()
-    desk.pause(200)
+    desk.until(lambda: len(looks) >= 3)
     assert heard == []
     (tmp_path / "a.py").write_text("1 + 1", encoding="utf-8")
     desk.until(lambda: heard)
-    desk.pause(200)
+    seen = len(looks)
+    desk.until(lambda: len(looks) >= seen + 3)
     watch.stop()
     assert len(heard) == 1
     desk.session.tell(lambda view: view.show_update())

@@ -13,7 +13,9 @@ ROOT = Path(__file__).resolve().parents[2]
 TERMINAL = """
 import json, sys, threading, time
 def run(path):
-    exec(compile(open(path, encoding="utf-8").read(), path, "exec"), {"__name__": "__main__", "__file__": path})
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    exec(compile(text, path, "exec"), {"__name__": "__main__", "__file__": path})
 before = set(sys.modules)
 times = []
 for _ in range(5):
@@ -33,7 +35,8 @@ print(json.dumps({
 
 
 def terminal() -> Any:  # Any: JSON
-    done = subprocess.run([sys.executable, "-c", TERMINAL, str(ROOT)], capture_output=True, text=True, check=True,
+    # -S: a Nuke has no site-packages in which an editable install may name this folder already.
+    done = subprocess.run([sys.executable, "-S", "-c", TERMINAL, str(ROOT)], capture_output=True, text=True, check=True,
                           cwd="/", env={"PATH": ""})
     assert done.stderr == ""
     return json.loads(done.stdout)
@@ -58,7 +61,8 @@ def test_second_init_leaves_the_path_and_notes_itself(tmp_path: Path) -> None:
     code = (
         "import sys\n"
         "for path in sys.argv[1:]:\n"
-        "    exec(compile(open(path).read(), path, 'exec'), {'__name__': '__main__', '__file__': path})\n"
+        "    with open(path) as file: text = file.read()\n"
+        "    exec(compile(text, path, 'exec'), {'__name__': '__main__', '__file__': path})\n"
         "start = sys.modules['_nuke_ai_panel_start']\n"
         "print(start.here, start.others, any(entry.startswith(sys.argv[2][:-8]) for entry in sys.path))"
     )
@@ -70,7 +74,7 @@ def test_second_init_leaves_the_path_and_notes_itself(tmp_path: Path) -> None:
 def test_init_never_raises() -> None:
     code = (
         "import os, sys\n"
-        "text = compile(open(sys.argv[1]).read(), sys.argv[1], 'exec')\n"
+        "with open(sys.argv[1]) as file: text = compile(file.read(), sys.argv[1], 'exec')\n"
         "del os.uname\n"
         "os.path.isdir = lambda path: 1 / 0\n"
         "exec(text, {'__file__': sys.argv[1]}); exec(text, {})\n"

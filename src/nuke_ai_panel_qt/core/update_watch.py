@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 THREAD_NAME = "nuke-ai-update-watch"
 DISTRIBUTION = "nuke-ai-panel"
 LOOK_EVERY_S = 60.0
+SETTLE_S = 1.0
 _END_S = 1.0
 
 Code = Tuple[str, FrozenSet[object]]
@@ -51,11 +52,21 @@ class UpdateWatch:
         in_service = told = code_on_disk(self._end)
         while not self._end.wait(self._every_s):
             found = code_on_disk(self._end)
+            if found not in (in_service, told):
+                found = self._settled(found)
             if self._end.is_set():
                 return
             if found not in (in_service, told):
                 self._changed()
             told = found
+
+    def _settled(self, found: Code) -> Code:
+        # An installer, or an editor, is perhaps in the middle of it.
+        while not self._end.wait(min(SETTLE_S, self._every_s)):
+            before, found = found, code_on_disk(self._end)
+            if found == before:
+                break
+        return found
 
 
 def code_on_disk(end: threading.Event) -> Code:
