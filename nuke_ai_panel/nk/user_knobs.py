@@ -22,7 +22,8 @@ TYPES = {
 }
 # Those whose text, or whose items' text, is code.
 CODE_IDS = frozenset({22, 32, 52, 68})
-_ID = re.compile(r"[0-9]{1,6}\Z")
+# Without a leading zero: such a number would be another one in C.
+_ID = re.compile(r"(?:0|[1-9][0-9]{0,5})\Z")
 _FLAG = re.compile(r"[+-][A-Z][A-Z_]*\Z")
 
 

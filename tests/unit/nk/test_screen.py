@@ -105,6 +105,64 @@ def test_button_is_found_in_a_clone_and_behind_a_second_declaration() -> None:
     assert kinds(group) == ["code_knob"] == kinds(twice)
 
 
+@pytest.mark.parametrize("body", [
+    '"on\\x0043reate" "import os"', '"onCreate\\x00rest" "import os"', 'onCreate\0rest "import os"',
+    '$name "import os"', 'Child.onCreate "import os"', 'name A;onCreate2 "x"', "# onCreate", '"run\\ me" "import os"',
+])
+def test_name_that_another_reader_may_take_for_a_callback_is_found(body: str) -> None:
+    assert kinds(f"NoOp {{\n {body}\n}}\n") != []
+
+
+@pytest.mark.parametrize("body", [
+    'addUserKnob {1 go}\n go "import os"\n addUserKnob {22 go}', 'addUserKnob {026 go}\n go "exit()"',
+    'addUserKnob {48 go}\n go "exit()"', "addUserKnob {41 go T onCreate}", 'addUserKnob {41 go T "N.knobChanged"}',
+    'addUserKnob {41 go T N.child}\n go "import os"', 'addUserKnob {1 "on\\x0043reate"}',
+])
+def test_user_knob_that_becomes_code_by_a_detour_is_found(body: str) -> None:
+    assert kinds(f"NoOp {{\n {body}\n}}\n") != []
+
+
+def test_link_to_a_button_anywhere_in_the_text_is_found() -> None:
+    text = 'NoOp {\n addUserKnob {41 link T B.run}\n link exit\n name A\n}\nNoOp {\n addUserKnob {22 run}\n name B\n}\n'
+
+    (found,) = screen(text)
+
+    assert (found.kind, found.node, found.knob) == ("code_knob", "A", "link")
+    assert is_harmless(text.replace(" link exit\n", " link 5\n").replace("{22 run}", "{3 run}"))
+
+
+@pytest.mark.parametrize("text", [
+    'SomeGizmo {\n run "import os; os.system(1)"\n}\n', 'NoOp {\n unheard_of "nuke.scriptClear()"\n}\n',
+    'SomeGizmo {\n run "go()"\n}\n', "clone $X {\n run anything\n}\n", 'clone node7f|NoOp|1 NoOp {\n run anything\n}\n',
+])
+def test_text_of_a_knob_that_may_be_a_button_is_found(text: str) -> None:
+    assert kinds(text) == ["code_knob"]
+
+
+def test_text_of_an_unknown_gizmo_that_is_no_code_is_not_found() -> None:
+    assert is_harmless('Matte {\n key "sky (sky)"\n note "from here on, made by os x"\n list "a, b(1), c"\n}\n')
+
+
+@pytest.mark.parametrize("text", [
+    "# made by hand\rpython {import os}\n", "add_layer {a a.b}\rpython {import os}\n", "version 15.0\rexec ls\n",
+    "define_window_layout_xml {<layout/>}\rexec ls\n",
+])
+def test_command_behind_a_lone_carriage_return_is_found(text: str) -> None:
+    assert kinds(text) == ["command"]
+
+
+def test_windows_lines_are_no_lone_carriage_returns() -> None:
+    assert is_harmless("# made by hand\r\nversion 15.0\r\nadd_layer {a a.b}\r\nNoOp {\r\n name A\r\n}\r\n")
+
+
+@pytest.mark.parametrize("entry", [
+    'size "{{python(1)}}"', r'size "\{\{python \{1\}\}\}"', 'expr0 "python(1)"', r"size {{pyth\x006fn(1)}}",
+    r"size {{\160ython(1)}}", "temp_expr3 {python(1)}",
+])
+def test_python_in_an_expression_in_any_quoting_is_found(entry: str) -> None:
+    assert kinds(f"Expression {{\n {entry}\n}}\n") == ["expression"]
+
+
 @pytest.mark.parametrize("name", ["Precomp", "LiveGroup"])
 def test_node_that_loads_another_script_is_found(name: str) -> None:
     end = "end_group\n" if name == "LiveGroup" else ""
