@@ -16,7 +16,9 @@ from ..settings.toml_file import parse_toml
 from .errors import InvalidBatchError
 
 PARAMETERS = ("temperature", "top_p", "max_tokens", "seed", "stop", "reasoning_effort")
-NAMES = ("system", "schema", "provider", "model", "id", "images", "page", *PARAMETERS)
+# What a list of prompt files tells of one; a run does not look at it.
+ABOUT = ("title", "description", "sample")
+NAMES = ("system", "schema", "provider", "model", "id", "images", "page", *PARAMETERS, *ABOUT)
 
 
 def split(text: str, path: Path) -> Tuple[Mapping[str, Json], str]:
@@ -70,6 +72,8 @@ def _value(value: str, below: List[str], path: Path, number: int) -> Json:
         texts = [one[depth:] for one in below]
         return (" " if value == ">" else "\n").join(texts).strip("\n")
     whole = "\n".join([value, *below]).strip()
+    if whole[:2] in ("{{", "{%"):  # a template, not an object
+        return whole
     if whole[:1] in "{[\"" or whole in ("true", "false", "null") or whole[:1].isdigit() or whole[:1] == "-":
         try:
             return json.loads(whole)

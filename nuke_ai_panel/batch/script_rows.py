@@ -73,7 +73,8 @@ def nodes_source(path: Path, wanted: str = "all") -> Source:
 def _file_row(path: Path) -> Row:
     raw, stat = path.read_bytes() if path.stat().st_size <= _LARGEST_BYTES else b"", path.stat()
     data: Dict[str, Json] = {
-        "path": str(path), "name": path.stem, "size": stat.st_size, "mtime": stat.st_mtime,
+        # Whole, so that a template reads it from wherever the run was started.
+        "path": str(path.absolute()), "name": path.stem, "size": stat.st_size, "mtime": stat.st_mtime,
         "sha256": hashlib.sha256(raw).hexdigest(),
     }
     if path.suffix.lower() in (".nk", ".gizmo", ".nknc"):

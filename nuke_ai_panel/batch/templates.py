@@ -16,6 +16,7 @@ from ..errors import NukeAIError
 from ..messages import Json
 from ..nk import NkSyntaxError, digest
 from .errors import InvalidBatchError
+from .script_facts import changes_text, matches, reads_text
 
 if TYPE_CHECKING:
     import jinja2
@@ -99,10 +100,12 @@ class Workshop:
         self._environment = sandbox.ImmutableSandboxedEnvironment(
             undefined=_jinja2().StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True,
         )
-        filters: Dict[str, Callable[..., str]] = {
+        filters: Dict[str, Callable[..., object]] = {
             "truncate_tokens": truncate_tokens, "file": self._file, "nk_summary": self._nk_summary, "json": _as_json,
+            "nk_reads": self._nk_reads, "nk_changes": self._nk_changes, "matches": matches,
         }
         self._environment.filters.update(filters)
+        self._environment.tests["matches"] = matches
 
     def template(self, text: str, name: str) -> Template:
         """A template. Raises InvalidBatchError for one that is not understood."""
@@ -125,13 +128,27 @@ class Workshop:
             raise RenderError(f"{path} is not UTF-8 text") from exc
 
     def _nk_summary(self, script: Any, limit: int = _DIGEST_TOKENS) -> str:  # Any: a path or a script's text
+        return _read_as_script(lambda: digest(self._script(script), limit).text)
+
+    def _nk_reads(self, path: Any) -> str:  # Any: a path
+        folder = str(self.roots.inside(str(path), self._folder).parent)
+        return _read_as_script(lambda: reads_text(self._file(path), folder))
+
+    def _nk_changes(self, old: Any, new: Any) -> str:  # Any: paths or texts of scripts
+        return _read_as_script(lambda: changes_text(self._script(old), self._script(new)))
+
+    def _script(self, script: Any) -> str:  # Any: a path or a script's text
         text = str(script)
         if "\n" not in text and not text.lstrip().startswith(("{", "Root", "set ", "push ")):
-            text = self._file(text)
-        try:
-            return digest(text, limit).text
-        except NkSyntaxError as exc:
-            raise RenderError(f"the script cannot be read: {exc}") from exc
+            return self._file(text)
+        return text
+
+
+def _read_as_script(read: Callable[[], str]) -> str:
+    try:
+        return read()
+    except NkSyntaxError as exc:
+        raise RenderError(f"the script cannot be read: {exc}") from exc
 
 
 def truncate_tokens(text: Any, limit: int) -> str:  # Any: whatever the template filters

@@ -1,0 +1,96 @@
+"""What `run.json` keeps of a command, made into a plan and options again: a run goes on by its directory alone.
+
+The command line keeps its options under these names, and whoever starts a run otherwise, such as the panel, keeps them
+the same way: either can go on with what the other began. Any thread.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+from ..app import App
+from ..messages import Json
+from ..providers.base import Parameters
+from .calls import options_of
+from .errors import InvalidBatchError
+from .feed import Selection
+from .planning import Plan, make_plan
+from .rows import Source, source_of
+from .script_rows import glob_source, nodes_source
+from .values import Options
+
+# What names a file or folder, relative to the folder that the run was started in.
+_PATHS = ("input", "template", "nk", "schema", "csv", "glob")
+_OPTIONS = {
+    "max_concurrency": "max_concurrency", "host": "hosts", "rpm": "rpm", "tpm": "tpm", "max_attempts": "max_attempts",
+    "max_wait": "max_wait_s", "budget": "budget", "price_in": "price_in", "price_out": "price_out",
+    "max_failures": "max_failures", "stop_after": "stop_after_s", "keep_requests": "keep_requests", "csv": "csv",
+}
+
+
+def plan_of(app: App, command: Mapping[str, Json], *, samples: int = 3) -> Plan:
+    """The plan of a command. Raises InvalidBatchError and what `make_plan` raises; sends nothing."""
+    given = _whole(command)
+    limit, repeat = given.get("limit"), given.get("repeat") or 1
+    return make_plan(
+        app, _source(given), template=Path(given["template"]) if given.get("template") else None,
+        provider=given.get("provider"), model=given.get("model"), base_url=given.get("base_url"),
+        system=given.get("system"), schema=_schema(given.get("schema")), variables=_variables(given.get("var") or ()),
+        parameters=Parameters(temperature=given.get("temperature"), max_tokens=given.get("max_tokens")),
+        roots=given.get("root") or (), id=given.get("id"), images=given.get("image") or (), page=given.get("out_file"),
+        price_in=given.get("price_in"), price_out=given.get("price_out"), samples=samples,
+        selection=Selection(limit, repeat=repeat),
+    )
+
+
+def options_of_command(command: Mapping[str, Json], *, retry_only: Optional[Tuple[str, ...]] = None) -> Options:
+    """How a command is carried out. Raises InvalidBatchError."""
+    given = _whole(command)
+    values: Dict[str, Any] = {ours: given[name] for name, ours in _OPTIONS.items() if given.get(name) is not None}
+    made = options_of(values, repeat=given.get("repeat") or 1)
+    return replace(
+        made, dedupe=made.dedupe and not given.get("no_dedupe"), keep_history=not given.get("no_history"),
+        retry_only=retry_only,
+    )
+
+
+def _whole(command: Mapping[str, Json]) -> Dict[str, Any]:  # Any: values of many kinds
+    base = Path(str(command.get("cwd") or "."))
+    given = dict(command)
+    for name in _PATHS:
+        if given.get(name) not in (None, "-"):
+            given[name] = str(base / str(given[name]))
+    given["root"] = [str(base / str(one)) for one in given.get("root") or ()]
+    return given
+
+
+def _source(given: Mapping[str, Any]) -> Source:  # Any: see _whole
+    if given.get("glob"):
+        return glob_source(given["glob"])
+    if given.get("nk"):
+        return nodes_source(Path(given["nk"]), given.get("nodes") or "all")
+    if not given.get("input") or given["input"] == "-":
+        raise InvalidBatchError(
+            "the rows came from standard input", user_text="The rows of this run came from another program.",
+            next_step="Give them to it again with nuke-ai-panel batch resume.",
+        )
+    return source_of(given["input"], kind=given.get("format") or "")
+
+
+def _schema(path: Optional[str]) -> Optional[Mapping[str, Json]]:
+    if path is None:
+        return None
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as exc:
+        raise InvalidBatchError(f"The schema {path} cannot be read: {exc}.", next_step="Check the file.") from exc
+    if not isinstance(found, dict):
+        raise InvalidBatchError(f"The schema {path} is no JSON object.", next_step="Check the file.")
+    return found
+
+
+def _variables(pairs: Any) -> Dict[str, str]:  # Any: a list of NAME=VALUE
+    return {name: value for name, _, value in (str(pair).partition("=") for pair in pairs)}
