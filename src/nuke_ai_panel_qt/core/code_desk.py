@@ -14,7 +14,6 @@ from nuke_ai_panel.messages import Attachment
 from nuke_ai_panel.nk import NkSyntaxError, review, screen
 from nuke_ai_panel.nk.api_names import Names
 from nuke_ai_panel.nk.code_check import check_python
-from nuke_ai_panel.nk.digest_rows import counted
 from nuke_ai_panel.nk.fences import CodeKind, code_kind
 from nuke_ai_panel.store import new_id
 from nuke_ai_panel.words import later, tr
@@ -35,10 +34,11 @@ _WORDS: Dict[CodeKind, Tuple[str, str, str, str]] = {
     "python": (later("Run"), later("Run"), "Python", later("Read it once more, then run it in Nuke as one undo step")),
     "nk": (later("Paste"), later("Paste"), later("Nodes"), later("Read it once more, then paste these nodes")),
     "tcl": (later("Run"), later("Run"), "Tcl", later("Read it once more, then run it in Nuke as Tcl")),
-    "expression": (later("Set"), later("Set"), later("Expression"),
-    later("Choose a knob of the selection for this expression")),
-    "blink": (later("Compile"), later("Compile"), "BlinkScript",
-    later("Read it once more, then put it into a BlinkScript node")),
+    "expression": (
+        later("Set"), later("Set"), later("Expression"), later("Choose a knob of the selection for this expression")),
+    "blink": (
+        later("Compile"), later("Compile"), "BlinkScript",
+        later("Read it once more, then put it into a BlinkScript node")),
 }
 _CHANGED = later("The script changed since this was shown. Look again, and press {verb} if it still fits.")
 
@@ -89,11 +89,11 @@ class CodeDesk:
             names = host.names() if host is not None else Names()
         actions = []
         if host is not None and kind:
-            button = _WORDS[kind][0]
+            button = tr(_WORDS[kind][0])
             if kind in ("python", "tcl"):
                 tip = tr("Insert in the Script Editor at its caret")
                 actions.append(CodeAction("insert_code", tr("Insert"), "insert", tip))
-            actions.append(CodeAction("run_code", button, "run", _WORDS[kind][3]))
+            actions.append(CodeAction("run_code", button, "run", tr(_WORDS[kind][3])))
         ran = self._ran.get((text, language))
         if ran is not None:
             lines = _ran_lines(ran, self._undone.get((text, language), ""))
@@ -143,7 +143,7 @@ class CodeDesk:
         if kind == "expression" and not targets:
             self._manager.panel.say(tr("Select the node that shall have this expression first"))
             return
-        _, verb, called, _ = _WORDS[kind]
+        verb, called = tr(_WORDS[kind][1]), tr(_WORDS[kind][2])
         title = self._title(message_id)
         self._pending = _Pending(Job(kind, text, title), language, host.mark(), host.script_title())
         count = text.count("\n") + (not text.endswith("\n"))
@@ -151,8 +151,9 @@ class CodeDesk:
         self._manager.panel.run_sheet.show_job(
             tr("{verb} in Nuke", verb=verb), text, verb=verb, targets=targets,
             lines=self._warnings(kind, text, host.names()),
-            facts=tr("{called} · {counted} · in {script} · one undo step: “{title}”", called=called,
-            counted=counted(count, 'line'), script=self._pending.script, title=title),
+            facts=tr("{called} · {count} line · in {script} · one undo step: “{title}”",
+                     "{called} · {count} lines · in {script} · one undo step: “{title}”",
+                     called=called, count=count, script=self._pending.script, title=title),
         )
 
     def _warnings(self, kind: CodeKind, text: str, names: Names) -> Tuple[CodeLine, ...]:
@@ -175,11 +176,11 @@ class CodeDesk:
         mark = host.mark()
         if mark != pending.mark:
             script = host.script_title()
-            verb = _WORDS[pending.job.kind][1]
-            told = _CHANGED.format(verb=verb)
+            verb = tr(_WORDS[pending.job.kind][1])
+            told = tr(_CHANGED, verb=verb)
             if script != pending.script:
                 told = tr("Another script is open now: {script}. Press {verb} if it is meant for that one.",
-                    script=script, verb=verb)
+                          script=script, verb=verb)
             self._pending = replace(pending, mark=mark, script=script)
             lines = self._warnings(pending.job.kind, pending.job.text, host.names())
             self._manager.panel.run_sheet.warn((CodeLine(told), *lines))
@@ -237,7 +238,7 @@ class CodeDesk:
 def findings(kind: CodeKind, text: str, names: Names, most: int = MOST_FINDINGS) -> Tuple[CodeLine, ...]:
     """What is wrong or dangerous about code, as lines; the first one offers to have it mended."""
     if kind == "python":
-        told = [f"Line {one.line}: {one.sentence}" for one in check_python(text, names)]
+        told = [_at(one.line, "", one.sentence) for one in check_python(text, names)]
     elif kind == "nk":
         told = _screened(text)
     else:
@@ -252,35 +253,39 @@ def findings(kind: CodeKind, text: str, names: Names, most: int = MOST_FINDINGS)
 
 def _screened(text: str) -> List[str]:
     try:
-        found = [tr("Line {line}: {node}Nuke would run this: {why}", line=one.line, node=one.node + ': ' if one.node
-            else '', why=one.why)
-                 for one in screen(text)]
-        return found + [tr("Line {line}: {node}{why}", line=one.line, node=one.node + ': ' if one.node else '',
-            why=one.why) for one in review(text)]
+        found = [_at(one.line, one.node, tr("Nuke would run this: {why}", why=one.why)) for one in screen(text)]
+        return found + [_at(one.line, one.node, one.why) for one in review(text)]
     except NkSyntaxError as error:
         return [tr("These nodes cannot be read: {error}", error=error)]
+
+
+def _at(line: int, node: str, sentence: str) -> str:
+    return tr("Line {line}: {sentence}", line=line, sentence=f"{node}: {sentence}" if node else sentence)
 
 
 def _ran_lines(ran: Ran, undone: str) -> Tuple[CodeLine, ...]:
     if undone:
         return (CodeLine(undone, "undo", "dim"),)
     if not ran.is_ok:
-        at = tr(" (line {line})", line=ran.line) if ran.line else ""
-        lines = [CodeLine(tr("{error}{at}. Nothing was changed.", error=ran.error, at=at), "error", "error",
-            "fix_code")]
+        failed = tr("{error} (line {line}). Nothing was changed.", error=ran.error, line=ran.line) if ran.line else \
+            tr("{error}. Nothing was changed.", error=ran.error)
+        lines = [CodeLine(failed, "error", "error", "fix_code")]
         lines.append(CodeLine(tr("The traceback and what was printed"), "text", "dim", "attach_result"))
         return tuple(lines)
-    made = tr(", {counted} made", counted=counted(len(ran.made), 'node')) if ran.made else ""
+    made = tr(", {count} node made", ", {count} nodes made", count=len(ran.made)) if ran.made else ""
     names = f": {', '.join(ran.made[:4])}{' …' if len(ran.made) > 4 else ''}" if ran.made else ""
     undo = "undo_code" if ran.undo_title else ""
-    time = f"{ran.seconds:.1f} s" if ran.seconds >= 1 else tr("{seconds} ms", seconds=max(1, round(ran.seconds * 1000)))
+    time = tr("{seconds:.1f} s", seconds=ran.seconds) if ran.seconds >= 1 else \
+        tr("{ms} ms", ms=max(1, round(ran.seconds * 1000)))
     done = CodeLine(tr("Ran in {time}{made}{names}", time=time, made=made, names=names), "check", "connected", undo)
     if not ran.output.strip():
         return (done,)
     first = ran.output.strip().split("\n")
     shown = first[0] if len(first[0]) <= 120 else first[0][:119] + "…"
-    more = tr(" (and {counted})", counted=counted(len(first) - 1, tr('more line'))) if len(first) > 1 else ""
-    return done, CodeLine(tr("Printed: {shown}{more}", shown=shown, more=more), "text", "dim", "attach_result")
+    printed = tr("Printed: {shown}", shown=shown) if len(first) == 1 else tr(
+        "Printed: {shown} (and {count} more line)", "Printed: {shown} (and {count} more lines)", shown=shown,
+        count=len(first) - 1)
+    return done, CodeLine(printed, "text", "dim", "attach_result")
 
 
 def result_text(ran: Ran) -> str:

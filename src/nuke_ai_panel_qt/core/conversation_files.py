@@ -43,7 +43,7 @@ class ConversationFiles:
         conversation = manager.session.conversation(manager.shown.id)
         title = conversation.title if conversation is not None else ""
         name = re.sub(r'[\\/:*?"<>|\x00-\x1f]+', "-", title).strip(" .")
-        dialog = QtWidgets.QFileDialog(manager.panel, tr("Export the conversation"), "", words)
+        dialog = QtWidgets.QFileDialog(manager.panel, tr("Export the conversation"), "", tr(words))
         dialog.setAcceptMode(QtWidgets.QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix(ending)
         dialog.selectFile(f"{name[:80] or 'Conversation'}{ending}")
@@ -69,7 +69,7 @@ class ConversationFiles:
 
     def ask_import(self) -> None:
         """Asks for exported files and adds what is in them."""
-        dialog = QtWidgets.QFileDialog(self._manager.panel, tr("Import conversations"), "", _KINDS["json"][1])
+        dialog = QtWidgets.QFileDialog(self._manager.panel, tr("Import conversations"), "", tr(_KINDS["json"][1]))
         dialog.setFileMode(QtWidgets.QFileDialog.FileMode.ExistingFiles)
         self._open(dialog, self.read)
 
@@ -82,7 +82,7 @@ class ConversationFiles:
     def _can_export(self) -> bool:
         manager = self._manager
         if manager.session.app.store.is_temporary(manager.shown.id):
-            manager.panel.say(NOT_KEPT)
+            manager.panel.say(tr(NOT_KEPT))
         elif not manager.shown.path:
             manager.panel.say(tr("There is nothing in this conversation yet."))
         else:
@@ -135,12 +135,10 @@ class ConversationFiles:
         if found is None:
             self._say_error(result.error)
             return
-        words = tr("Imported {conversations} conversation{more}", conversations=found.conversations, more=''
-            if found.conversations == 1 else 's')
+        words = tr("Imported {count} conversation", "Imported {count} conversations", count=found.conversations)
         if found.skipped_conversations:
-            were = "was" if found.skipped_conversations == 1 else "were"
-            words += tr("; {skipped_conversations} {were} here already",
-                skipped_conversations=found.skipped_conversations, were=were)
+            already = found.skipped_conversations
+            words += "; " + tr("{count} was here already", "{count} were here already", count=already)
         if found.problems:
             words += f". {found.problems[0]}"
         self._manager.panel.say(words)

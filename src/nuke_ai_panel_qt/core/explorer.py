@@ -238,7 +238,9 @@ class ExplorerDesk(QtCore.QObject):
         def counted(statistics: Statistics) -> None:
             self._statistics = statistics
             self.view.use.set_page(use_page(statistics))
-            self.view.set_words(count=count_text(statistics.total.messages, "message"))
+            self.view.set_words(count=tr(
+                "{count:,} message", "{count:,} messages", count=statistics.total.messages
+            ))
 
         self.view.set_words(count="")
         self._wait_for(self.session.app.store.statistics(self._wanted()), counted, reading)
@@ -268,7 +270,7 @@ class ExplorerDesk(QtCore.QObject):
     def _show_words(self, *, goes_on: bool = False) -> None:
         view, is_filtered = self.view, bool(self.view.filters.filters.chosen())
         if self._is_listing():
-            count = "" if self._total is None else count_text(self._total, "chat")
+            count = "" if self._total is None else count_text(self._total)
             empty = "" if self._conversations else (
                 tr("No chat fits these filters.") if is_filtered else tr("Your chats will stand here.")
             )

@@ -27,8 +27,8 @@ from .explorer_rows import count_text
 _ENDINGS = {"json": "json", "markdown": "md", "html": "html"}
 _CHANGES: Dict[str, Tuple[Dict[str, bool], str]] = {
     "pin": ({"pinned": True}, later("Pinned")), "unpin": ({"pinned": False}, later("Unpinned")),
-    "archive": ({"archived": True}, later("Archived")), "unarchive": ({"archived": False},
-    later("Out of the archive:")),
+    "archive": ({"archived": True}, later("Archived")),
+    "unarchive": ({"archived": False}, later("Out of the archive:")),
     "delete": ({"deleted": True}, later("Deleted")), "restore": ({"deleted": False}, later("Took back")),
 }
 _LONGEST_NAME = 60
@@ -57,7 +57,7 @@ class ExplorerActions(QtCore.QObject):
             changes, words = _CHANGES[name]
             if name == "delete":
                 self._leave(ids)
-            self._change(ids, words, **changes)
+            self._change(ids, tr(words), **changes)
 
     def tag(self, tag: str, is_added: bool) -> None:
         """Adds a tag to all that are selected, or takes it from them."""
@@ -76,7 +76,7 @@ class ExplorerActions(QtCore.QObject):
     def _change(self, ids: Sequence[str], words: str, **changes: Any) -> None:  # Any: what the store's method takes
         def changed(undo: Undo) -> None:
             self._view.say(
-                f"{words} {count_text(len(undo), 'chat')}", action=tr("Undo"), run=lambda: self._undo(undo)
+                f"{words} {count_text(len(undo))}", action=tr("Undo"), run=lambda: self._undo(undo)
             )
 
         self._then(self._session.app.store.change_conversations(ids, **changes), changed)
@@ -84,9 +84,11 @@ class ExplorerActions(QtCore.QObject):
     def _undo(self, undo: Undo) -> None:
         def undone(count: int) -> None:
             missing = len(undo) - count
-            gone = tr("; {count_text} had left the bin for good",
-                count_text=count_text(missing, 'chat')) if missing else ""
-            self._view.say(tr("{count_text} as before{gone}", count_text=count_text(count, 'chat'), gone=gone))
+            said = tr("{chats} as before", chats=count_text(count))
+            if missing:
+                said = tr("{chats} as before; {gone} had left the bin for good", chats=count_text(count),
+                          gone=count_text(missing))
+            self._view.say(said)
 
         self._then(self._session.app.store.undo(undo), undone)
 
@@ -103,11 +105,11 @@ class ExplorerActions(QtCore.QObject):
         def forget() -> None:
             self._then(
                 self._session.app.store.empty_bin(ids),
-                lambda count: self._view.say(tr("Deleted {count_text} for good", count_text=count_text(count, 'chat'))),
+                lambda count: self._view.say(tr("Deleted {chats} for good", chats=count_text(count))),
             )
 
-        self._view.say(tr("{count_text}: there is no way back", count_text=count_text(len(ids), 'chat')),
-            action=tr("Delete for good"), run=forget)
+        words = tr("{chats}: there is no way back", chats=count_text(len(ids)))
+        self._view.say(words, action=tr("Delete for good"), run=forget)
 
     def _then(self, future: Future[Any], then: Callable[[Any], None]) -> None:  # Any: each command's own answer
         def done(finished: Future[Any]) -> None:
@@ -156,8 +158,8 @@ class ExplorerActions(QtCore.QObject):
                 self._view.say(failed.user_text if isinstance(failed, NukeAIError) else str(failed))
                 return
             written = create_task(in_daemon_thread(lambda: _write(Path(path), names, [str(one.value) for one in made])))
-            self._then(written, lambda place: self._view.say(tr("Exported {count_text} to {place}",
-                count_text=count_text(len(ids), 'chat'), place=place)))
+            self._then(written, lambda place: self._view.say(
+                tr("Exported {chats} to {place}", chats=count_text(len(ids)), place=place)))
 
         # One thread answers all of them in order, so the last one done means all are.
         self._then(texts[-1], write)

@@ -22,7 +22,7 @@ from . import panel_reload, panel_widget
 from .chat_session import ChatSession
 from .explorer import ExplorerDesk
 from .pane import content as panel_in
-from .pane import empty_pane
+from .pane import empty_pane, panes
 from .panel_manager import PanelManager
 
 log = logging.getLogger(__name__)
@@ -35,11 +35,16 @@ OBJECT_NAME = "nuke_ai_panel_explorer"
 
 def open_explorer_pane() -> QtWidgets.QWidget:
     """A pane with an explorer in it that a reload brings back, or with the reason why there is none. Cannot raise."""
-    panel_reload.take_part()
-    register(Part(PART, freeze, f"{__name__}:thaw"))
+    take_part()
     pane = empty_pane(OBJECT_NAME, TITLE)
     fill(pane)
     return pane
+
+
+def take_part() -> None:
+    """From now on a reload brings the explorers back."""
+    panel_reload.take_part()
+    register(Part(PART, freeze, f"{__name__}:thaw"))
 
 
 def fill(pane: QtWidgets.QWidget, state: Optional[Mapping[str, Any]] = None) -> ExplorerWidget:  # Any: plain values
@@ -61,8 +66,8 @@ def content(pane: QtWidgets.QWidget) -> Optional[ExplorerWidget]:
 def freeze() -> List[Tuple[QtWidgets.QWidget, Dict[str, Any]]]:  # Any: plain values
     """Takes the explorers out of their panes."""
     frozen = []
-    for pane in QtWidgets.QApplication.allWidgets():
-        widget = content(pane) if is_valid(pane) and pane.objectName() == OBJECT_NAME else None
+    for pane in panes(OBJECT_NAME):
+        widget = content(pane)
         if widget is not None:
             frozen.append((pane, widget.view_state()))
             widget.release()
@@ -73,7 +78,7 @@ def freeze() -> List[Tuple[QtWidgets.QWidget, Dict[str, Any]]]:  # Any: plain va
 
 def thaw(frozen: List[Tuple[QtWidgets.QWidget, Dict[str, Any]]]) -> None:  # Any: see freeze
     """Fills the panes again. Raises what an explorer stumbled over, unless it is for the artist to mend."""
-    register(Part(PART, freeze, f"{__name__}:thaw"))
+    take_part()
     for pane, state in frozen:
         if is_valid(pane):
             bug = fill(pane, state).bug

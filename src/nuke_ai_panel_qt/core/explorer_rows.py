@@ -71,7 +71,7 @@ class Days:
     def heading(self, then: float) -> str:
         """The heading of a moment's calendar day."""
         if not abs(then) < _LAST_MOMENT:
-            return _NO_DAY  # a damaged clock: beyond any calendar, or no number at all
+            return tr(_NO_DAY)  # a damaged clock: beyond any calendar, or no number at all
         quarter = int(then // 900)
         if quarter not in self._headings:
             self._headings[quarter] = self._named(then)
@@ -88,7 +88,7 @@ class Days:
         try:
             local = time.localtime(then)
         except (OverflowError, ValueError, OSError):
-            return _NO_DAY
+            return tr(_NO_DAY)
         if local[:3] == self._today[:3]:
             return tr("Today")
         if local[:3] == self._yesterday[:3]:
@@ -101,7 +101,7 @@ def conversation_rows(
     conversations: Iterable[Conversation], *, running: AbstractSet[str], unread: AbstractSet[str], now: float
 ) -> Tuple[ExplorerRow, ...]:
     """One row each under its day; those of a batch under its run, wherever in the list they stand."""
-    days = Days(now)
+    days, kept = Days(now), tuple(conversations)
     rows = [
         ExplorerRow(
             one.id, _group_of(one, days), one.id, visible_prose(one.title) or tr("New conversation"),
@@ -109,13 +109,13 @@ def conversation_rows(
             is_running=one.id in running, is_unread=one.id in unread or one.is_unread, is_pinned=one.pinned,
             is_archived=one.archived, is_deleted=one.deleted_at is not None,
         )
-        for one in conversations
+        for one in kept
     ]
     order: Dict[str, int] = {}
     for row in rows:
         order.setdefault(row.group, len(order))
-    return tuple(sorted(rows, key=lambda row: order[row.group]) if any(
-        row.group.startswith("Run ") for row in rows) else rows)
+    has_runs = any(one.kind == "batch" and one.run_id for one in kept)
+    return tuple(sorted(rows, key=lambda row: order[row.group]) if has_runs else rows)
 
 
 def hit_rows(
@@ -130,7 +130,7 @@ def hit_rows(
         rows.append(ExplorerRow(
             one.message_id or f"title:{one.conversation_id}",
             days.heading(one.created_at) if one.message_id else tr("In the title"), one.conversation_id, title,
-            days.when(one.created_at), message_id=one.message_id, speaker=_SPEAKERS.get(one.role, ""),
+            days.when(one.created_at), message_id=one.message_id, speaker=tr(_SPEAKERS.get(one.role, "")),
             snippet=snippet, highlights=marks, is_running=one.conversation_id in running,
             is_unread=one.conversation_id in unread, is_deleted=in_bin,
         ))
@@ -188,9 +188,9 @@ def use_line(count: Count) -> UseLine:
     return UseLine(visible_prose(count.name), amounts, words)
 
 
-def count_text(count: int, thing: str) -> str:
+def count_text(count: int) -> str:
     """1 chat, 2,000 chats."""
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+    return tr("{count:,} chat", "{count:,} chats", count=count)
 
 
 def _nothing(name: str) -> Count:
@@ -213,8 +213,9 @@ def _names(first: Iterable[Tuple[str, int]], more: Iterable[Count]) -> Tuple[str
 
 
 def _group_of(one: Conversation, days: Days) -> str:
-    return tr("Run {visible_prose}", visible_prose=visible_prose(
-        one.run_id)) if one.kind == "batch" and one.run_id else days.heading(one.updated_at)
+    if one.kind == "batch" and one.run_id:
+        return tr("Run {name}", name=visible_prose(one.run_id))
+    return days.heading(one.updated_at)
 
 
 def _midnight(then: float) -> float:

@@ -72,12 +72,12 @@ class FirstSteps:
             self._has_looked = True
             self._session.app.providers.check(OLLAMA)
         self._is_choosing = True
-        self._page.show_choices(TITLE, LEAD, self._choices())
+        self._page.show_choices(tr(TITLE), tr(LEAD), self._choices())
 
     def show_suggestions(self) -> None:
         """An empty conversation."""
         self._is_choosing = False
-        self._page.show_suggestions(EMPTY_TITLE, EMPTY_LEAD, SUGGESTIONS)
+        self._page.show_suggestions(tr(EMPTY_TITLE), tr(EMPTY_LEAD), tuple(tr(one) for one in SUGGESTIONS))
 
     def choose(self, choice_id: str) -> None:
         """One click on a choice."""

@@ -97,7 +97,7 @@ def page_of(entries: List[LedgerEntry], spending: Tuple[Spending, ...], *, folde
     )
     inside = whole.requests - left.requests
     if inside:
-        summary += tr(" {inside:,} stayed inside.", inside=inside)
+        summary += " " + tr("{inside:,} stayed inside.", inside=inside)
     return LedgerPage(
         tuple(row_of(one) for one in reversed(entries)), summary, "\n".join(map(budget_text, spending)),
         any(one.soft is not None and one.spent >= one.soft for one in spending),
@@ -112,10 +112,10 @@ def row_of(entry: LedgerEntry) -> LedgerRow:
     facts = [entry.origin.partition("://")[2] or entry.origin, size_text(entry.bytes_sent)]
     cost = ""
     if entry.purpose == "answer":
-        facts.append(tr("{tokens_text} tok", tokens_text=tokens_text(entry)))
+        facts.append(tr("{count} tok", count=tokens_text(entry)))
         cost = cost_text(entry.cost_usd or 0.0, is_unknown=entry.cost_usd is None, is_estimated=entry.is_estimated)
     if entry.redacted:
-        facts.append(tr("{redacted} hidden", redacted=entry.redacted))
+        facts.append(tr("{count} hidden", count=entry.redacted))
     facts.append(outcome_text(entry))
     when = when_text(entry.at)
     place = entry.trust if entry.trust in PLACES else "cloud"
@@ -132,14 +132,14 @@ def budget_text(one: Spending) -> str:
     """One limit and how far it is used up."""
     when = dict(PERIODS)[one.period].capitalize()
     limit = one.hard if one.hard is not None else one.soft
-    return tr("{when}: {amount} of {amount2}", when=when, amount=amount(one.unit, one.spent),
-        amount2=amount(one.unit, limit or 0.0))
+    return tr("{when}: {spent} of {limit}", when=when, spent=amount(one.unit, one.spent),
+              limit=amount(one.unit, limit or 0.0))
 
 
 def sent_facts(sent: SentRequest) -> str:
     """Where a request went and what it hid, in one line."""
-    things = tr("{hidden} thing{more}", hidden=sent.hidden, more='' if sent.hidden == 1 else 's')
-    hidden = tr(" · {things} hidden behind placeholders", things=things) if sent.hidden else ""
+    hidden = " · " + tr("{count} thing hidden behind placeholders", "{count} things hidden behind placeholders",
+                        count=sent.hidden) if sent.hidden else ""
     return f"{sent.provider} · {sent.origin.partition('://')[2]} · {when_text(sent.at)[11:16]}{hidden}"
 
 

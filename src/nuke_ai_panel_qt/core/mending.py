@@ -13,7 +13,7 @@ from nuke_ai_panel.words import tr
 
 from ..qt import QtCore
 from ..ui.panel_values import Banner
-from . import panel_reload
+from . import explorer_pane, panel_reload
 from .event_bridge import outcome
 from .pane import content, panes
 from .panel_manager import PanelManager
@@ -53,13 +53,13 @@ def say_when_done(manager: PanelManager, meanwhile: str, call: Callable[[], str]
 def switch_developer_mode(manager: PanelManager) -> None:
     """Turns `developer.reload` on or off in the user's settings, and says which."""
     wanted = not manager.session.app.settings.developer.reload
-    words = tr("on: a saved file counts at once") if wanted else "off"
+    words = tr("Developers' mode is on: a saved file counts at once.") if wanted else tr("Developers' mode is off.")
 
     def said(error: Optional[BaseException]) -> None:
         if not manager.is_alive():
             return
         if error is None:
-            manager.panel.say(tr("Developers' mode is {words}.", words=words))
+            manager.panel.say(words)
         else:
             manager.panel.banner.set_banner(Banner("warning", _words(error)))
 
@@ -67,11 +67,12 @@ def switch_developer_mode(manager: PanelManager) -> None:
 
 
 def _restart() -> None:
-    state = panel_reload.freeze()
+    explorers, panels = explorer_pane.freeze(), panel_reload.freeze()
     try:
         troubleshooter.restart()
     finally:
-        panel_reload.thaw(state)
+        panel_reload.thaw(panels)
+        explorer_pane.thaw(explorers)
     for pane in panes():
         widget = content(pane)
         if widget is not None and widget.manager is not None:

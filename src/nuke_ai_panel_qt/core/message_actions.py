@@ -204,9 +204,10 @@ class MessageActions:
             return
         manager.shown.reload()
         manager.session.refresh_conversations()
-        more = tr(" and {hidden} in hidden branches", hidden=hidden) if hidden else ""
-        manager.panel.say(tr("Deleted the message, what follows it{more}", more=more), action=tr("Undo"),
-                          run=lambda: self._restore(message_id))
+        said = tr("Deleted the message, what follows it")
+        if hidden:
+            said = tr("Deleted the message, what follows it and {hidden} in hidden branches", hidden=hidden)
+        manager.panel.say(said, action=tr("Undo"), run=lambda: self._restore(message_id))
 
     def _restore(self, message_id: str) -> None:
         store = self._manager.session.app.store

@@ -143,27 +143,27 @@ def facts_detail_of(message: Message, *, is_free: bool = False) -> str:
     """Everything that is known about how an answer came to be, a line each; `is_free` says that nobody is paid."""
     usage, times, lines = message.usage, message.timings, []
     if usage is not None:
-        mark = "about " if usage.estimated else ""
         for name, count in (
             (tr("Input"), usage.input), (tr("from cache"), usage.cache_read), (tr("into cache"), usage.cache_write),
             (tr("Output"), usage.output), (tr("Reasoning"), usage.reasoning),
         ):
             if count is not None:
-                lines.append(tr("{name}: {mark}{count:,} tokens", name=name, mark=mark, count=count))
+                lines.append(tr("{name}: about {count:,} tokens", name=name, count=count) if usage.estimated else
+                             tr("{name}: {count:,} tokens", name=name, count=count))
     if message.status == "complete":
-        lines.append(tr("Cost: {cost_words}", cost_words=cost_words(message, is_free=is_free)))
+        lines.append(tr("Cost: {cost}", cost=cost_words(message, is_free=is_free)))
     if message.upstream:
-        lines.append(tr("Answered by: {clean_text}", clean_text=clean_text(message.upstream)))
+        lines.append(tr("Answered by: {name}", name=clean_text(message.upstream)))
     if message.reported_model and message.reported_model != message.model:
-        lines.append(tr("Model: {clean_text}", clean_text=clean_text(message.reported_model)))
+        lines.append(tr("Model: {name}", name=clean_text(message.reported_model)))
     if message.window_tokens is not None:
-        lines.append(tr("Window: {window_tokens:,} tokens", window_tokens=message.window_tokens))
+        lines.append(tr("Window: {tokens:,} tokens", tokens=message.window_tokens))
     if times.first_token_s is not None:
-        lines.append(tr("First word after {first_token_s:.2f} s", first_token_s=times.first_token_s))
+        lines.append(tr("First word after {seconds:.2f} s", seconds=times.first_token_s))
     if times.total_s is not None:
-        lines.append(tr("Took {total_s:.1f} s", total_s=times.total_s))
+        lines.append(tr("Took {seconds:.1f} s", seconds=times.total_s))
     if message.finish is not None:
-        lines.append(tr("Ended by: {raw_finish}", raw_finish=message.raw_finish or message.finish))
+        lines.append(tr("Ended by: {reason}", reason=message.raw_finish or message.finish))
     if message.created_at:
         lines.append(time.strftime("%d %B %Y %H:%M", time.localtime(message.created_at)))
     return "\n".join(lines)
@@ -172,8 +172,8 @@ def facts_detail_of(message: Message, *, is_free: bool = False) -> str:
 def error_card(error: ErrorInfo, *, titles: TitleOf) -> ErrorCard:
     """A failure as a card; the details are what *Copy details* copies, redacted where the error was made."""
     facts = [titles(error.provider) if error.provider else "", error.model or ""]
-    facts.append(tr("HTTP {status}", status=error.status) if error.status else _WORDS.get(error.kind)
-        or error.kind.replace("_", " "))
+    facts.append(f"HTTP {error.status}" if error.status else tr(_WORDS.get(error.kind, ""))
+                 or error.kind.replace("_", " "))
     actions = ["retry"]
     if error.kind in _SETTINGS_KINDS:
         actions.append("open_settings")
@@ -190,24 +190,27 @@ def error_card(error: ErrorInfo, *, titles: TitleOf) -> ErrorCard:
 def wait_text(phase: str, *, detail: str = "", elapsed_s: float = 0.0, done: Optional[int] = None,
               total: Optional[int] = None, retry_in_s: Optional[float] = None) -> str:
     """Why nothing is visible yet and for how long, as a sentence."""
-    words = _WAITS.get(phase, phase.capitalize() or tr("Working"))
+    words = tr(_WAITS[phase]) if phase in _WAITS else phase.capitalize() or tr("Working")
     if phase == "retrying":
         left = max(0, round((retry_in_s or 0.0) - elapsed_s))
         why = f": {detail}" if detail else ""
         return tr("{words} in {left} s{why}", words=words, left=left, why=why) if left else f"{words}{why}"
     if phase == "unreachable":
         left = max(0, round((retry_in_s or 0.0) - elapsed_s))
-        return tr("Waiting for {detail} …, trying again {more}", detail=detail, more=tr("in {left} s", left=left)
-            if left else 'now')
+        if left:
+            return tr("Waiting for {detail} …, trying again in {left} s", detail=detail, left=left)
+        return tr("Waiting for {detail} …, trying again now", detail=detail)
     if phase == "queued" and retry_in_s is not None:
         left = max(0, round(retry_in_s - elapsed_s))
-        return f"{detail}: {left} s" if left else f"{words} …"
+        return tr("{detail}: {left} s", detail=detail, left=left) if left else f"{words} …"
     if done is not None and total:
         words += f" {min(100, round(100 * done / total))}%"
     elif detail and phase not in ("connecting", "waiting"):
         words += f" ({detail})"
     words += " …"
-    return f"{words} {round(elapsed_s)} s" if elapsed_s >= SHOW_SECONDS_AFTER_S else words
+    if elapsed_s < SHOW_SECONDS_AFTER_S:
+        return words
+    return tr("{words} {seconds} s", words=words, seconds=round(elapsed_s))
 
 
 def _plain_warnings(message: Message) -> List[str]:

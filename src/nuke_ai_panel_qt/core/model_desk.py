@@ -56,7 +56,7 @@ class ModelDesk:
         choice = self.choice()
         self._hold(choice.provider if choice is not None else "")
         tip = self._panel.shortcuts.tip(tr("Choose the model"), "pick_model")
-        self._panel.composer.set_blocked("" if choice is not None else CHOOSE_FIRST)
+        self._panel.composer.set_blocked("" if choice is not None else tr(CHOOSE_FIRST))
         if choice is None:
             self._panel.composer.status.set_value(ConnectionValue(), tip)
             self._panel.composer.set_placeholder(tr("Choose a model, then ask …"))

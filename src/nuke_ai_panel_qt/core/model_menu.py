@@ -95,7 +95,7 @@ class ModelActions:
                 row is not None and row.kind == OLLAMA))))
         if row is not None and row.kind == OPENROUTER and choice.model.rpartition(":")[2] not in _VARIANTS:
             entries.append(MenuEntry(tr("Route"), icon="node", inner=tuple(
-                MenuEntry(f"{words}  (:{route})", f"route:{route}") for route, words in _ROUTES
+                MenuEntry(f"{tr(words)}  (:{route})", f"route:{route}") for route, words in _ROUTES
             )))
         return (*entries, MenuEntry(), MenuEntry(tr("What is known about it"), "facts", "info"),
                 MenuEntry(tr("Copy the id"), "copy", "copy"))

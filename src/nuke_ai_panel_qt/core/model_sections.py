@@ -47,16 +47,16 @@ def sections_of(
 
 def entry_of(model: ModelInfo, *, provider_title: str, reason: str = "", is_favourite: bool = False) -> ModelEntry:
     """One model as the picker shows it."""
-    badges = [tr("{short_count} window", short_count=short_count(model.context_tokens))] if model.context_tokens else []
-    badges += [name for name in _BADGES if model.capabilities is not None and name in model.capabilities]
+    badges = [tr("{size} window", size=short_count(model.context_tokens))] if model.context_tokens else []
+    badges += [tr(name) for name in _BADGES if model.capabilities is not None and name in model.capabilities]
     if model.parameter_size:
         badges.insert(0, model.parameter_size)
-    badges += [word for word, is_so in (("local", model.local), ("loaded", model.loaded)) if is_so]
+    badges += [word for word, is_so in ((tr("local"), model.local), (tr("loaded"), model.loaded)) if is_so]
     details = []
     if model.size_bytes:
-        details.append(tr("{size_bytes:.1f} GB on disk", size_bytes=model.size_bytes / 1e9))
+        details.append(tr("{size:.1f} GB on disk", size=model.size_bytes / 1e9))
     if model.max_output_tokens:
-        details.append(tr("answers of up to {short_count} tokens", short_count=short_count(model.max_output_tokens)))
+        details.append(tr("answers of up to {count} tokens", count=short_count(model.max_output_tokens)))
     if model.input_modalities:
         details.append(tr("takes {names}", names=', '.join(sorted(model.input_modalities))))
     if model.output_modalities and model.output_modalities != {"text"}:
@@ -84,18 +84,20 @@ def request_price(model: Optional[ModelInfo], tokens: int) -> str:
         return "–"
     fee = model.price_request or 0.0
     if model.local or not (model.price_input or fee):
-        return "free"
-    return tr("${tokens:.4f} to send", tokens=tokens * (model.price_input or 0.0) / 1_000_000 + fee)
+        return tr("free")
+    return tr("${price:.4f} to send", price=tokens * (model.price_input or 0.0) / 1_000_000 + fee)
 
 
 def age_text(seconds: float) -> str:
     """How long ago, in words."""
     if seconds < OLD_AFTER_S:
         return tr("just now")
-    for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
-        if seconds >= size:
-            count = int(seconds // size)
-            return tr("{count} {word}{more} ago", count=count, word=word, more='s' if count > 1 else '')
+    if seconds >= 86_400:
+        return tr("{count} day ago", "{count} days ago", count=int(seconds // 86_400))
+    if seconds >= 3_600:
+        return tr("{count} hour ago", "{count} hours ago", count=int(seconds // 3_600))
+    if seconds >= 60:
+        return tr("{count} minute ago", "{count} minutes ago", count=int(seconds // 60))
     return tr("just now")
 
 
@@ -114,17 +116,17 @@ def _reason(status: ProviderStatus) -> str:
     if status.state == "needs key":
         return tr("{title} needs a key", title=status.title)
     if status.state == "forbidden by policy":
-        return "forbidden by policy"
+        return tr("forbidden by policy")
     return tr("{title} cannot be reached", title=status.title) if status.state == "unreachable" else ""
 
 
 def _note(status: ProviderStatus, catalogue: ModelCatalogue, *, now: float) -> str:
     fetched_at = catalogue.fetched_at.get(status.name)
-    age = tr("updated {age_text}", age_text=age_text(now - fetched_at)) if fetched_at is not None else ""
+    age = tr("updated {age}", age=age_text(now - fetched_at)) if fetched_at is not None else ""
     if status.state == "connecting":
         return tr("asking …") if not age else tr("{age} · asking …", age=age)
     if status.state == "forbidden by policy":
-        return "forbidden by policy"
+        return tr("forbidden by policy")
     error = catalogue.errors.get(status.name)
     if error is not None or status.state in ("unreachable", "needs key"):
         why = tr("needs a key") if status.state == "needs key" else (

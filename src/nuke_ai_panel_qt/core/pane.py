@@ -53,9 +53,9 @@ def content(pane: QtWidgets.QWidget) -> Optional[PanelWidget]:
     return next((one for one in children if isinstance(one, PanelWidget)), None)
 
 
-def panes() -> List[QtWidgets.QWidget]:
-    """Every pane of the process, docked or floating."""
+def panes(object_name: str = OBJECT_NAME) -> List[QtWidgets.QWidget]:
+    """Every pane of that kind in the process, docked or floating."""
     return [
         widget for widget in QtWidgets.QApplication.allWidgets()
-        if is_valid(widget) and widget.objectName() == OBJECT_NAME
+        if is_valid(widget) and widget.objectName() == object_name
     ]

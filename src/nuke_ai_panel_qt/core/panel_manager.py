@@ -204,7 +204,7 @@ class PanelManager(QtCore.QObject):
         """Sends what is written, or queues it behind the running answer."""
         choice = self.models.choice()
         if choice is None:
-            self.panel.composer.nudge(CHOOSE_FIRST)
+            self.panel.composer.nudge(tr(CHOOSE_FIRST))
             return
         if self.prompts.holds_back():
             return

@@ -77,7 +77,7 @@ class ProviderSetup:
         row = self._session.app.settings.provider(name)
         return ProviderForm(
             name, row.label, row.base_url or "", needs_key=row.kind not in KEYLESS_KINDS,
-            key_source=self._sources.get(name, ""), hint=ABOUT.get(name) or _HINTS.get(row.kind, ""),
+            key_source=self._sources.get(name, ""), hint=tr(ABOUT.get(name) or _HINTS.get(row.kind, "")),
             can_edit_url=row.kind not in KEYLESS_KINDS,
         )
 
@@ -215,8 +215,9 @@ def _found(status: ProviderStatus, known: ModelCatalogue) -> str:
     if status.name not in known.fetched_at:  # a probe reads no list
         return tr("Connected ({speed}).", speed=speed) if speed else tr("Connected.")
     count = len(known.models)
-    return tr("Connected{more}{speed}: {count} model{value}.", more=' in ' if speed else '', speed=speed, count=count,
-        value='' if count == 1 else 's')
+    if not speed:
+        return tr("Connected: {count} model.", "Connected: {count} models.", count=count)
+    return tr("Connected in {speed}: {count} model.", "Connected in {speed}: {count} models.", count=count, speed=speed)
 
 
 def state_sentence(status: ProviderStatus, row: Optional[ProviderSettings]) -> str:
@@ -234,8 +235,7 @@ def state_sentence(status: ProviderStatus, row: Optional[ProviderSettings]) -> s
     if status.next_try_at is not None:
         lines.append(tr("It is looked for again by itself."))
     if status.waiting:
-        lines.append(tr("{waiting} question{more} for it.", waiting=status.waiting, more=tr('s wait')
-            if status.waiting > 1 else ' waits'))
+        lines.append(tr("{count} question waits for it.", "{count} questions wait for it.", count=status.waiting))
     return "\n".join(line for line in lines if line)
 
 

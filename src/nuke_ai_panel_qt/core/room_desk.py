@@ -47,7 +47,7 @@ class RoomDesk:
         """Shows the bar where it belongs."""
         shown = self._manager.shown
         if shown.id in self._manager.session.craft.summaries:
-            self.bar.show_work(WORKING)
+            self.bar.show_work(tr(WORKING))
         elif self._is_full() and shown.id not in self._trimmed and shown.run() is None and shown.path:
             share = round(100 * self._value.used_tokens / (self._value.window_tokens or 1))
             self.bar.show_choices(tr("The next question fills {share} % of what {model} can read.", share=share,
@@ -62,7 +62,7 @@ class RoomDesk:
         if self.bar.isHidden() or manager.shown.id in manager.session.craft.summaries:
             return False
         self._trimmed.add(manager.shown.id)  # the next Send goes
-        manager.panel.composer.nudge(CHOOSE)
+        manager.panel.composer.nudge(tr(CHOOSE))
         return True
 
     def _is_full(self) -> bool:

@@ -94,6 +94,6 @@ class Run:
         elif isinstance(event, ContextTrimmed):
             some = event.dropped_messages
             self.notices += (
-                tr("{some} older message{more} did not fit the model's window and {value} not sent.", some=some,
-                more='s' if some > 1 else '', value='were' if some > 1 else 'was'),
+                tr("{count} older message did not fit the model's window and was not sent.",
+                   "{count} older messages did not fit the model's window and were not sent.", count=some),
             )

@@ -246,7 +246,7 @@ class SettingsDesk:
         if row is None:
             return
         keys, kept, where = self._session.app.keys, row, key_place(place)
-        self._say(provider, KEEPING)
+        self._say(provider, tr(KEEPING))
         self._session.bridge.when_done(
             on_thread(lambda: keys.store(kept, text, where=where)),
             lambda done: self._stored(provider, done, then_test=then_test), owner=self._panel,

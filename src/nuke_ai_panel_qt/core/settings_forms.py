@@ -6,7 +6,7 @@ has a field at once. Only words and order are written here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Dict, FrozenSet, Mapping, Optional, Tuple
 
 from nuke_ai_panel.core.provider_status import ProviderStatus
@@ -61,7 +61,7 @@ _HIDDEN = frozenset({"kind", "enabled", "options"})
 _MULTILINE = frozenset({"a list of texts", "a table of texts", "a table"})
 _CHOICES: Mapping[str, Choices] = {
     "panel.enter_sends": ((later("Enter sends, Shift+Enter breaks the line"), "true"),
-                          ("Ctrl+Enter sends, Enter breaks the line", "false")),
+                          (later("Ctrl+Enter sends, Enter breaks the line"), "false")),
     "parameters.reasoning_effort": ((later("default: not sent"), ""), *((word, word) for word in (
         "none", "minimal", "low", "medium", "high", "xhigh"))),
 }
@@ -100,7 +100,11 @@ def list_rows(settings: Settings, states: Mapping[str, ProviderStatus]) -> Tuple
         ListRow(f"{PROVIDER}{row.name}", row.label, tr("Providers"), state=states[row.name].state, is_on=row.enabled)
         for row in rows
     )
-    return (*PAGES, *providers, ADD_ROW)
+    return (*(_told(page) for page in PAGES), *providers, _told(ADD_ROW))
+
+
+def _told(row: ListRow) -> ListRow:
+    return replace(row, title=tr(row.title), group=tr(row.group))
 
 
 def general_page(settings: Settings, drafts: Drafts) -> FormPage:
@@ -111,7 +115,7 @@ def general_page(settings: Settings, drafts: Drafts) -> FormPage:
     ]
     for section, rows in ROWS.items():
         if section not in ("", "panel", "parameters"):
-            groups.append(_group(settings, drafts, section.capitalize(), [f"{section}.{name}" for name in rows]))
+            groups.append(_group(settings, drafts, tr(section.capitalize()), [f"{section}.{name}" for name in rows]))
     return FormPage(GENERAL, tr("General"), "", tuple(groups))
 
 
@@ -153,10 +157,10 @@ def provider_page(
 
 def shortcut_rows(settings: Settings, shortcuts: Shortcuts) -> Tuple[ShortcutRow, ...]:
     """Every command with its keys of now."""
-    sentences = {one.command: one.sentence for one in BINDINGS}
+    sentences = {one.command: tr(one.sentence) for one in BINDINGS}
     return tuple(
         ShortcutRow(
-            one.command, one.sentence, one.group, shortcuts.keys_of(one.command),
+            one.command, tr(one.sentence), tr(one.group), shortcuts.keys_of(one.command),
             is_own=one.command in settings.panel.shortcuts,
             clash=", ".join(sentences[other] for other in shortcuts.conflicts(one.command)),
             locked_by=stronger_source(settings, f"panel.shortcuts.{one.command}"),
@@ -204,32 +208,31 @@ def field_value(settings: Settings, name: str, drafts: Drafts) -> FieldValue:
 
 
 def _choices(settings: Settings, name: str, row: Row, text: str) -> Choices:
-    choices = _CHOICES.get(name, ())
+    choices = tuple((tr(words), value) for words, value in _CHOICES.get(name, ()))
     if name == "default_provider":
         choices = tuple((one.label, one.name) for one in settings.providers.values()
                         if one.enabled and " " not in one.name)
     elif row.kind == "true or false" and row.default is None:
-        choices = ((tr("default: not sent"), ""), ("on", "true"), ("off", "false"))
+        choices = ((tr("default: not sent"), ""), (tr("on"), "true"), (tr("off"), "false"))
     if choices and text not in [value for _, value in choices]:
         choices = (*choices, (text, text))
     return choices
 
 
 def _label(row: Row) -> str:
-    words = _LABELS.get(row.name) or row.name.replace("_", " ").capitalize()
-    return words
+    return tr(_LABELS.get(row.name) or row.name.replace("_", " ").capitalize())
 
 
 def _sentence(row: Row) -> str:
-    unit = tr(" In {unit}.", unit=row.unit) if row.unit else ""
-    return f"{row.sentence}{unit}"
+    unit = tr(" In {unit}.", unit=tr(row.unit)) if row.unit else ""
+    return f"{tr(row.sentence)}{unit}"
 
 
 def _placeholder(row: Row) -> str:
     if row.kind in _EXAMPLES:
-        return _EXAMPLES[row.kind]
+        return tr(_EXAMPLES[row.kind])
     if row.default in (None, "", (), {}):
-        return "default"
+        return tr("default")
     return tr("default: {text_of}", text_of=text_of(row, row.default))
 
 
@@ -253,13 +256,15 @@ _LEADS: Dict[str, str] = {
 
 def _lead(row: ProviderSettings) -> str:
     if row.name in ABOUT:
-        return ABOUT[row.name]
-    return _LEADS.get(row.kind, "" if row.name in BUILT_IN else tr("A provider of your own, of kind {kind}.",
-        kind=row.kind))
+        return tr(ABOUT[row.name])
+    if row.kind in _LEADS:
+        return tr(_LEADS[row.kind])
+    return "" if row.name in BUILT_IN else tr("A provider of your own, of kind {kind}.", kind=row.kind)
 
 
 def _key(row: ProviderSettings, facts: KeyFacts) -> KeyValue:
-    places = _PLACES if uses_keyring(row) and facts.trouble != NO_STORE else _PLACES[1:]
+    told = tuple((tr(words), place) for words, place in _PLACES)
+    places = told if uses_keyring(row) and facts.trouble != NO_STORE else told[1:]
     source = facts.source or ""
     if source and source == row.key_env:
         note = tr("The key comes from {source} in the environment, which goes before any other.", source=source)

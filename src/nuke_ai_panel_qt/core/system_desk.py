@@ -136,7 +136,7 @@ class SystemDesk:
             facts = f"{facts} {found.description}."
         if shelf.problems:
             facts = f"{facts}\n{shelf.problems[0]}"
-        sheet.say_facts(facts, blocked=BUSY if self._manager.shown.run() is not None else "")
+        sheet.say_facts(facts, blocked=tr(BUSY) if self._manager.shown.run() is not None else "")
 
     def _choose(self, name: str) -> None:
         sheet, session = self.sheet, self._manager.session

@@ -16,7 +16,7 @@ from nuke_ai_panel.log_file import log_files, log_folder
 from nuke_ai_panel.providers.redact import masked
 from nuke_ai_panel.reload import Outcome, request_reload, running_answers
 from nuke_ai_panel.report import report_text
-from nuke_ai_panel.words import later, tr
+from nuke_ai_panel.words import tr
 
 from ..qt import QtWidgets, is_valid
 from ..ui.chat_panel import ChatPanel
@@ -29,16 +29,22 @@ from .log_lines import read_entries
 
 T = TypeVar("T")
 
-UPDATED = Banner("info", later("Newer code of the panel is on this machine's disk."), later("Reload now"))
-RUNNING = Banner(
-    "info", later("An answer is being written, and code is never changed under one."), later("Stop and reload"),
-    later("Reload when finished"),
-)
-REPLACED = Banner(
-    "warning", later("The panel's background loop was blocked for ten seconds and was replaced. Answers that were "
-                     "being "
-    "written are kept as interrupted. Ask again; the log says what blocked it."), later("Show the log"),
-)
+
+def _updated() -> Banner:
+    return Banner("info", tr("Newer code of the panel is on this machine's disk."), tr("Reload now"))
+
+
+def _running() -> Banner:
+    words = tr("An answer is being written, and code is never changed under one.")
+    return Banner("info", words, tr("Stop and reload"), tr("Reload when finished"))
+
+
+def _replaced() -> Banner:
+    return Banner(
+        "warning", tr("The panel's background loop was blocked for ten seconds and was replaced. Answers that were "
+                      "being written are kept as interrupted. Ask again; the log says what blocked it."),
+        tr("Show the log"),
+    )
 
 
 class TroubleDesk:
@@ -63,7 +69,7 @@ class TroubleDesk:
     def reload(self) -> None:
         """Reloads the code soon; while an answer is being written, asks whether to wait for it."""
         if running_answers():
-            self._panel.banner.set_banner(RUNNING)
+            self._panel.banner.set_banner(_running())
         else:
             self._ask()
 
@@ -76,34 +82,34 @@ class TroubleDesk:
             self._failure = Banner("warning", words, tr("Show traceback"), tr("Retry"))
             self._panel.banner.set_banner(self._failure)
         else:
-            if shown in (UPDATED, RUNNING):
+            if shown in (_updated(), _running()):
                 self._panel.banner.set_banner(None)
             self._panel.say(f"{result.sentence} {result.next_step}".strip())
 
     def show_update(self) -> None:
         """Offers the code that is on disk."""
-        self._panel.banner.set_banner(UPDATED)
+        self._panel.banner.set_banner(_updated())
 
     def show_loop_replaced(self) -> None:
         """Says that the background loop had to be replaced."""
-        self._panel.banner.set_banner(REPLACED)
+        self._panel.banner.set_banner(_replaced())
 
     def _act(self) -> None:
         shown = self._panel.banner.banner()
-        if shown == UPDATED:
+        if shown == _updated():
             self._panel.banner.set_banner(None)
             self.reload()
-        elif shown == RUNNING:
+        elif shown == _running():
             self._panel.banner.set_banner(None)
             request_reload("stop")
-        elif shown == REPLACED:
+        elif shown == _replaced():
             self.open_log()
         elif shown is not None and shown is self._failure:
             self._open_details(tr("The changed code does not work"), self._failed_at, self._traceback, can_retry=True)
 
     def _act_otherwise(self) -> None:
         shown = self._panel.banner.banner()
-        if shown == RUNNING:
+        if shown == _running():
             self._ask()
         elif shown is not None and shown is self._failure:
             self.reload()

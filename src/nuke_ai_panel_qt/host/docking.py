@@ -1,4 +1,4 @@
-"""Opens the panel in Nuke, or brings the one that is open to the front. Main thread.
+"""Opens the panel or the memory explorer in Nuke, or brings the one that is open to the front. Main thread.
 
 A widget that Nuke has let go may linger without a parent: it is no open panel. What a new pane holds is there at once
 or a moment later, when Nuke gets round to drawing it, so what shall happen in a panel is handed over, not waited for.
@@ -15,10 +15,11 @@ import nukescripts  # type: ignore[import-not-found]  # exists only inside Nuke 
 from nuke_ai_panel.errors import HostError
 from nuke_ai_panel.words import tr
 
-from ..core.pane import content, panes
+from ..core import explorer_pane
+from ..core.pane import OBJECT_NAME, content, panes
 from ..core.panel_manager import PanelManager
 from ..qt import QtCore, QtWidgets, is_valid
-from .install import PANE, PANEL_ID, PANEL_NAME
+from .install import EXPLORER, EXPLORER_ID, EXPLORER_NAME, PANE, PANEL_ID, PANEL_NAME
 
 # Where a new panel goes: beside the properties, else beside the node graph, else into a window.
 BESIDE = ("Properties.1", "DAG.1")
@@ -29,13 +30,19 @@ PATIENCE_S = 5.0
 def in_panel(then: Callable[[PanelManager], object]) -> None:
     """Shows the panel and calls `then` with its presenter; not at all while a panel cannot be built, which it says."""
     if open_pane() is None:
-        _new_pane()
+        _new_pane(PANE, PANEL_NAME, PANEL_ID)
     _when_there(then, time.monotonic() + PATIENCE_S)
 
 
-def open_pane() -> Optional[QtWidgets.QWidget]:
-    """The open panel that the artist used last or can see best, brought to the front; None without one."""
-    found = [one for one in panes() if is_valid(one) and (one.parentWidget() is not None or one.isVisible())]
+def show_explorer() -> None:
+    """Shows the memory explorer in its pane."""
+    if open_pane(explorer_pane.OBJECT_NAME) is None:
+        _new_pane(EXPLORER, EXPLORER_NAME, EXPLORER_ID)
+
+
+def open_pane(object_name: str = OBJECT_NAME) -> Optional[QtWidgets.QWidget]:
+    """The open pane of a kind that the artist used last or can see best, brought to the front; None without one."""
+    found = [one for one in panes(object_name) if is_valid(one) and (one.parentWidget() is not None or one.isVisible())]
     if not found:
         return None
     best = max(found, key=lambda one: (_has_focus(one), one.isVisible()))
@@ -43,11 +50,11 @@ def open_pane() -> Optional[QtWidgets.QWidget]:
     return best
 
 
-def _new_pane() -> None:
+def _new_pane(widget: str, name: str, panel_id: str) -> None:
     """As registerWidgetAsPanel makes one, without a second entry in the menu. Raises HostError where Nuke cannot."""
-    expression = f"__import__('nukescripts').panels.WidgetKnob({PANE})"
-    panel = nukescripts.PythonPanel(PANEL_NAME, PANEL_ID)
-    panel.customKnob = nuke.PyCustom_Knob(PANEL_NAME, "", expression)
+    expression = f"__import__('nukescripts').panels.WidgetKnob({widget})"
+    panel = nukescripts.PythonPanel(name, panel_id)
+    panel.customKnob = nuke.PyCustom_Knob(name, "", expression)
     panel.addKnob(panel.customKnob)
     dock = next((found for found in map(nuke.getPaneFor, BESIDE) if found is not None), None)
     if dock is None:  # a workspace without either

@@ -14,7 +14,7 @@ from typing import Any, Optional, Tuple
 
 import nuke
 
-from nuke_ai_panel.words import later
+from nuke_ai_panel.words import later, tr
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ class Entry:
 
 ENTRIES: Tuple[Entry, ...] = (
     Entry(OPEN, "open", later("Open the panel, or bring it to the front.")),
+    Entry(later("Open the memory explorer"), "explorer", later("Every chat, found and put in order, in a pane.")),
     Entry(later("New conversation"), "new_conversation", later("Open the panel with an empty conversation.")),
     Entry(later("Ask about the selection"), "ask_selection", later("Begin a conversation about the selected nodes.")),
     Entry(later("Ask about the last error"), "ask_error",
@@ -53,7 +54,7 @@ ENTRIES: Tuple[Entry, ...] = (
     Entry(later("Documentation"), "documentation", later("What the panel can do, in a browser.")),
 )
 # What a right click on the node graph offers.
-NODE_ENTRIES: Tuple[Entry, ...] = (ENTRIES[2], ENTRIES[1])
+NODE_ENTRIES: Tuple[Entry, ...] = (ENTRIES[3], ENTRIES[2])
 
 
 def add_menus() -> None:
@@ -76,7 +77,7 @@ def set_shortcut() -> None:
     except (SettingsError, ImportError) as error:  # the panel says so when it is opened
         log.info("no key for the panel: %s", error)
         return
-    item = nuke.menu("Nuke").findItem(f"{MENU}/{OPEN}")
+    item = nuke.menu("Nuke").findItem(f"{MENU}/{tr(OPEN)}")
     if item is not None and item.shortcut() != keys:
         item.setShortcut(keys)
 
@@ -85,7 +86,7 @@ def _add(menu: Any, entries: Tuple[Entry, ...]) -> None:  # Any: a menu of which
     ours = menu.addMenu(MENU)
     for entry in entries:
         if entry.action:
-            ours.addCommand(entry.text, COMMAND.format(action=entry.action), tooltip=entry.tip)
+            ours.addCommand(tr(entry.text), COMMAND.format(action=entry.action), tooltip=tr(entry.tip))
         else:
             ours.addSeparator()
 

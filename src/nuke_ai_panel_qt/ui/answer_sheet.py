@@ -25,7 +25,7 @@ class AnswerSheet(Sheet):
         super().__init__(tr("Answer options"), parent)
         self.column_of_fields = FieldColumn()
         self.column_of_fields.edited.connect(self.edited)
-        self.body.addWidget(Text(LEAD, role="dim", size="small"))
+        self.body.addWidget(Text(tr(LEAD), role="dim", size="small"))
         self.body.addWidget(self.column_of_fields)
         self.body.addStretch(1)
 

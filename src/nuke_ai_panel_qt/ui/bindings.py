@@ -54,7 +54,7 @@ BINDINGS: Tuple[Binding, ...] = (
 )
 # Keys that the composer itself answers to; a setting decides between Enter and Ctrl+Enter.
 COMPOSER_KEYS: Tuple[Tuple[str, str], ...] = (
-    ("Enter", later("Send; while an answer runs, queue")),
+    (later("Enter"), later("Send; while an answer runs, queue")),
     ("Shift+Enter", later("New line")),
     (later("Up on the first line"), later("Recall what you sent")),
 )

@@ -23,10 +23,13 @@ class ChipButton(QtWidgets.QAbstractButton):
     def __init__(self, chip: Chip, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__(parent)
         self.chip = chip
-        size = tr(" · {short_count} tokens", short_count=short_count(chip.tokens)) if chip.tokens is not None else ""
-        self.setText(f"{chip.label}{size.replace(' tokens', '')}")
-        self.setToolTip(tr("{label}{size}\nClick to read what is sent; Delete removes it", label=chip.label, size=size))
-        self.setAccessibleName(tr("Attached: {label}{size}", label=chip.label, size=size))
+        words = name = chip.label
+        if chip.tokens is not None:
+            name = f"{chip.label} · {short_count(chip.tokens)}"
+            words = tr("{label} · {size} tokens", label=chip.label, size=short_count(chip.tokens))
+        self.setText(name)
+        self.setToolTip(f"{words}\n{tr('Click to read what is sent; Delete removes it')}")
+        self.setAccessibleName(tr("Attached: {words}", words=words))
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.clicked.connect(self._opened)

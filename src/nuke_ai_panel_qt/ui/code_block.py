@@ -90,8 +90,11 @@ class CodeBlock(QtWidgets.QWidget):
         if self._copy.isEnabled() != enabled:
             self._copy.setEnabled(enabled)
             self._copy.set_tip(tr("Copy this code") if enabled else tr("Copy: ready when the block is complete"))
-        self.setAccessibleName(tr("Code, {language}, {count} lines", language=code.language or 'text',
-            count=code.text.count(chr(10)) + 1))
+        lines = code.text.count("\n") + 1
+        language = code.language or tr("text")
+        self.setAccessibleName(
+            tr("Code, {language}, {count} line", "Code, {language}, {count} lines", language=language, count=lines)
+        )
         self._take_tools()
         return True
 

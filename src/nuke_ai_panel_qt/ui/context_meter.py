@@ -49,11 +49,10 @@ class ContextMeter(QtWidgets.QWidget):
         value = self._value
         mark = "~" if value.is_estimate else ""
         if not value.window_tokens:
-            return tr("{mark}{short_count} tok", mark=mark, short_count=short_count(value.used_tokens))
+            return tr("{count} tok", count=f"{mark}{short_count(value.used_tokens)}")
         share = value.used_tokens / value.window_tokens
-        if 0 < share < 0.01:
-            return f"{mark}<1%" if self._narrow else tr("{mark}<1% ctx", mark=mark)
-        return f"{mark}{round(share * 100)}%" + ("" if self._narrow else " ctx")
+        words = f"{mark}<1%" if 0 < share < 0.01 else f"{mark}{round(share * 100)}%"
+        return words if self._narrow else tr("{share} ctx", share=words)
 
     def sizeHint(self) -> QtCore.QSize:
         theme = theme_of(self)
@@ -102,10 +101,10 @@ class ContextMeter(QtWidgets.QWidget):
 
     def _describe(self) -> None:
         value = self._value
-        mark = "about " if value.is_estimate else ""
-        window = tr(" of {window_tokens:,}", window_tokens=value.window_tokens) if value.window_tokens else ""
-        lines = [tr("The next request: {mark}{used_tokens:,} tokens{window}", mark=mark, used_tokens=value.used_tokens,
-            window=window)]
+        used = tr("about {tokens:,} tokens", tokens=value.used_tokens) if value.is_estimate else \
+            tr("{tokens:,} tokens", tokens=value.used_tokens)
+        lines = [tr("The next request: {used} of {window:,}", used=used, window=value.window_tokens)
+                 if value.window_tokens else tr("The next request: {used}", used=used)]
         if not value.window_tokens:
             lines.append(tr("The model's window is not known."))
         elif self._share() > 1.0:

@@ -43,9 +43,9 @@ class ConversationModel(GroupedModel[ConversationRow]):
         if role == int(Qt.ItemDataRole.ToolTipRole):
             return "\n".join(line for line in (row.title, row.snippet, row.when) if line)
         if role == int(Qt.ItemDataRole.AccessibleTextRole):
-            marks = [word for word, is_so in (("needs approval", row.needs_approval), ("running", row.is_running),
-                                              ("unread", row.is_unread)) if is_so]
-            return ", ".join((row.title, row.when, *marks))
+            marks = ((tr("needs approval"), row.needs_approval), (tr("running"), row.is_running),
+                     (tr("unread"), row.is_unread))
+            return ", ".join((row.title, row.when, *(word for word, is_so in marks if is_so)))
         return None
 
     def setData(self, index: Index, value: object, role: int = 2) -> bool:

@@ -18,7 +18,10 @@ Qt = QtCore.Qt
 _LEFT = flag_value(Qt.AlignmentFlag.AlignLeft) | flag_value(Qt.AlignmentFlag.AlignVCenter)
 _RIGHT = flag_value(Qt.AlignmentFlag.AlignRight) | flag_value(Qt.AlignmentFlag.AlignVCenter)
 _STEPS = (1, 7, 30, 90, 365)
-_PERIODS = {1: "day", 7: "week", 30: later("30 days"), 90: later("90 days"), 365: "year"}
+_MOST = {
+    1: later("Most a day: {shown}"), 7: later("Most a week: {shown}"), 30: later("Most in 30 days: {shown}"),
+    90: later("Most in 90 days: {shown}"), 365: later("Most a year: {shown}"),
+}
 
 
 class UseChart(QtWidgets.QWidget):
@@ -57,7 +60,7 @@ class UseChart(QtWidgets.QWidget):
     def words(self, at: int) -> str:
         """A bar as a sentence."""
         part, amount = self.bars()[at]
-        when = part[0].name if len(part) == 1 else tr("{name} to {name2}", name=part[0].name, name2=part[-1].name)
+        when = part[0].name if len(part) == 1 else tr("{first} to {last}", first=part[0].name, last=part[-1].name)
         if len(part) == 1:
             return f"{when}: {part[0].words[self._measure]}"
         return f"{when}: {amount_text(amount, self._measure)}"
@@ -90,7 +93,7 @@ class UseChart(QtWidgets.QWidget):
         elif bars:
             highest = max(bars, key=lambda bar: bar[1] or 0.0)
             shown = self.words(bars.index(highest)).rpartition(": ")[2]
-            painter.drawText(upper, _LEFT, tr("Most a {periods}: {shown}", periods=_PERIODS[self._step()], shown=shown))
+            painter.drawText(upper, _LEFT, tr(_MOST[self._step()], shown=shown))
         if bars:
             lower = QtCore.QRectF(area.left(), area.bottom() + theme.space(1), area.width(), line)
             painter.setPen(theme.dim)

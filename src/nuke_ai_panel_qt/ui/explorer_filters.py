@@ -65,8 +65,8 @@ class FilterBar(QtWidgets.QWidget):
         """All filters with what is chosen ticked."""
         menu, now = QtWidgets.QMenu(self), self.filters
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._several(menu, tr("Kind"), KINDS, "kind", now.kind)
-        self._several(menu, tr("Date"), _with_chosen(DATES, now.date), "date", now.date)
+        self._several(menu, tr("Kind"), _told(KINDS), "kind", now.kind)
+        self._several(menu, tr("Date"), _with_chosen(_told(DATES), now.date), "date", now.date)
         for title, choices, name in (
             (tr("Provider"), self.choices.providers, "provider"), (tr("Model"), self.choices.models, "model"),
             (tr("Script"), self.choices.scripts, "script"),
@@ -83,7 +83,7 @@ class FilterBar(QtWidgets.QWidget):
         for words, name in FLAGS:
             is_on = bool(getattr(now, name))
             changes = {name: not is_on}
-            self._entry(menu, words, replace(now, **changes), is_on=is_on)  # type: ignore[arg-type]  # a flag's name
+            self._entry(menu, tr(words), replace(now, **changes), is_on=is_on)  # type: ignore[arg-type]  # a flag's name
         menu.addSeparator()
         clear = self._entry(menu, tr("Clear filters"), Filters(), is_on=None)
         clear.setEnabled(now != Filters())
@@ -128,3 +128,7 @@ def menu_words(words: str) -> str:
 
 def _with_chosen(choices: Tuple[Tuple[str, str], ...], value: str) -> Tuple[Tuple[str, str], ...]:
     return choices if not value or value in [one[1] for one in choices] else (*choices, (value, value))
+
+
+def _told(choices: Tuple[Tuple[str, str], ...]) -> Tuple[Tuple[str, str], ...]:
+    return tuple((tr(words), value) for words, value in choices)

@@ -18,6 +18,9 @@ EXPORTS: Tuple[Tuple[str, str], ...] = (
     (later("As JSON, with everything …"), "json"), (later("As Markdown …"), "markdown"),
     (later("As one page (HTML) …"), "html"),
 )
+_TURNS = {
+    "pin": later("Pin"), "unpin": later("Unpin"), "archive": later("Archive"), "unarchive": later("Unarchive"),
+}
 
 
 class SelectionBar(QtWidgets.QWidget):
@@ -66,9 +69,9 @@ class SelectionBar(QtWidgets.QWidget):
         self._rows = rows
         count = len({row.conversation_id for row in rows})
         in_bin = bool(rows) and all(row.is_deleted for row in rows)
-        self.label.set_text(tr("{count:,} selected", count=count) if count != 1 else tr("1 selected"))
-        self.pin.set_tip(tr("Unpin") if self._turn("pin", "is_pinned") == "unpin" else tr("Pin"))
-        self.archive.set_tip(tr("Unarchive") if self._turn("archive", "is_archived") == "unarchive" else tr("Archive"))
+        self.label.set_text(tr("{count:,} selected", "{count:,} selected", count=count))
+        self.pin.set_tip(tr(_TURNS[self._turn("pin", "is_pinned")]))
+        self.archive.set_tip(tr(_TURNS[self._turn("archive", "is_archived")]))
         self.delete.set_tip(tr("Delete for good") if in_bin else tr("Delete  (Del)"))
         self.restore.setVisible(in_bin)
         for button in (self.pin, self.tag, self.archive):
@@ -88,13 +91,13 @@ class SelectionBar(QtWidgets.QWidget):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction(tr("Open")).triggered.connect(lambda: self.opened.emit(row))
         if len(self._rows) == 1:
-            menu.addAction("Rename\tF2").triggered.connect(lambda: self.rename_requested.emit())
+            menu.addAction(f"{tr('Rename')}\tF2").triggered.connect(lambda: self.rename_requested.emit())
         menu.addSeparator()
         if all(one.is_deleted for one in self._rows):
             menu.addAction(tr("Take back from the bin")).triggered.connect(lambda: self.acted.emit("restore"))
         else:
             for turn in (self._turn("pin", "is_pinned"), self._turn("archive", "is_archived")):
-                menu.addAction(turn.capitalize()).triggered.connect(lambda _=False, turn=turn: self.acted.emit(turn))
+                menu.addAction(tr(_TURNS[turn])).triggered.connect(lambda _=False, turn=turn: self.acted.emit(turn))
             self._add_tags(menu.addMenu(tr("Tag")))
         self._add_exports(menu.addMenu(tr("Export")))
         menu.addSeparator()
@@ -140,7 +143,7 @@ class SelectionBar(QtWidgets.QWidget):
 
     def _add_exports(self, menu: QtWidgets.QMenu) -> None:
         for words, name in EXPORTS:
-            menu.addAction(words).triggered.connect(lambda _=False, name=name: self.acted.emit(f"export:{name}"))
+            menu.addAction(tr(words)).triggered.connect(lambda _=False, name=name: self.acted.emit(f"export:{name}"))
 
     def _open_tags(self) -> None:
         self._popup(self.tags_menu(), self.tag)

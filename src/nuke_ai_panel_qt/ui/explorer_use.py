@@ -42,7 +42,7 @@ class UseView(QtWidgets.QScrollArea):
         box = QtWidgets.QVBoxLayout(self.column)
         box.setContentsMargins(0, 0, theme.space(2), theme.space(2))
         box.setSpacing(theme.space(2))
-        self.sums = {measure: _Sum(title, measure) for title, measure in MEASURES}
+        self.sums = {measure: _Sum(tr(title), measure) for title, measure in MEASURES}
         grid = QtWidgets.QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(theme.space(1))
@@ -204,7 +204,7 @@ class _Line(QtWidgets.QAbstractButton):
     def set_line(self, line: UseLine, measure: Measure, most: float) -> None:
         self.name, self._words = line.name, line.words[measure]
         self._share = (line.amounts[measure] or 0.0) / most if most else 0.0
-        facts = ", ".join(f"{title.lower()} {line.words[one]}" for title, one in MEASURES)
+        facts = ", ".join(f"{tr(title)} {line.words[one]}" for title, one in MEASURES)
         self.setAccessibleName(f"{line.name}: {facts}")
         self.setToolTip(plain_tip(tr("{name}\n{facts}\nClick to see its chats", name=line.name, facts=facts)))
         self.update()

@@ -17,8 +17,8 @@ MEASURES: Tuple[Tuple[str, Measure], ...] = (
 )
 DATES: Tuple[Tuple[str, str], ...] = (
     (later("Any time"), ""), (later("Today"), "today"), (later("Yesterday"), "yesterday"),
-    (later("Last 7 days"), later("7 days")),
-    (later("Last 30 days"), later("30 days")), (later("Last 12 months"), later("12 months")),
+    (later("Last 7 days"), "7 days"),
+    (later("Last 30 days"), "30 days"), (later("Last 12 months"), "12 months"),
 )
 KINDS: Tuple[Tuple[str, str], ...] = (
     (later("Chats"), "chat"), (later("Scripts (API)"), "api"), (later("Batches"), "batch"),
@@ -59,12 +59,12 @@ class ExplorerRow:
     def spoken(self) -> str:
         """The row for a screen reader."""
         marks = (
-            ("running", self.is_running), ("unread", self.is_unread), ("pinned", self.is_pinned),
-            ("archived", self.is_archived), (tr("in the bin"), self.is_deleted),
+            (tr("running"), self.is_running), (tr("unread"), self.is_unread), (tr("pinned"), self.is_pinned),
+            (tr("archived"), self.is_archived), (tr("in the bin"), self.is_deleted),
         )
         parts = [self.title, self.when, *(name for name, holds in marks if holds)]
         if self.tags:
-            parts.append("tags " + ", ".join(self.tags))
+            parts.append(tr("tags {names}", names=", ".join(self.tags)))
         said = f"{self.speaker}: {self.snippet}" if self.speaker else self.snippet
         return ", ".join(part for part in (*parts, said) if part)
 
@@ -90,14 +90,14 @@ class Filters:
         """(key, words) of what is asked for beyond the default; `without(key)` takes it away."""
         found = []
         if self.kind != "chat":
-            found.append(("kind", next((words for words, kind in KINDS if kind == self.kind), self.kind)))
+            found.append(("kind", next((tr(words) for words, kind in KINDS if kind == self.kind), self.kind)))
         found += [(name, str(getattr(self, name))) for name in ("provider", "model") if getattr(self, name)]
         if self.date:
-            found.append(("date", next((words for words, date in DATES if date == self.date), self.date)))
+            found.append(("date", next((tr(words) for words, date in DATES if date == self.date), self.date)))
         found += [(f"tag:{tag}", f"#{tag}") for tag in self.tags]
         if self.script:
             found.append(("script", short_path(self.script)))
-        return (*found, *((name, words) for words, name in FLAGS if getattr(self, name)))
+        return (*found, *((name, tr(words)) for words, name in FLAGS if getattr(self, name)))
 
     def without(self, key: str) -> Filters:
         """The same without one of `chosen`."""

@@ -46,7 +46,7 @@ class Header(QtWidgets.QWidget):
         self.title.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed)
         self.edit = TitleEdit(shortcuts, self)
         self.edit.hide()
-        self.badge = Button(icon="shield", kind="outline", tip=TEMPORARY)
+        self.badge = Button(icon="shield", kind="outline", tip=tr(TEMPORARY))
         self.badge.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.badge.hide()
         self.source = Button(icon="link", tip=tr("To the chat that this one was taken from"))

@@ -68,7 +68,7 @@ class LedgerView(Sheet):
     def set_page(self, page: LedgerPage) -> None:
         """Shows these requests; the words in the filter stay."""
         self._page = page
-        self.summary.set_text(page.summary)
+        self.summary.set_text(page.summary or tr("Reading …"))
         self.budget.set_text(page.budget, "warning" if page.is_warning else "dim")
         self.budget.setVisible(bool(page.budget))
         self._filter()

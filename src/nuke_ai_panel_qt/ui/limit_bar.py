@@ -14,10 +14,11 @@ from .theme import theme_of
 CHOICES = (
     ("trim", later("Leave out the oldest"), later("Sends what fits; everything stays here to read")),
     ("summarise", later("Summarise"), later(
-    "From here on a summary is sent instead of the messages above, which stay here")),
+        "From here on a summary is sent instead of the messages above, which stay here")),
     ("new_chat", later("New chat"), later(
-    "A new conversation that begins with a summary of this one, which stays as it is")),
+        "A new conversation that begins with a summary of this one, which stays as it is")),
 )
+CANCEL = ("cancel", later("Cancel"), later("Stop summarising"))
 
 
 class LimitBar(QtWidgets.QWidget):
@@ -28,7 +29,7 @@ class LimitBar(QtWidgets.QWidget):
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__(parent)
         self.label = Text("", size="small", parent=self)
-        self.buttons = [self._button(*each) for each in (*CHOICES, ("cancel", tr("Cancel"), tr("Stop summarising")))]
+        self.buttons = [self._button(*each) for each in (*CHOICES, CANCEL)]
         self.hide()
 
     def button(self, name: str) -> Button:
@@ -96,7 +97,7 @@ class LimitBar(QtWidgets.QWidget):
         return top + rows * (height + gap) - gap + theme.space(0.5)
 
     def _button(self, name: str, words: str, tip: str) -> Button:
-        button = Button(words, kind="outline", tip=tip, parent=self)
+        button = Button(tr(words), kind="outline", tip=tr(tip), parent=self)
         button.setObjectName(name)
         button.clicked.connect(self._emit)
         return button

@@ -19,8 +19,10 @@ from .sheets import Sheet
 from .shortcuts import Shortcuts
 from .theme import theme_of
 
-LEVELS = ((later("Everything"), "debug"), (later("From notes on"), "info"), (later("Warnings and errors"), "warning"),
-    (later("Errors"), "error"))
+LEVELS = (
+    (later("Everything"), "debug"), (later("From notes on"), "info"), (later("Warnings and errors"), "warning"),
+    (later("Errors"), "error"),
+)
 _ORDER = tuple(value for _, value in LEVELS)
 FILTER_AFTER_MS = 120
 
@@ -40,7 +42,7 @@ class LogView(Sheet):
         self.query = LineEdit(tr("Words in the log"), icon="search")
         self.query.set_shortcuts(shortcuts)
         self.level = Select(tr("Level"))
-        self.level.set_choices(LEVELS, "debug")
+        self.level.set_choices(tuple((tr(words), value) for words, value in LEVELS), "debug")
         self.view = text_page(self)
         self.view.setAccessibleName(tr("Log"))
         self.note = Text("", role="dim", size="small")

@@ -50,7 +50,7 @@ class MemoryExplorer(Ground):
         self.setAccessibleName(tr("Memory explorer"))
         self.page: Page = "chats"
         self._wanted_rows: Tuple[Sequence[str], str] = ((), "")
-        self.pages = {page: Button(words, tip=tip) for words, page, tip in PAGES}
+        self.pages = {page: Button(tr(words), tip=tr(tip)) for words, page, tip in PAGES}
         self.close_button = Button(icon="close", tip=tr("Close  (Esc)"))
         self.close_button.setVisible(can_close)
         self.query = LineEdit(tr("Search all chats"), icon="search")

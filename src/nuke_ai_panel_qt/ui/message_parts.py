@@ -49,6 +49,7 @@ def plain_segment(*paragraphs: str) -> Segment:
 def action_button(action: str, parent: QtWidgets.QWidget) -> Button:
     """A button with the words of one of a card's actions."""
     words, icon = ACTION_WORDS.get(action, (action.replace("_", " ").capitalize(), ""))
+    words = tr(words)
     button = Button(words, icon=icon, kind="outline", parent=parent)
     button.setObjectName(action)
     button.setFocusPolicy(Qt.FocusPolicy.ClickFocus)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import List, Optional, Tuple
 
-from nuke_ai_panel.words import later
+from nuke_ai_panel.words import later, tr
 
 from ..qt import QtCore, QtGui, QtWidgets, Signal
 from .controls import draw_focus_ring
@@ -321,7 +321,7 @@ class MessageView(QtWidgets.QWidget):
         wants_footer = is_answer or (is_question and item.branch[1] > 1)
         if wants_footer and self._footer is None:
             self._footer = Footer(self._theme, self)
-            self._footer.set_actions(_ANSWER_ACTIONS)
+            self._footer.set_actions(tuple((name, icon, tr(tip)) for name, icon, tip in _ANSWER_ACTIONS))
             self._footer.triggered.connect(self._on_action)
         if self._footer is not None:
             self._footer.setVisible(wants_footer)

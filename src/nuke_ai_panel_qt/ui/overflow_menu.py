@@ -57,9 +57,9 @@ def _add(menu: QtWidgets.QMenu, entries: Tuple[Entry, ...], theme: Theme, shortc
         if not text:
             menu.addSeparator()
             continue
-        action = QtGui.QAction(icon(icon_name, theme), text, menu)
+        action = QtGui.QAction(icon(icon_name, theme), tr(text), menu)
         action.setData(command)
         keys = shortcuts.keys_of(command)
         if keys:
-            action.setText(f"{text}\t{keys[0]}")
+            action.setText(f"{tr(text)}\t{keys[0]}")
         menu.addAction(action)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Optional, Tuple
 
-from nuke_ai_panel.words import later
-
 ConnectionState = Literal[
     "unknown", "connecting", "connected", "degraded", "unreachable", "needs key", "forbidden by policy"
 ]
@@ -179,7 +177,7 @@ class LedgerPage:
     """The ledger as it is shown: sums above, requests below, the newest first; `note` stands under the list."""
 
     rows: Tuple[LedgerRow, ...] = ()
-    summary: str = later("Reading …")
+    summary: str = ""
     budget: str = ""
     is_warning: bool = False
     empty: str = ""

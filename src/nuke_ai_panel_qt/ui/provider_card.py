@@ -52,7 +52,7 @@ class ProviderCard(Sheet):
             field.set_shortcuts(shortcuts)
             field.returnPressed.connect(self._save)
         self.place = Select(tr("Where the key is kept"))
-        self.place.set_choices(PLACES, PLACES[0][1])
+        self.place.set_choices(tuple((tr(words), place) for words, place in PLACES), PLACES[0][1])
         self.hint = Text("", role="dim", size="small")
         self.key_note = Text("", role="dim", size="small")
         self.result = Text("", size="small", middle=True)

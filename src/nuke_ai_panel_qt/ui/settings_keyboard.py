@@ -17,9 +17,12 @@ Qt = QtCore.Qt
 WAITING = later("Press the keys …")
 # What writing itself needs: a command there could no longer be typed around.
 _WRITING = {
-    "Ctrl+C": "copies", "Ctrl+V": "pastes", "Ctrl+X": "cuts", "Ctrl+Z": "undoes", "Ctrl+A": later("selects all"),
-    "Ctrl+Enter": "sends", "Ctrl+Return": "sends", "Shift+Return": later("breaks the line"),
-    "Shift+Enter": later("breaks the line"),
+    "Ctrl+C": later("{keys} copies while you write."), "Ctrl+V": later("{keys} pastes while you write."),
+    "Ctrl+X": later("{keys} cuts while you write."), "Ctrl+Z": later("{keys} undoes while you write."),
+    "Ctrl+A": later("{keys} selects all while you write."),
+    "Ctrl+Enter": later("{keys} sends while you write."), "Ctrl+Return": later("{keys} sends while you write."),
+    "Shift+Return": later("{keys} breaks the line while you write."),
+    "Shift+Enter": later("{keys} breaks the line while you write."),
 }
 _PLAIN_MODIFIERS = ("", "Shift")
 
@@ -28,7 +31,7 @@ def why_not(keys: str) -> str:
     """Why these keys cannot stand for a command, as a sentence; empty when they can."""
     head, _, last = keys.rpartition("+")
     if keys in _WRITING:
-        return tr("{keys} {writing} while you write.", keys=keys, writing=_WRITING[keys])
+        return tr(_WRITING[keys], keys=keys)
     is_function = last[:1] == "F" and last[1:].isdigit()
     if head in _PLAIN_MODIFIERS and not is_function and last != "Esc":
         return tr("{keys} is needed for writing and moving: add Ctrl or Alt.", keys=keys)
@@ -51,7 +54,7 @@ class KeyButton(Button):
 
     def set_keys(self, keys: Tuple[str, ...]) -> None:
         """The keys of now."""
-        self._keys = "  or  ".join(keys) or tr("no key")
+        self._keys = tr("  or  ").join(keys) or tr("no key")
         if not self.is_waiting:
             self._say(self._keys)
 
@@ -78,7 +81,7 @@ class KeyButton(Button):
     def _wait(self) -> None:
         self.is_waiting = True
         self.setFocus(Qt.FocusReason.OtherFocusReason)
-        self._say(WAITING)
+        self._say(tr(WAITING))
 
     def _take(self, event: QtGui.QKeyEvent) -> None:
         keys = keys_of_event(event)

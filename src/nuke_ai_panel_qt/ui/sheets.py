@@ -77,11 +77,11 @@ class ShortcutSheet(Sheet):
                 if binding.group == "Composer":
                     self._heading(tr("Composer"))
                     for keys, sentence in COMPOSER_KEYS if enter_sends else CONTROL_SENDS_KEYS:
-                        self.body.addWidget(_KeyRow(sentence, keys))
+                        self.body.addWidget(_KeyRow(tr(sentence), tr(keys)))
                 else:
-                    self._heading(binding.group)
+                    self._heading(tr(binding.group))
                 group = binding.group
-            self.body.addWidget(_KeyRow(binding.sentence, "  or  ".join(shortcuts.keys_of(binding.command))))
+            self.body.addWidget(_KeyRow(tr(binding.sentence), tr("  or  ").join(shortcuts.keys_of(binding.command))))
         self.body.addStretch(1)
         self.body.setSpacing(theme.space(1))
 

@@ -43,7 +43,7 @@ class SlashList(PromptPopup):
         self.clear()
         theme = theme_of(self)
         for row in rows:
-            words = f"/{row.name}   {row.title}" + ("  (studio)" if row.is_studio else "")
+            words = f"/{row.name}   {row.title}" + (tr("  (studio)") if row.is_studio else "")
             item = QtWidgets.QListWidgetItem(icon("text", theme), words)
             item.setData(Qt.ItemDataRole.UserRole, row.name)
             item.setToolTip(row.description)

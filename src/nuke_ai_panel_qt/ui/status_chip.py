@@ -45,7 +45,7 @@ class StatusChip(Button):
         model = short_model(value.model) or tr("Choose a model")
         self.setText(f"{model} · {word}" if word and value.model else model)
         self.set_icon(STATE_ICONS[value.state])
-        lines = [value.sentence or f"{value.provider_title}: {value.state}", tip]
+        lines = [value.sentence or f"{value.provider_title}: {state_word(value.state)}", tip]
         self.setToolTip("\n".join(line for line in lines if line))
         self.setAccessibleName(tr("Model {model}, {provider_title}, {state_word}", model=value.model or 'none',
             provider_title=value.provider_title, state_word=state_word(value.state)))
@@ -77,7 +77,11 @@ def state_color(state: ConnectionState, theme: Theme) -> QtGui.QColor:
 
 def state_word(state: ConnectionState) -> str:
     """A state as an artist reads it."""
-    return {"unknown": tr("not asked yet"), "needs key": tr("needs a key")}.get(state, state)
+    return {
+        "unknown": tr("not asked yet"), "connecting": tr("connecting"), "connected": tr("connected"),
+        "degraded": tr("degraded"), "unreachable": tr("unreachable"), "needs key": tr("needs a key"),
+        "forbidden by policy": tr("forbidden by policy"),
+    }[state]
 
 
 def short_model(model: str) -> str:

@@ -19,15 +19,17 @@ from .shortcuts import Shortcuts
 from .theme import theme_of
 
 Qt = QtCore.Qt
-_WORDS = {  # noun → title, lead, what an empty field means, the button, its tooltip
+_WORDS = {  # noun → title, lead, what an empty field means, the button, its tooltip, the other button, its field
     "preset": (
         later("System prompt"), later("What the model is told before the questions of this conversation."),
         later("None: the model is told nothing before your question."), later("Use"),
-        later("For the questions from now on; what was asked stays as it was"),
+        later("For the questions from now on; what was asked stays as it was"), later("Save as preset"),
+        later("Name of the preset"),
     ),
     "prompt": (
         later("Prompt library"), later("Questions to fill in; type / in the composer to use one."),
         later("Write a prompt here."), later("Insert"), later("Into the composer"),
+        later("Save as prompt"), later("Name of the prompt"),
     ),
 }
 OWN = "own"
@@ -44,20 +46,20 @@ class SystemSheet(Sheet):
     def __init__(
         self, shortcuts: Shortcuts, parent: Optional[QtWidgets.QWidget] = None, *, noun: str = "preset"
     ) -> None:
-        title, lead, empty, use, self._tip = _WORDS[noun]
+        title, lead, empty, use, self._tip, save, name = (tr(words) for words in _WORDS[noun])
         super().__init__(title, parent, scrolls=False)
         self._suggested = ""
         theme = theme_of(self)
-        self.preset = Select(noun.capitalize())
+        self.preset = Select(tr("Preset") if noun == "preset" else tr("Prompt"))
         self.text = TextArea(title)
         self.text.placeholder = empty
         self.text.document().setDocumentMargin(theme.space(2))
         self.facts = Text("", role="dim", size="small")
         self.problem = Text("", role="error", size="small")
         self.use = Button(use, kind="primary")
-        self.save = Button(tr("Save as {noun}", noun=noun), kind="outline")
+        self.save = Button(save, kind="outline")
         self.delete = Button(tr("Delete"), kind="outline")
-        self.name = LineEdit(tr("Name of the {noun}", noun=noun), self)
+        self.name = LineEdit(name, self)
         self.name.set_shortcuts(shortcuts)
         self.keep = Button(tr("Save"), kind="outline")
         self._row, self._naming = QtWidgets.QHBoxLayout(), QtWidgets.QWidget()
