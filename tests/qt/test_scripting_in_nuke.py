@@ -67,6 +67,12 @@ def forget_host() -> None:
         del sys.modules[name]
 
 
+def words_on(widget: QtWidgets.QWidget) -> List[str]:
+    """What a pane says in place of its panel."""
+    return [one.text() for one in widget.findChildren(QtWidgets.QLabel)] + [
+        one.toPlainText() for one in widget.findChildren(QtWidgets.QPlainTextEdit)]
+
+
 class Beats:
     """A timer on the main thread that notes the longest time between two of its beats."""
 
@@ -209,7 +215,7 @@ def test_esc_in_the_panel_closes_what_is_open_there_before_it_stops_the_script(h
     view = host.desk.open("AI Panel")
     host.about_to_quit.append(lambda: panel_widget.shared_session().close())
     widget = content(view.widget)
-    assert widget is not None and widget.panel is not None
+    assert widget is not None and widget.panel is not None, words_on(view.widget)
     panel = widget.panel
     view.widget.activateWindow()
     qtbot.waitUntil(view.widget.isVisible)
@@ -344,7 +350,7 @@ def test_the_panel_answers_while_a_script_asks(host: Host, qtbot: Any) -> None:
     host.about_to_quit.append(lambda: panel_widget.shared_session().close())
     ai.ask("warm up")
     widget = content(view.widget)
-    assert widget is not None and widget.manager is not None
+    assert widget is not None and widget.manager is not None, words_on(view.widget)
     manager = widget.manager
     store = api.shared_app().store
     answered: List[bool] = []
