@@ -11,14 +11,12 @@ import uuid
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Tuple
 
-from ..errors import NukeAIError
 from ..messages import Json
-from .compact_map import CompactMap, number_of
+from .compact_map import number_of
 from .errors import InvalidBatchError
-from .planning import Plan
-from .requests import URL, JobMaker, line_of
+from .planning import Plan, jobs_of
+from .requests import URL, line_of
 from .run_folder import RunFolder, as_line, lines_of, replace_file
-from .values import Job, Reject
 
 MOST_LINES, MOST_BYTES, MOST_INLINE = 50_000, 200_000_000, 5_000
 FORMS = ("openai", "openrouter", "vllm")
@@ -40,7 +38,7 @@ def import_results(plan: Plan, out: Path, files: List[Path]) -> Tuple[int, int, 
 
     Joined by custom_id, in whatever order; a row that has its answer keeps it.
     """
-    keys: Dict[str, str] = {job.custom_id: job.key for job in _jobs(plan)}
+    keys: Dict[str, str] = {job.custom_id: job.key for job in jobs_of(plan)}
     folder = RunFolder(out)
     folder.lock()
     try:
@@ -74,24 +72,10 @@ def import_results(plan: Plan, out: Path, files: List[Path]) -> Tuple[int, int, 
         folder.close()
 
 
-def _jobs(plan: Plan) -> Iterator[Job]:
-    maker, seen = JobMaker(plan.recipe), CompactMap()
-    for one in plan.source.read():
-        if isinstance(one, Reject):
-            continue
-        try:
-            job = maker.job(one)
-        except NukeAIError:
-            continue
-        if job.custom_id and seen.get(number_of(job.custom_id)) is None:
-            seen.put(number_of(job.custom_id), 1)
-            yield job
-
-
 def _split(plan: Plan, folder: Path, most_lines: int, most_bytes: int) -> Iterator[Path]:
     pieces: List[bytes] = []
     size = number = 0
-    for job in _jobs(plan):
+    for job in jobs_of(plan):
         line = as_line(line_of(job))
         if pieces and most_lines and (len(pieces) >= most_lines or size + len(line) > most_bytes):
             number += 1
@@ -106,7 +90,7 @@ def _split(plan: Plan, folder: Path, most_lines: int, most_bytes: int) -> Iterat
 def _inline(plan: Plan, folder: Path) -> Iterator[Path]:
     group: List[Json] = []
     number = 0
-    for job in _jobs(plan):
+    for job in jobs_of(plan):
         body = line_of(job)["body"]
         body.pop("model")
         group.append({"custom_id": job.custom_id, "body": body})

@@ -10,7 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ..app import App, ModelChoice
 from ..core.budget import cost, price_of
@@ -25,11 +25,12 @@ from ..settings.policy import Price
 from ..settings.policy_rules import refusal
 from .compact_map import CompactMap, number_of
 from .errors import InvalidBatchError, RefusedError
-from .feed import Selection
+from .feed import Selection, Sorter
 from .front_matter import PARAMETERS, split
 from .reporting import page_path
 from .requests import JobMaker, Recipe, line_of
 from .rows import Source, source_of
+from .run_folder import Past
 from .spending import ANSWER_TOKENS
 from .templates import MissingValueError, Workshop, read_template
 from .values import Job, Reject, Row
@@ -116,7 +117,7 @@ def make_plan(
                                                   *([path.parent] if path is not None else []))]
     workshop = Workshop(folders or [Path.cwd()], variables or {})
     name = str(path) if path is not None else "the template"
-    whole_system = _text(head, "system") or system or app.settings.system
+    whole_system = None if source.is_made else _text(head, "system") or system or app.settings.system
     given = _merged(parameters, head)
     named_page, named_id = page or _text(head, "page"), id or _text(head, "id")
     recipe = Recipe(
@@ -127,6 +128,8 @@ def make_plan(
         tuple(images) or _names(head.get("images")), merge_parameters(given, app.settings.parameters),
         schema if schema is not None else _schema(head), is_model_fixed=model is not None,
     )
+    if source.is_made:
+        recipe = replace(recipe, parameters=NO_PARAMETERS, schema=None, is_model_fixed=False)
     price = _price(app, choice, price_in, price_out)
     described = json.dumps([text, whole_system, named_id, sorted((variables or {}).items())], default=str)
     plan = Plan(
@@ -137,6 +140,15 @@ def make_plan(
     if source.is_repeatable and surveys:
         plan = replace(plan, fingerprint=source.fingerprint(), survey=survey_of(plan, samples=samples))
     return plan
+
+
+def jobs_of(plan: Plan) -> Iterator[Job]:
+    """Every request of a plan, as a run would ask it that finds nothing done."""
+    sorter = Sorter(JobMaker(plan.recipe), Past(), selection=plan.selection)
+    for one in plan.source.read():
+        yield from sorter.jobs_of(one)
+        if sorter.is_complete:
+            return
 
 
 def survey_of(plan: Plan, *, samples: int = 3) -> Survey:

@@ -68,8 +68,8 @@ class JobMaker:
         recipe = self._recipe
         if row.body is not None:
             job = job_of_body(row.body, recipe)
-            page = self._page(row) if recipe.page else None
-            return replace(job, custom_id=row.custom_id or "", place=row.place, page=page, key=key_of(recipe, job))
+            place, page = self._where(row)
+            return replace(job, custom_id=row.custom_id or "", place=place, page=page, key=key_of(recipe, job))
         if recipe.prompt is None:
             raise RowError("the row is no OpenAI batch line, and there is no template", next_step="Give --template.")
         values = recipe.workshop.values(row.data, row.folder)
@@ -94,9 +94,12 @@ class JobMaker:
         self._hashes.put(number, count)
         return f"row-{digest}" if count == 1 else f"row-{digest}-{count}"
 
-    def _page(self, row: Row) -> Optional[str]:
-        page = self._recipe.page
-        return page.render(self._recipe.workshop.values(row.data, row.folder)) if page else None
+    def _where(self, row: Row) -> Tuple[str, Optional[str]]:
+        """The place and the page of a row that is a request; one that we made (`made_line`) says them itself."""
+        extra, page = row.data.get("x"), self._recipe.page
+        if isinstance(extra, dict) and page is None:
+            return str(extra.get("place") or row.place), extra.get("page")
+        return row.place, page.render(self._recipe.workshop.values(row.data, row.folder)) if page else None
 
 
 def body_of(job: Job) -> Dict[str, Json]:
@@ -122,6 +125,12 @@ def body_of(job: Job) -> Dict[str, Json]:
 def line_of(job: Job) -> Dict[str, Json]:
     """The request as a whole line of an OpenAI batch."""
     return {"custom_id": job.custom_id, "method": "POST", "url": URL, "body": body_of(job)}
+
+
+def made_line(job: Job) -> Dict[str, Json]:
+    """As `line_of`, with what a service does not care for: where the row stood, and its page."""
+    extra = {"place": job.place, **({"page": job.page} if job.page is not None else {})}
+    return {**line_of(job), "x": extra}
 
 
 def canonical(value: Json) -> str:

@@ -28,13 +28,17 @@ Found = Union[Row, Reject]
 
 @dataclass(frozen=True)
 class Source:
-    """Where rows come from. `fingerprint` names the content, None where it cannot be told before it is read."""
+    """Where rows come from. `fingerprint` names the content, None where it cannot be told before it is read.
+
+    `is_made` says that its lines are whole requests, to which neither settings nor options add anything.
+    """
 
     title: str
     read: Callable[[], Iterator[Found]]
     fingerprint: Callable[[], Optional[str]]
     is_repeatable: bool = True
     folder: str = ""
+    is_made: bool = False
 
 
 def source_of(rows: object, *, kind: str = "") -> Source:
@@ -52,7 +56,10 @@ def source_of(rows: object, *, kind: str = "") -> Source:
 
 
 def file_source(path: Path, *, kind: str = "") -> Source:
-    """A JSONL or CSV file; `kind` names the form where the suffix does not. Raises InvalidBatchError."""
+    """A JSONL or CSV file; `kind` names the form where the suffix does not. Raises InvalidBatchError.
+
+    The kind `requests` is a file of requests that a batch itself made.
+    """
     path = Path(path).expanduser()
     if not path.is_file():
         raise InvalidBatchError(f"{path} is not a file.", next_step="Check the path of the input.")
@@ -68,7 +75,8 @@ def file_source(path: Path, *, kind: str = "") -> Source:
                 f"{path} cannot be read: {exc.strerror or exc}.", next_step="Check the file, then run again."
             ) from exc
 
-    return Source(str(path), read, lambda: fingerprint_of(path), folder=str(path.parent.resolve()))
+    return Source(str(path), read, lambda: fingerprint_of(path), folder=str(path.parent.resolve()),
+                  is_made=form == "requests")
 
 
 def stdin_source(stream: Optional[IO[bytes]] = None) -> Source:

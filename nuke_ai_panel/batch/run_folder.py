@@ -11,6 +11,7 @@ import logging
 import os
 import socket
 import time
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, Mapping, Optional, Tuple
@@ -258,7 +259,8 @@ def repair(path: Path) -> int:
 
 def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
     """Writes `path` under another name and renames it. Raises BatchError when the disk does not take it."""
-    made = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # Two hosts of a farm may have the same process id.
+    made = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
     try:
         with made.open("wb") as file:
             for piece in pieces:

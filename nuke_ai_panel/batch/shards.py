@@ -1,25 +1,28 @@
 """A farm's part of a run: each chunk of rows is one file, made by one worker; merging joins them. Blocking; any thread.
 
 A chunk is a run of its own in `shards/A-B.part/`, so a killed worker goes on where it was; when every row has its end,
-its lines become `shards/A-B.jsonl` in one rename, and the same chunk run twice does no harm.
+its lines become `shards/A-B.jsonl` in one rename, and the same chunk run twice does no harm. A farm may cut the rows
+anew: `adopt` takes over what chunks of other borders have answered.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, List, Mapping, Optional, Tuple
+from typing import Callable, Iterator, List, Mapping, Optional, Tuple
 
 from ..messages import Json
 from .compact_map import CompactMap, number_of
 from .errors import InvalidBatchError
-from .reporting import Report, make_report, write_report
+from .reporting import Report, make_report, write_pages, write_report
 from .rows import Source
 from .run_folder import ERRORS, REJECTS, RESULTS, RUN, RunFolder, as_line, lines_of, replace_file
 from .values import DONE, SOME_FAILED, Reject
 
 SHARDS = "shards"
+_BORDERS = re.compile(r"(\d+)-(\d+)\.(?:jsonl|part)\Z")
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,48 @@ def chunk_folder(out: Path, chunk: Chunk) -> Path:
 def is_complete(out: Path, chunk: Chunk) -> bool:
     """Whether the chunk's file is there."""
     return (out / SHARDS / f"{chunk.name}.jsonl").is_file()
+
+
+def adopt(out: Path, chunk: Chunk, keys: Callable[[], Mapping[str, str]]) -> int:
+    """Copies answers of overlapping chunks into this one's folder; how many. `keys` are its requests' keys by id.
+
+    Overlapping are finished chunks, and those that were killed; what somebody works at is left alone.
+    """
+    others = list(_overlapping(out, chunk))
+    if not others:
+        return 0
+    wanted, own = {**keys()}, RunFolder(chunk_folder(out, chunk))
+    own.lock()
+    try:
+        own.scan()
+        for _, known in lines_of(own.results):
+            wanted.pop(str(known.get("custom_id")), None)
+        count = 0
+        with own.results.open("ab") as file:
+            for other in others:
+                for line in _answers_in(other):
+                    name = str(line.get("custom_id"))
+                    if wanted.get(name) == (line.get("x") or {}).get("request_key"):
+                        del wanted[name]
+                        file.write(as_line(line))
+                        count += 1
+        return count
+    finally:
+        own.close()
+
+
+def insist_same(known: Mapping[str, Json], template_hash: str, input_hash: Optional[str]) -> None:
+    """Refuses a chunk of another template or input than the first one's. Raises InvalidBatchError."""
+    changed = [what for what, before, now in (
+        ("template", known.get("template_hash"), template_hash), ("input", known.get("input_hash"), input_hash),
+    ) if known and before != now]
+    if changed:
+        what = " and the ".join(changed)
+        raise InvalidBatchError(
+            f"the {what} changed since the first chunk",
+            user_text=f"The {what} changed since the first chunk was made.",
+            next_step="Put it back, or choose another --out. Nothing was sent.",
+        )
 
 
 def seal(out: Path, chunk: Chunk) -> None:
@@ -96,6 +141,7 @@ def merge(out: Path, source: Optional[Source]) -> Tuple[Report, List[str]]:
             folder, code=DONE if is_done else SOME_FAILED, message=" ".join(problems), rows=rows, rejected=rejected,
         )
         write_report(folder, report, facts)
+        write_pages(folder)
         folder.write(RUN, {**facts, "rows": rows, "counts": {"answered": report.answered, "failed": report.failed}})
         return report, problems
     finally:
@@ -132,6 +178,23 @@ def _rejects(files: List[Path]) -> Iterator[Mapping[str, Json]]:
 
 def _rejected(files: List[Path]) -> int:
     return sum(1 for _ in _rejects(files))
+
+
+def _overlapping(out: Path, chunk: Chunk) -> Iterator[Path]:
+    for path in sorted((out / SHARDS).glob("*-*")):
+        found = _BORDERS.match(path.name)
+        if found and path != chunk_folder(out, chunk) and int(found[1]) <= chunk.last and int(found[2]) >= chunk.first:
+            yield path
+
+
+def _answers_in(path: Path) -> Iterator[Mapping[str, Json]]:
+    """The answers of a finished chunk's file, or of a folder that nobody works at."""
+    if path.is_file():
+        yield from (line for _, line in lines_of(path) if line.get("response") is not None)
+        return
+    part = RunFolder(path)
+    if not part.is_locked():
+        yield from (line for _, line in lines_of(part.results) if line.get("response") is not None)
 
 
 def _counted(source: Source) -> Tuple[int, int]:

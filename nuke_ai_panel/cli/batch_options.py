@@ -20,19 +20,22 @@ KEPT = (
     "max_concurrency", "rpm", "tpm", "max_attempts", "max_wait", "budget", "price_in", "price_out", "max_failures",
     "stop_after", "no_dedupe", "no_history", "keep_requests", "timeout", "cwd",
 )
+# What holds where neither the command line nor run.json says anything.
+_DEFAULTS = {"nodes": "all", "repeat": 1, "max_concurrency": 64, "max_attempts": 6, "max_wait": 120.0}
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)\Z")
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def add_rows_options(parser: argparse.ArgumentParser) -> None:
+def add_rows_options(parser: argparse.ArgumentParser, *, format_option: str = "--format") -> None:
     """Which rows, and what is asked of each."""
     parser.add_argument("input", metavar="INPUT", nargs="?", help=(
         "the rows: a JSONL or CSV file, lines of an OpenAI batch, or - for standard input"))
     parser.add_argument("--input", dest="input_option", metavar="PATH", help="the same as INPUT")
-    parser.add_argument("--format", choices=("jsonl", "csv"), help="the form of INPUT, where its name does not tell")
+    parser.add_argument(format_option, dest="format", choices=("jsonl", "csv", "requests"), help=(
+        "the form of INPUT, where its name does not tell; requests are those that farm writes"))
     parser.add_argument("--glob", metavar="PATTERN", help="a row for each file, such as '/show/**/*.nk'")
     parser.add_argument("--nk", metavar="PATH", help="a row for each node of a Nuke script")
-    parser.add_argument("--nodes", metavar="WHICH", default="all", help="which nodes: class:Read, name:Write* or all")
+    parser.add_argument("--nodes", metavar="WHICH", help="which nodes: class:Read, name:Write* or all")
     parser.add_argument("--template", metavar="PATH", help="the prompt, a Jinja2 template")
     parser.add_argument("--var", metavar="NAME=VALUE", action="append", default=[], help=(
         "a value for the template, the same for every row; may be given again"))
@@ -48,7 +51,7 @@ def add_rows_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", metavar="FOLDER", action="append", default=[], help=(
         "a folder that templates may read from, beside those of the input and the template"))
     parser.add_argument("--limit", metavar="COUNT", type=count(1, 10**9), help="the first so many rows")
-    parser.add_argument("--repeat", metavar="COUNT", type=count(1, 10_000), default=1, help="ask every row so often")
+    parser.add_argument("--repeat", metavar="COUNT", type=count(1, 10_000), help="ask every row so often")
     parser.add_argument("--price-in", metavar="USD", type=number(0, 1e6), help="dollars for a million tokens in")
     parser.add_argument("--price-out", metavar="USD", type=number(0, 1e6), help="dollars for a million tokens out")
 
@@ -57,13 +60,13 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     """How it is carried out."""
     parser.add_argument("--host", metavar="URL=SLOTS", action="append", default=[], help=(
         "a server, and how many requests it answers at once; may be given again"))
-    parser.add_argument("--max-concurrency", metavar="COUNT", type=count(1, 4096), default=64, help=(
+    parser.add_argument("--max-concurrency", metavar="COUNT", type=count(1, 4096), help=(
         "the most requests at once (64)"))
     parser.add_argument("--rpm", metavar="COUNT", type=number(0.1, 1e7), help="the most requests a minute")
     parser.add_argument("--tpm", metavar="COUNT", type=number(1, 1e10), help="the most tokens a minute")
-    parser.add_argument("--max-attempts", metavar="COUNT", type=count(1, 100), default=6, help=(
+    parser.add_argument("--max-attempts", metavar="COUNT", type=count(1, 100), help=(
         "how often a row is tried (6)"))
-    parser.add_argument("--max-wait", metavar="TIME", type=seconds, default=120.0, help=(
+    parser.add_argument("--max-wait", metavar="TIME", type=seconds, help=(
         "the longest pause that a server may ask for (120 s)"))
     parser.add_argument("--budget", metavar="USD", type=number(0, 1e9), help="stop before this is spent")
     parser.add_argument("--max-failures", metavar="N|P%", type=failures, help="stop when more rows than this fail")
@@ -123,6 +126,13 @@ def restore(arguments: argparse.Namespace, command: Mapping[str, Json]) -> None:
         if name == "root":
             value = [str(base / one) for one in value]
         if getattr(arguments, name, None) in (None, [], False):
+            setattr(arguments, name, value)
+
+
+def settle(arguments: argparse.Namespace) -> None:
+    """Fills in the defaults of what was said nowhere. Called once all is read that could say it."""
+    for name, value in _DEFAULTS.items():
+        if getattr(arguments, name, None) is None:
             setattr(arguments, name, value)
 
 

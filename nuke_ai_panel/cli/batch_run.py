@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 _LOOK_S = 0.2
 
 
-def _options(arguments: argparse.Namespace, *, retry_only: Optional[tuple[str, ...]]) -> Options:
+def options_given(arguments: argparse.Namespace, *, retry_only: Optional[tuple[str, ...]] = None) -> Options:
+    """What the command line says about how a plan is carried out. Raises InvalidBatchError."""
     from ..batch.calls import options_of
 
     return options_of({
@@ -48,7 +49,7 @@ def carry_out(
     from ..batch.session import Session
     from .batch_view import BatchView
 
-    options = _options(arguments, retry_only=retry_only)
+    options = options_given(arguments, retry_only=retry_only)
     check(plan, budget=options.budget)
     how = "none" if arguments.quiet else arguments.progress
     if not _may_start(plan, arguments, console):
