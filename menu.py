@@ -87,9 +87,8 @@ def _say_why_not(error):
 
     start.open_pane = open_pane
     if not nuke.env["hiero"]:
-        nukescripts.registerWidgetAsPanel(
-            "__import__('_nuke_ai_panel_start').open_pane", "AI Panel", "com.nuke_ai_panel.chat"
-        )
+        for name, id in (("AI Panel", "com.nuke_ai_panel.chat"), ("AI Memory", "com.nuke_ai_panel.explorer")):
+            nukescripts.registerWidgetAsPanel("__import__('_nuke_ai_panel_start').open_pane", name, id)
     nuke.menu("Nuke").addCommand("AI Panel/Why is there no panel?", lambda: nuke.message(start.failure))
     start.is_added = True
 

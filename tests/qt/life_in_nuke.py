@@ -85,7 +85,7 @@ def begin(life: Life) -> View:
     assert not [name for name in sys.modules if name.startswith(("aiohttp", "keyring", "nuke_ai_panel_qt.ui"))]
     (view,) = life.timed("restore", lambda: host.restore_layout(LAYOUT))
     assert not view.is_blank and host.panel_errors == [], host.panel_errors
-    assert host.panels.registrations == ["com.nuke_ai_panel.chat"]
+    assert host.panels.registrations == ["com.nuke_ai_panel.chat", "com.nuke_ai_panel.explorer"]
     life.until(lambda: life.manager(view) is not None and not life.manager(view).shown.is_loading)
     return view
 

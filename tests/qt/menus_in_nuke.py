@@ -37,6 +37,13 @@ def drive(life: Life) -> None:
     life.turn(0.1)
     assert len(panels(life)) == 1, "the open one is brought to the front"
 
+    explorer = import_module("nuke_ai_panel_qt.core.explorer_pane")
+    for _ in range(2):
+        life.choose("Open the memory explorer")
+        life.turn(0.1)
+    shown = [view.widget for view in host.desk.views if explorer.content(view.widget) is not None]
+    assert len(shown) == 1 and shown[0].isVisible() and explorer.content(shown[0]).view is not None
+
     manager = with_no_panel(life, "New conversation")
     life.until(lambda: not manager.shown.is_loading)
     assert not manager.shown.path
@@ -90,7 +97,7 @@ def drive(life: Life) -> None:
     assert "Reloaded" in panels(life)[0].panel.toast.label.text()
     assert with_no_panel(life, "Open the panel").panel.isVisible()
     assert host.panel_errors == [] and host.wrong_threads == []
-    assert host.panels.registrations == ["com.nuke_ai_panel.chat"]
+    assert host.panels.registrations == ["com.nuke_ai_panel.chat", "com.nuke_ai_panel.explorer"]
     host.quit()
 
 

@@ -20,6 +20,7 @@ import pytest
 from nuke_ai_panel.install.targets import folder_of
 
 ROOT = Path(__file__).resolve().parents[2]
+PANELS = ["com.nuke_ai_panel.chat", "com.nuke_ai_panel.explorer"]
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 # Starts as Nuke does and opens the pane, with what menu.py may touch of Nuke and not a name more.
 START = """
@@ -236,7 +237,7 @@ def test_nuke_starts_and_the_cause_is_named(case: Case, install: Install, tmp_pa
     home = tmp_path / "user"
     home.mkdir(exist_ok=True)
     seen, errors = start([install], home)
-    assert seen["panels"] == ["com.nuke_ai_panel.chat"], errors
+    assert seen["panels"] == PANELS, errors
     assert case.shown in "\n".join([*seen["texts"], *seen["messages"], errors])
     if case.told:
         assert case.told in doctor(install, home, {})
@@ -267,7 +268,7 @@ def test_start_files_are_plain_enough_for_every_python_that_nuke_had() -> None:
 def test_second_copy_refuses_and_says_where_the_first_is(install: Install, tmp_path: Path) -> None:
     second = make_install(tmp_path / "second")
     seen, errors = start([second, install], tmp_path)
-    assert seen["panels"] == ["com.nuke_ai_panel.chat"] and seen["messages"] == []
+    assert seen["panels"] == PANELS and seen["messages"] == []
     assert f"The one in {install.folder} comes first, so the one in {second.folder} is not used" in errors
     assert len(seen["texts"]) > 10
 

@@ -28,8 +28,8 @@ def fresh_host_modules(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_pane_is_registered_once_by_text_under_a_stable_id(version: int, nuke_double: Callable[..., Host]) -> None:
     host = nuke_double(version=version)
     nuke_ai_panel_qt.install()
-    assert host.panels.registrations == ["com.nuke_ai_panel.chat"]
-    assert [item.name() for item in host.menus.menu("Pane").items()] == ["AI Panel"]
+    assert host.panels.registrations == ["com.nuke_ai_panel.chat", "com.nuke_ai_panel.explorer"]
+    assert [item.name() for item in host.menus.menu("Pane").items()] == ["AI Panel", "AI Memory"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)

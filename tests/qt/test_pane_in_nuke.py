@@ -69,3 +69,20 @@ def test_workspaces_may_change_again_and_again(host: Host, qtbot: Any) -> None:
         qtbot.waitUntil(view.widget.isVisible)
 
     assert len(host.desk.lingering) == 4 and host.panel_errors == []
+
+
+def test_the_memory_explorer_is_a_pane_that_workspaces_bring_back(host: Host, qtbot: Any) -> None:
+    both = LAYOUT.replace('<page id="DAG.1"/>', '<page id="DAG.1"/><page id="com.nuke_ai_panel.explorer"/>')
+    host.restore_layout(both)
+    explorer = importlib.import_module("nuke_ai_panel_qt.core.explorer_pane")
+    (view,) = [one for one in host.desk.views if explorer.content(one.widget) is not None]
+    found = explorer.content(view.widget)
+    assert found.view is not None and found.bug is None
+    view.float()
+    view.hide()
+    view.show()
+    qtbot.waitUntil(found.view.isVisible)
+    view.close_tab()
+    again = host.desk.open("AI Memory", "DAG.1")
+    qtbot.waitUntil(again.widget.isVisible)
+    assert explorer.content(again.widget) is not found and host.panel_errors == [] and host.wrong_threads == []

@@ -58,6 +58,12 @@ def _open() -> None:
     _in_panel(lambda manager: None)
 
 
+def _explorer() -> None:
+    from .docking import show_explorer
+
+    show_explorer()
+
+
 def _new_conversation() -> None:
     _in_panel(lambda manager: manager.new_conversation())
 
@@ -121,8 +127,8 @@ def _documentation() -> None:
 
 # A module of this package adds its own as "module:function", which is imported when the entry is chosen.
 ACTIONS: Dict[str, Union[Action, str]] = {
-    "open": _open, "new_conversation": _new_conversation, "ask_selection": ".selection:ask_selection",
-    "ask_error": ".selection:ask_error",
+    "open": _open, "explorer": _explorer, "new_conversation": _new_conversation,
+    "ask_selection": ".selection:ask_selection", "ask_error": ".selection:ask_error",
     "reconnect": _reconnect, "restart": _restart, "reload": _reload, "report": _report,
     "developer_mode": _developer_mode, "settings": _settings, "documentation": _documentation,
 }

@@ -1,7 +1,7 @@
-"""Registers the pane and the menus. Main thread, once per session, from menu.py; loads no Qt, because Nuke is starting.
+"""Registers the panes and the menus. Main thread, once per session, from menu.py; loads no Qt while Nuke starts.
 
-Nuke evaluates the text of PANE when somebody opens the pane or a saved workspace names its id, and calls the result
-without arguments. The id is stored in artists' workspaces: it is never renamed.
+Nuke evaluates the text of a pane when somebody opens it or a saved workspace names its id, and calls the result
+without arguments. The ids are stored in artists' workspaces: they are never renamed.
 """
 
 from __future__ import annotations
@@ -14,10 +14,14 @@ from .menu import add_menus
 PANEL_ID = "com.nuke_ai_panel.chat"
 PANEL_NAME = "AI Panel"
 PANE = "__import__('nuke_ai_panel_qt.host.pane', fromlist=['open_pane']).open_pane"
+EXPLORER_ID = "com.nuke_ai_panel.explorer"
+EXPLORER_NAME = "AI Memory"
+EXPLORER = "__import__('nuke_ai_panel_qt.host.pane', fromlist=['open_explorer']).open_explorer"
 
 
 def register() -> None:
-    """Adds the pane, to the Pane menu and to what workspaces can restore, and the menus; Hiero has neither."""
+    """Adds the panes, to the Pane menu and to what workspaces can restore, and the menus; Hiero has neither."""
     if nuke.GUI and not nuke.env.get("hiero"):
         nukescripts.registerWidgetAsPanel(PANE, PANEL_NAME, PANEL_ID)
+        nukescripts.registerWidgetAsPanel(EXPLORER, EXPLORER_NAME, EXPLORER_ID)
         add_menus()

@@ -15,6 +15,9 @@ from nuke_ai_panel.words import tr
 
 log = logging.getLogger(__name__)
 
+# The names by which a reload finds panes, and the modules that fill them: neither can be asked while it is broken.
+_PANEL, _EXPLORER = "nuke_ai_panel_pane", "nuke_ai_panel_explorer"
+_FILLED_BY = {_PANEL: "nuke_ai_panel_qt.core.panel_reload", _EXPLORER: "nuke_ai_panel_qt.core.explorer_pane"}
 
 def open_pane() -> Any:  # Any: a widget of whichever Qt this Nuke has
     """A pane with a panel in it, or with the reason why there is none. Cannot raise."""
@@ -25,6 +28,15 @@ def open_pane() -> Any:  # Any: a widget of whichever Qt this Nuke has
     return make()
 
 
+def open_explorer() -> Any:  # Any: see open_pane
+    """A pane with the memory explorer in it, or with the reason why there is none. Cannot raise."""
+    try:
+        from ..core.explorer_pane import open_explorer_pane as make
+    except Exception as error:  # noqa: BLE001  (see open_pane)
+        return pane_that_says_why(error, _EXPLORER)
+    return make()
+
+
 class Placeholder:
     """Stands in a pane where there is no Qt to show anything with; Nuke asks every widget for `updateValue`."""
 
@@ -32,7 +44,7 @@ class Placeholder:
         """There is no knob behind it."""
 
 
-def pane_that_says_why(error: Exception) -> Any:
+def pane_that_says_why(error: Exception, kind: str = _PANEL) -> Any:
     """A pane with the reason in it instead of a panel. Cannot raise."""
     sentence, next_step = explained(error)
     details = "".join(traceback.format_exception(type(error), error, error.__traceback__))
@@ -41,7 +53,7 @@ def pane_that_says_why(error: Exception) -> Any:
         from ..qt import QtWidgets
 
         pane = QtWidgets.QWidget()
-        pane.setObjectName("nuke_ai_panel_pane")
+        pane.setObjectName(kind)
         pane.updateValue = bool  # type: ignore[attr-defined]  # no attribute of Qt's
         QtWidgets.QVBoxLayout(pane).setContentsMargins(0, 0, 0, 0)
         _show_reason(pane, f"{sentence} {next_step}".strip(), details)
@@ -93,16 +105,15 @@ def _try_again(pane: Any, page: Any) -> None:
     importlib.invalidate_caches()
     failure: Optional[Exception] = None
     try:
-        from ..core.pane import fill
-        from ..core.panel_reload import take_part
+        filled_by = importlib.import_module(_FILLED_BY[pane.objectName()])
     except Exception as error:  # noqa: BLE001  (still broken, perhaps otherwise)
         failure = error
     pane.layout().removeWidget(page)
     page.hide()
     page.deleteLater()
     if failure is None:
-        take_part()
-        fill(pane)
+        filled_by.take_part()
+        filled_by.fill(pane)
         return
     sentence, next_step = explained(failure)
     _show_reason(pane, f"{sentence} {next_step}".strip(), "".join(
