@@ -55,6 +55,7 @@ from .tools import Toolbox
 from .utils.event_loop_manager import create_task, get_event_loop_manager, shutdown_event_loop
 from .utils.file_watch import FileWatch
 from .utils.main_thread import MainThread, PumpedMainThread
+from .words import tr
 
 __all__ = [
     "App", "Approval", "ModelCatalogue", "ModelChoice", "Parameters", "ProviderStatus", "TurnHandle", "TurnRequest",
@@ -158,11 +159,11 @@ class App:
         handle = TurnHandle(turn, main_thread)
         with self._lock:
             if self._is_closed:
-                raise NukeAIError("the App is closed", user_text="The panel is closing.")
+                raise NukeAIError("the App is closed", user_text=tr("The panel is closing."))
             if conversation_id in self._running:
                 raise BusyError(
-                    "the conversation has a running turn", user_text="An answer is still being written here.",
-                    next_step="Wait for it, or stop it.",
+                    "the conversation has a running turn", user_text=tr("An answer is still being written here."),
+                    next_step=tr("Wait for it, or stop it."),
                 )
             self._running[conversation_id] = handle
         task = create_task(turn.run())
@@ -195,14 +196,15 @@ class App:
         self._take_settings(self._reload())
 
     def watch_settings(self, heard: Callable[[Optional[SettingsError]], None] = lambda _: None) -> None:
-        """From now on an edit of a settings file counts within two seconds, if it is valid.
+        """From now on an edit of a file of the settings or of the policy counts within two seconds, if it is valid.
 
         A broken one changes nothing. `heard` is called on the watching thread after each: with what is wrong, or None.
         """
         self._heard.append(heard)
         if self._watch is None:
             self._watch = FileWatch(
-                lambda: settings_files(self._env), self._settings_edited, every_s=SETTINGS_LOOK_S
+                lambda: (*settings_files(self._env), *self.gate.policy_files()), self._settings_edited,
+                every_s=SETTINGS_LOOK_S,
             )
             self._watch.start()
 
@@ -228,12 +230,14 @@ class App:
             heard()
 
     def _settings_edited(self, files: List[Path]) -> None:
+        self.gate.look_again()
         try:
             self.reload_settings()
             self._settings_problem = None
         except SettingsError as error:
             log.info("an edit of %s is not taken: %s", ", ".join(map(str, files)), error.message)
             self._settings_problem = error
+        self.providers.policy_changed()
         for heard in tuple(self._heard):
             heard(self._settings_problem)
 
@@ -263,7 +267,8 @@ class App:
         if self.settings.provider(choice.provider).options.get("num_ctx") != wider:
             place = self.settings.sources.get(name, "another layer of the settings")
             raise SettingsError(
-                f"{place} fixes {name}", user_text=f"The window is fixed by {place}.", next_step="Change it there."
+                f"{place} fixes {name}", user_text=tr("The window is fixed by {place}.", place=place),
+                next_step=tr("Change it there.")
             )
         return wider
 

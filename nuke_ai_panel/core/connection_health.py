@@ -18,6 +18,7 @@ import time
 from typing import Callable, List, Optional
 
 from ..messages import ErrorInfo
+from ..words import tr
 from .provider_status import State
 
 # An exchange without tokens that takes longer is slow.
@@ -41,6 +42,8 @@ SAID_KINDS = frozenset({
     "permission", "credits", "model_not_found", "context_too_long", "content_filter", "bad_request",
     "unsupported_feature",
 })
+# … and these statuses are of somebody on the way: a page to sign in at, a proxy, another address.
+ON_THE_WAY = frozenset({301, 302, 303, 307, 308, 407, 511})
 
 
 class Health:
@@ -57,7 +60,8 @@ class Health:
         self._opening = 0
         self._flowing = 0
         self._owed = 0
-        self._failed_at = float("-inf")
+        self._fault: Optional[ErrorInfo] = None  # what it is owed for
+        self._failed_at = self._lost_at = float("-inf")
         self._losses: List[float] = []
         self._timeouts = 0
 
@@ -98,7 +102,7 @@ class Health:
         if latency_s is not None and latency_s >= SLOW_S:
             self._found, self.error = "degraded", _slow(latency_s)
         elif self._is_owed(now):
-            self._found = "degraded"
+            self._found, self.error = "degraded", self._fault
         else:
             self._found, self.error, self._owed = "connected", None, 0
         self._show()
@@ -109,11 +113,12 @@ class Health:
         self._flowing += 1
         self.heard()
 
-    def closed(self, *, was_flowing: bool, is_whole: bool = False) -> None:
-        """The request has ended; `is_whole` when its answer had come to its end."""
+    def closed(self, *, was_flowing: bool, is_whole: bool = False, spoke_at: float = 0.0) -> None:
+        """The request has ended; `is_whole` when its answer had come to its end, `spoke_at` when its last piece "
+            "came."""
         if was_flowing:
             self._flowing -= 1
-            if is_whole and self._found == "unreachable":
+            if (is_whole or spoke_at > self._lost_at) and self._found == "unreachable":
                 self.heard()
         else:
             self._opening -= 1
@@ -124,10 +129,10 @@ class Health:
         now = self._wall()
         if error.kind in KEY_KINDS:
             self._found = "needs key"
-        elif error.kind in LOST_KINDS:
+        elif error.kind in LOST_KINDS or error.status in ON_THE_WAY:
             self._lose(error, now, is_probe=is_probe, is_unsent=is_unsent)
         elif error.kind in FAULT_KINDS:
-            self._found, self._owed, self._failed_at = "degraded", AMENDS, now
+            self._found, self._owed, self._failed_at, self._fault = "degraded", AMENDS, now, error
         elif error.kind in SAID_KINDS and error.status is not None:
             # The server is there and reads what it is sent; that it ever does what it is asked is not said by that.
             self.heard_at = now
@@ -158,8 +163,8 @@ class Health:
         if self._found in ("connected", "degraded"):
             self._losses = [*(at for at in self._losses if now - at < LATELY_S), now]
             if len(self._losses) >= OFTEN:  # it comes and goes
-                self._owed, self._failed_at = AMENDS, now
-        self._found = "unreachable"
+                self._owed, self._failed_at, self._fault = AMENDS, now, error
+        self._found, self._lost_at = "unreachable", now
 
     def _is_owed(self, now: float) -> bool:
         """Whether a failure of the last minute is not yet made up for by answers."""
@@ -178,5 +183,6 @@ class Health:
 def _slow(latency_s: float) -> ErrorInfo:
     return ErrorInfo(
         "slow", f"an exchange without tokens took {latency_s:.1f} s",
-        user_text=f"It answers slowly ({latency_s:.1f} s).", next_step="Wait, or choose another model.",
+        user_text=tr("It answers slowly ({latency_s:.1f} s).", latency_s=latency_s),
+        next_step=tr("Wait, or choose another model."),
     )

@@ -114,6 +114,8 @@ class ConnectionStates:
             if name not in self._settings.providers:
                 return
             status = self.status(name)
+            if status.state == "forbidden by policy" and name in self._healths:
+                self._healths[name].forget()  # what was true before says nothing about the day when it is allowed again
             told = self._told.get(name) or ProviderStatus(name, status.title)
             # A probe's latency differs each time, and is read by whoever looks; it is not worth waking everybody for.
             if replace(status, latency_s=told.latency_s) == told:
@@ -198,23 +200,24 @@ class Contact:
             self._health.heard(latency_s)
         self._states.publish(self._name)
 
-    def failed(self, error: NukeAIError) -> None:
+    def failed(self, error: NukeAIError, *, is_probe: Optional[bool] = None) -> None:
         """The request ended in `error`. A model or a budget that the policy refuses says nothing about the provider."""
         if error.kind != "policy":
             with self._states._lock:
                 self._health.failed(
-                    error.info(), is_probe=self._is_probe, is_unsent=getattr(error, "is_unsent", False)
+                    error.info(), is_probe=self._is_probe if is_probe is None else is_probe,
+                    is_unsent=getattr(error, "is_unsent", False),
                 )
         # the rest is told by `close`: between the two nothing is awaited
 
-    def close(self, *, is_whole: bool = False) -> None:
+    def close(self, *, is_whole: bool = False, spoke_at: float = 0.0) -> None:
         """The request has ended, whichever way. Idempotent."""
         with self._states._lock:
             if self._is_closed:
                 return
             self._is_closed = True
             if self._is_counted or self._is_flowing:
-                self._health.closed(was_flowing=self._is_flowing, is_whole=is_whole)
+                self._health.closed(was_flowing=self._is_flowing, is_whole=is_whole, spoke_at=spoke_at)
         self._states.publish(self._name)
 
 

@@ -7,13 +7,14 @@ import logging
 from dataclasses import dataclass
 from typing import AsyncIterator, Callable, Iterable, Optional, Type
 
-from ..errors import MissingKeyError, SettingsError, provider_error
+from ..errors import MissingKeyError, NukeAIError, SettingsError, provider_error
 from ..events import StreamEvent
 from ..keys import Keys
 from ..providers.base import Provider
 from ..providers.services import Probed
 from ..providers.threads import in_daemon_thread
 from ..settings import ProviderSettings
+from ..words import tr
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,15 @@ class LiveProvider:
         self.users -= 1
         if self.is_retired and not self.users:
             await self.provider.close()
+
+    async def doubt(self) -> Optional[NukeAIError]:
+        """Why what answers may not be a server of this kind; None if it shows itself to be one, or cannot be asked."""
+        try:
+            if isinstance(self.provider, Probed):
+                await self.provider.probe()
+        except NukeAIError as error:
+            return error
+        return None
 
     async def probe(self) -> None:
         """One sign of life of its server, without a token. Raises ProviderError."""
@@ -75,8 +85,9 @@ def _built(row: ProviderSettings, classes: Callable[[str], Type[Provider]], keys
         make: Callable[..., Provider] = classes(row.kind)
     except ImportError as exc:
         raise SettingsError(
-            f"{exc.name or exc} is not installed", user_text=f"{row.label} needs {exc.name or 'a package'}, which "
-            "is not installed.", next_step="Run: python -m pip install nuke-ai-panel",
+            f"{exc.name or exc} is not installed", user_text=tr("{label} needs {name}, which is not installed.",
+            label=row.label, name=exc.name or tr('a package')),
+            next_step=tr("Run: python -m pip install nuke-ai-panel"),
         ) from exc
     # Constructing touches nothing, so the provider itself can say whether a key is needed.
     provider = make(row, key=None)
@@ -84,7 +95,7 @@ def _built(row: ProviderSettings, classes: Callable[[str], Type[Provider]], keys
     if found is None:
         if provider.needs_key:
             raise MissingKeyError(
-                row.label, row.key_env or "the environment variable that key_env names", trouble=keys.trouble
+                row.label, row.key_env or tr("the environment variable that key_env names"), trouble=keys.trouble
             )
         return LiveProvider(row, provider, None)
     key = found.reveal()

@@ -28,6 +28,7 @@ from ..providers.threads import in_daemon_thread
 from ..settings import ProviderSettings, Settings, origin_of
 from ..settings.policy_rules import refusal
 from ..utils.event_loop_manager import create_task, get_event_loop_manager
+from ..words import tr
 from .connection_states import ConnectionStates
 from .connection_watch import ConnectionWatch
 from .live_provider import LiveProvider, build, close_all, close_events
@@ -101,8 +102,8 @@ class ProviderManager:
         row = self._settings.provider(name)
         if not row.enabled:
             raise SettingsError(
-                f"the provider {name} is turned off", user_text=f"{row.label} is turned off.",
-                next_step=f"Turn it on in Settings (providers.{name}.enabled), or choose another model.",
+                f"the provider {name} is turned off", user_text=tr("{label} is turned off.", label=row.label),
+                next_step=tr("Turn it on in Settings (providers.{name}.enabled), or choose another model.", name=name),
             )
         return row
 
@@ -155,6 +156,12 @@ class ProviderManager:
         if name in self._live:
             create_task(self._retire(name))
 
+    def policy_changed(self) -> None:
+        """The policy was read again: states that are others now are told, and who may be asked again is looked at."""
+        for name in self.all_names():
+            self._states.publish(name)
+            self._watch.forgotten(name)
+
     def built(self) -> Tuple[ProviderSettings, ...]:
         """The rows whose providers are built."""
         return tuple(live.row for live in list(self._live.values()))
@@ -205,11 +212,13 @@ class ProviderManager:
         live.users += 1
         events, error_kind = passing.events(live.provider), ""
         is_heard = is_whole = False
+        spoke_at = 0.0
         try:
             async for event in events:
                 if not is_heard and (type(event) is not Progress or event.is_told):
                     is_heard = True
                     contact.flows()
+                spoke_at = time.time()
                 if type(event) is UsageReport or type(event) is Finish:
                     passing.note(event)
                     is_whole = is_whole or type(event) is Finish
@@ -220,7 +229,7 @@ class ProviderManager:
             contact.failed(error)
             raise
         finally:
-            contact.close(is_whole=is_whole)
+            contact.close(is_whole=is_whole, spoke_at=spoke_at)
             try:
                 await close_events(events)
             finally:
@@ -374,9 +383,14 @@ class ProviderManager:
         else:
             if generation != self._generations.get(name):
                 return  # what an old address or key brought says nothing about the new one
-            fetched_at = time.time()
+            fetched_at, latency_s = time.time(), time.monotonic() - started
             self._lists.keep(name, fetched_at, tuple(models))
-            contact.answered(time.monotonic() - started)
+            # Whatever listens somewhere has no models: a list without any is proof of nothing.
+            doubt = None if models else await live.doubt()
+            if doubt is None:
+                contact.answered(latency_s)
+            else:
+                contact.failed(doubt, is_probe=True)
             contact.close()
             await in_daemon_thread(lambda: save_models(self._settings.home, live.row, fetched_at, tuple(models)))
         finally:

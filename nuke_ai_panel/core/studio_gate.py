@@ -31,6 +31,7 @@ from ..settings.user import host_names, personal_names, user_name
 from ..settings.values import RedactionSettings
 from ..store.ids import new_id
 from ..store.ledger_rows import LedgerEntry, ended_record, sent_record
+from ..words import tr
 from .budget import (
     NO_RESERVE,
     Reserve,
@@ -112,6 +113,14 @@ class StudioGate:
     def current(self) -> Policy:
         """The policy as it was last seen; reads the files only if they never were."""
         return self._source.current()
+
+    def policy_files(self) -> Tuple[Path, ...]:
+        """Where a policy lies or would lie."""
+        return self._source.files()
+
+    def look_again(self) -> None:
+        """Has `current` say what the files say now. Not on the loop: they may be on a share."""
+        self._source.read()
 
     def entries(self, since: float = 0.0) -> Future[List[LedgerEntry]]:
         """What the ledger holds."""
@@ -272,7 +281,8 @@ class StudioGate:
             self._note(exc)
             if reserve.tokens or any(one.ledger.required for one in policy.files):
                 raise PolicyError(
-                    exc.message, user_text=f"{exc.user_text} The studio's policy allows no request without it.",
+                    exc.message, user_text=tr("{user_text} The studio's policy allows no request without it.",
+                    user_text=exc.user_text),
                     next_step=exc.next_step, rule="ledger.required",
                 ) from exc
         else:
@@ -297,8 +307,8 @@ class StudioGate:
         except asyncio.TimeoutError as exc:
             raise PolicyError(
                 f"the policy or the ledger did not answer within {PERMIT_S:g} s",
-                user_text="The studio's policy or the ledger does not answer, so nothing is sent.",
-                next_step="Check the disks that they lie on, then try again.", rule="policy",
+                user_text=tr("The studio's policy or the ledger does not answer, so nothing is sent."),
+                next_step=tr("Check the disks that they lie on, then try again."), rule="policy",
             ) from exc
 
     def _entry(self, outgoing: Outgoing) -> LedgerEntry:
@@ -377,17 +387,20 @@ def _reserve_of(policy: Policy, user: str, outgoing: Outgoing) -> Reserve:
         return Reserve()
     is_unpriced = trust_of(outgoing.url) == "cloud" and has_hard_limit(policy, user, "usd")
     if is_unpriced and rules_of(policy).unpriced != "allow":
-        raise _unpriced(policy, outgoing.models[-1] if outgoing.models else "this request")
+        raise _unpriced(policy, outgoing.models[-1] if outgoing.models else tr("this request"))
     return Reserve(outgoing.size_bytes, rules_of(policy).answer_tokens)
 
 
 def _unpriced(policy: Policy, model: str) -> PolicyError:
     file = next((one for one in policy.files if one.budget.rules.unpriced != "allow"), policy.files[0])
-    whom = f"Ask {file.general.contact}" if file.general.contact else "Ask whoever keeps the policy"
+    whom = tr("Ask {contact}", contact=file.general.contact) if file.general.contact else tr(
+        "Ask whoever keeps the policy")
     return PolicyError(
         f"{file.place('budget')}: the price of {model} is unknown, and budget.unpriced is refuse",
-        user_text=f"The studio's budget needs to know what {model} costs, and nobody says (rule budget.unpriced).",
-        next_step=f"{whom} to add it to budget.prices, or choose a model with a known price.", rule="budget.unpriced",
+        user_text=tr("The studio's budget needs to know what {model} costs, and nobody says (rule budget.unpriced).",
+        model=model),
+        next_step=tr("{whom} to add it to budget.prices, or choose a model with a known price.", whom=whom),
+        rule="budget.unpriced",
     )
 
 

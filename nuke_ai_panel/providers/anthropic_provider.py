@@ -21,7 +21,7 @@ from .anthropic_models import next_page, read_models, traits_of, unlisted
 from .anthropic_repair import explain_limit, explain_size, learnt, refuses_thoughts, room_left
 from .base import ChatRequest, ModelInfo
 from .classify import classify_error
-from .connection import PROBE_S, ask_list, bearer, has_own_key, open_client
+from .connection import ask_life, ask_list, bearer, has_own_key, is_list, open_client
 from .error_facts import read_error
 from .http_stream import StreamResponse
 from .reading import check_head, read_events, sse_parser
@@ -90,7 +90,8 @@ class AnthropicProvider:
 
     async def probe(self) -> None:
         """Asks for the first model of the list. Raises ProviderError."""
-        await ask_list(self._client, join_url(self._base, "v1/models?limit=1"), self._headers, timeout_s=PROBE_S)
+        url = join_url(self._base, "v1/models?limit=1")
+        await ask_life(self._client, url, self._headers, provider=self._label, shows=is_list)
 
     async def close(self) -> None:
         """Closes the session."""

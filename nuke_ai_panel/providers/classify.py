@@ -13,6 +13,7 @@ from typing import Callable, Dict, Mapping, Optional, Tuple, Union
 
 from ..errors import RETRYABLE_KINDS, ErrorKind, ProviderError, provider_error
 from ..messages import Json
+from ..words import tr
 from .error_facts import ErrorFacts, read_error, retry_delay
 from .payload import request_id
 from .router_advice import router_advice
@@ -250,25 +251,31 @@ def _advice(kind: ErrorKind, facts: ErrorFacts, status: Optional[int]) -> Tuple[
     """A better sentence and next step than the kind's own, where the body says more; else empty strings."""
     if kind == "auth" and facts.raw.get("signin_url"):
         page = str(facts.raw["signin_url"]).partition("?")[0]
-        return ("This model runs in Ollama's cloud: sign in first.",
-                f"Run `ollama signin` in a terminal (it opens {page}), then try again.")
+        return (tr("This model runs in Ollama's cloud: sign in first."),
+                tr("Run `ollama signin` in a terminal (it opens {page}), then try again.", page=page))
     if kind == "permission" and not facts.message:
-        return ("The server refuses to be called by this name.",
-                "Use localhost or an IP address in the base URL, or set OLLAMA_HOST on the server.")
+        return (tr("The server refuses to be called by this name."),
+                tr("Use localhost or an IP address in the base URL, or set OLLAMA_HOST on the server."))
     if kind == "bad_request" and status == 404 and facts.message.strip().lower() == "resource not found":
-        return ("There is no such deployment or API version at this address.",
-                "Check the endpoint, the deployment's name and api_version in Settings.")
+        return (tr("There is no such deployment or API version at this address."),
+                tr("Check the endpoint, the deployment's name and api_version in Settings."))
     if kind == "bad_request" and status == 404:
-        return "There is no chat endpoint at this address.", "Check the base URL: is /v1 missing, or one too many?"
+        return tr("There is no chat endpoint at this address."), tr(
+            "Check the base URL: is /v1 missing, or one too many?")
+    if status == 511:
+        return tr("The network asks you to sign in first."), tr(
+            "Open any page in a web browser, sign in there, then try again.")
     if kind == "bad_request" and status == 413:
-        return "The request is too large for the server.", "Send smaller or fewer images and files."
+        return tr("The request is too large for the server."), tr("Send smaller or fewer images and files.")
     if "failed to load model" in facts.message.lower():
-        return "The server could not load the model.", "Its own window says why; a smaller model or window may fit."
+        return tr("The server could not load the model."), tr(
+            "Its own window says why; a smaller model or window may fit.")
     if kind == "context_too_long":
         asked, window = facts.raw.get("n_prompt_tokens"), facts.raw.get("n_ctx")
         if isinstance(asked, int) and isinstance(window, int):
-            return f"The conversation has {asked} tokens; the model can read {window}.", ""
+            return tr("The conversation has {asked} tokens; the model can read {window}.", asked=asked,
+                window=window), ""
     advice = router_advice(kind, facts)
     if not any(advice) and kind == "rate_limit" and (_DAILY.search(facts.message) or _names_daily_quota(facts)):
-        return "", "The daily quota is used up. Choose another model, or come back tomorrow."
+        return "", tr("The daily quota is used up. Choose another model, or come back tomorrow.")
     return advice

@@ -1,12 +1,14 @@
-"""Builds a provider's way out from its settings. Touches no socket."""
+"""Builds a provider's way out from its settings, and asks for signs of life. Lives on the loop thread."""
 
 from __future__ import annotations
 
-from typing import Dict, Mapping, Optional
+from typing import Callable, Dict, Mapping, Optional
 
-from ..errors import ProviderError
+from ..errors import ProviderError, provider_error
 from ..messages import Json
 from ..settings import ProviderSettings
+from ..words import later, tr
+from .classify import classify_error
 from .http import HttpClient, HttpOptions
 
 LIST_TIMEOUT_S = 15.0
@@ -53,3 +55,41 @@ async def ask_list(
         if error.status not in (404, 405):
             raise
         return []
+
+
+async def ask_life(
+    client: HttpClient, url: str, headers: Mapping[str, str], *, provider: str, shows: Callable[[Json], bool],
+) -> None:
+    """Returns if the server's short answer at `url` is one that only such a server gives, which `shows` tells.
+
+    Raises ProviderError: whatever else listens there answers too, and is no proof of anything.
+    """
+    try:
+        body = await client.get_json(url, headers=headers, timeout_s=PROBE_S)
+    except ProviderError as error:
+        if error.status in (404, 405):
+            error.user_text = tr("Something answers at the address of {provider}, but does not know this request.",
+                                 provider=provider)
+            error.next_step = tr(_ASK_OR_CORRECT)
+        raise
+    if isinstance(body, dict) and body.get("error"):
+        raise classify_error(None, body, {}, provider=provider)
+    if not shows(body):
+        raise provider_error(
+            "bad_request", f"the JSON at {url} is not what {provider} answers", provider=provider, status=200,
+            user_text=tr("Something answers at the address of {provider}, but not as {provider} does.",
+                         provider=provider),
+            next_step=tr(_ASK_OR_CORRECT),
+        )
+
+
+def is_list(body: Json) -> bool:
+    """Whether `body` is a list of models in any of its shapes, an empty one too."""
+    if isinstance(body, dict):
+        body = next((body[name] for name in ("data", "models") if name in body), "")
+    return body is None or isinstance(body, list)
+
+
+_ASK_OR_CORRECT = later(
+    "Correct the base URL in Settings: is /v1 missing, or one too many? A question shows whether it works."
+)

@@ -13,9 +13,10 @@ from urllib.parse import parse_qsl, quote, urlsplit
 from ..errors import SettingsError
 from ..events import StreamEvent
 from ..settings import ProviderSettings
+from ..words import tr
 from .base import ChatRequest, ModelInfo
 from .classify import classify_error
-from .connection import PROBE_S, ask_list, has_own_key, open_client
+from .connection import ask_life, has_own_key, is_list, open_client
 from .error_facts import read_error
 from .google_decoder import GoogleDecoder
 from .google_dialect import MAX_REPAIRS, Repair, encode, losses, read_options, repair_for
@@ -89,7 +90,8 @@ class GoogleProvider:
 
     async def probe(self) -> None:
         """Asks for the first model of the list. Raises ProviderError."""
-        await ask_list(self._client, join_url(self._base, "models?pageSize=1"), self._headers, timeout_s=PROBE_S)
+        url = join_url(self._base, "models?pageSize=1")
+        await ask_life(self._client, url, self._headers, provider=self._label, shows=is_list)
 
     async def close(self) -> None:
         """Closes the session."""
@@ -139,8 +141,8 @@ def _base_url(settings: ProviderSettings) -> str:
     if any(name.lower() in ("key", "access_token") for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
         raise SettingsError(
             f"the base URL of {settings.name} holds a key",
-            user_text=f"The address of {settings.label} holds a key, which would end up in logs.",
-            next_step="Take everything from the question mark on out of the address, and set the key in Settings.",
+            user_text=tr("The address of {label} holds a key, which would end up in logs.", label=settings.label),
+            next_step=tr("Take everything from the question mark on out of the address, and set the key in Settings."),
         )
     head = base.partition("/models/")[0]  # what people paste from the documentation
     return head if has_path(head) else join_url(head, "v1beta")

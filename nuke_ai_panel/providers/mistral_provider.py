@@ -13,7 +13,7 @@ from ..events import StreamEvent
 from ..settings import ProviderSettings
 from .base import ChatRequest, ModelInfo
 from .classify import classify_error
-from .connection import PROBE_S, ask_list, bearer, has_own_key, open_client
+from .connection import ask_life, ask_list, bearer, has_own_key, is_list, open_client
 from .error_facts import read_error
 from .http_stream import StreamResponse
 from .mistral_decoder import MistralDecoder
@@ -70,8 +70,10 @@ class MistralProvider:
         return self._known.setdefault(model, ModelInfo(model, self.name, local=self.is_local))
 
     async def probe(self) -> None:
-        """Asks for the list, and reads nothing of it. Raises ProviderError."""
-        await ask_list(self._client, join_url(self._base, "models"), self._headers, timeout_s=PROBE_S)
+        """Asks for the list, and looks only whether it is one. Raises ProviderError."""
+        await ask_life(
+            self._client, join_url(self._base, "models"), self._headers, provider=self._label, shows=is_list
+        )
 
     async def close(self) -> None:
         """Closes the session."""

@@ -17,9 +17,10 @@ from ..errors import ProviderError
 from ..events import Progress, StreamEvent, StreamWarning
 from ..messages import Json
 from ..settings import ProviderSettings
+from ..words import tr
 from .base import ChatRequest, ModelInfo
 from .classify import classify_error
-from .connection import PROBE_S, bearer, has_own_key, open_client
+from .connection import ask_life, bearer, has_own_key, open_client
 from .http_stream import StreamResponse
 from .ollama_decoder import OllamaDecoder
 from .ollama_dialect import (
@@ -123,7 +124,10 @@ class OllamaProvider:
     async def probe(self) -> None:
         """Asks for the version: the cheapest that it answers. Raises ProviderError."""
         with self._explained():
-            await self._client.get_json(f"{self._base}/api/version", headers=self._headers, timeout_s=PROBE_S)
+            await ask_life(
+                self._client, f"{self._base}/api/version", self._headers, provider=self._label,
+                shows=lambda body: isinstance(body, dict) and isinstance(body.get("version"), str),
+            )
 
     async def version(self) -> str:
         """The server's version, empty if it does not say. Raises ProviderError."""
@@ -179,7 +183,7 @@ class OllamaProvider:
         if not is_loopback_url(self._base):
             raise ProviderError(
                 "network", "the server is another machine's", provider=self._label, retryable=False,
-                user_text=f"{self._label} runs on another machine.", next_step="Start it there.",
+                user_text=tr("{label} runs on another machine.", label=self._label), next_step=tr("Start it there."),
             )
 
         async def answers() -> bool:

@@ -16,10 +16,11 @@ from ..events import Progress, StreamEvent
 from ..messages import Json
 from ..settings import ProviderSettings
 from ..settings.presets import BUILT_IN, FORWARDING
+from ..words import tr
 from .azure_address import AzureAddress, read_address
 from .base import ChatRequest, ModelInfo
 from .classify import classify_error
-from .connection import PROBE_S, ask_list, bearer, has_own_key, open_client
+from .connection import ask_life, ask_list, bearer, has_own_key, is_list, open_client
 from .error_facts import read_error
 from .http_stream import StreamResponse
 from .openai_decoder import OpenAIDecoder
@@ -124,9 +125,9 @@ class OpenAIProvider:
         return info
 
     async def probe(self) -> None:
-        """Asks for the list, and reads nothing of it. Raises ProviderError."""
+        """Asks for the list, and looks only whether it is one. Raises ProviderError."""
         url = self._azure.models_url() if self._azure is not None else join_url(self._base, "models")
-        await ask_list(self._client, url, self._headers, timeout_s=PROBE_S)
+        await ask_life(self._client, url, self._headers, provider=self._label, shows=is_list)
 
     async def close(self) -> None:
         """Closes the session."""
@@ -217,9 +218,9 @@ def _azure_address(vendor: Vendor, settings: ProviderSettings, base_url: str) ->
     if vendor.needs_address and not base_url:
         raise SettingsError(
             f"providers.{settings.name}.base_url is not set",
-            user_text=f"{settings.label} needs the address of your resource.",
-            next_step=f"Set its base URL in Settings (providers.{settings.name}.base_url), for example "
-                      "https://NAME.openai.azure.com.",
+            user_text=tr("{label} needs the address of your resource.", label=settings.label),
+            next_step=tr("Set its base URL in Settings (providers.{name}.base_url), for example "
+                         "https://NAME.openai.azure.com.", name=settings.name),
         )
     version = settings.options.get("api_version")
     return read_address(base_url, version if isinstance(version, str) else None) if vendor.is_azure else None

@@ -13,7 +13,7 @@ from ..errors import ProviderError
 from ..messages import Json
 from ..settings import ProviderSettings
 from .base import ChatRequest, ModelInfo
-from .connection import PROBE_S, ask_list
+from .connection import ask_life
 from .openai_dialect import Dialect
 from .openai_provider import OpenAIProvider
 from .openrouter_account import read_account
@@ -51,7 +51,10 @@ class OpenRouterProvider(OpenAIProvider):
 
     async def probe(self) -> None:
         """Asks about the key: the list of models is large. Raises ProviderError."""
-        await ask_list(self._client, join_url(self._base, "key"), self._headers, timeout_s=PROBE_S)
+        await ask_life(
+            self._client, join_url(self._base, "key"), self._headers, provider=self._label,
+            shows=lambda body: isinstance(body, dict) and isinstance(body.get("data"), dict),
+        )
 
     async def models(self) -> Tuple[ModelInfo, ...]:
         """The catalogue, with windows, abilities and prices. Raises ProviderError."""

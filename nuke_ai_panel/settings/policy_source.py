@@ -72,6 +72,13 @@ class PolicySource:
         self._current = NO_POLICY
         return True
 
+    def files(self) -> Tuple[Path, ...]:
+        """Every file that may hold a policy, whether it exists or not."""
+        try:
+            return tuple(path for path, _ in policy_paths(self._env))
+        except PolicyError:
+            return (machine_policy_path(),)
+
     def read(self) -> Policy:
         """The policy as the files say right now. Never raises: what cannot be read is a policy with an error."""
         with self._lock:

@@ -135,10 +135,13 @@ def test_one_origin_has_one_limit_on_its_loop() -> None:
 
 
 class TokenBucket:
-    """A server that allows `rate` answers a second and says 429 to the rest. It counts what it answered."""
+    """A server that allows `rate` answers a second and says 429 to the rest. It counts what it answered.
 
-    def __init__(self, rate: float, burst: int, *, takes_s: float = 0.01) -> None:
-        self.rate, self.burst, self.takes_s = rate, burst, takes_s
+    After its first burst it refuses `least` requests, however slowly a busy machine sends them.
+    """
+
+    def __init__(self, rate: float, burst: int, *, takes_s: float = 0.01, least: int = 0) -> None:
+        self.rate, self.burst, self.takes_s, self.least = rate, burst, takes_s, least
         self.answered: Dict[str, int] = {}
         self.refused = 0
         self.most_at_once = self._running = 0
@@ -148,7 +151,7 @@ class TokenBucket:
         now = time.monotonic()
         self._left = min(float(self.burst), self._left + (now - self._at) * self.rate)
         self._at = now
-        if self._left < 1:
+        if self._left < 1 or (len(self.answered) >= self.burst and self.refused < self.least):
             self.refused += 1
             await fake.rate_limited("0.2")(connection, request)
             return
@@ -177,7 +180,7 @@ def run_batch(app: App, count: int, *, kind: Any = "batch") -> List[Events]:  # 
 
 
 def test_storm_of_refusals_loses_and_doubles_nothing() -> None:
-    bucket = TokenBucket(rate=150, burst=20)
+    bucket = TokenBucket(rate=150, burst=20, least=8)
     with FaultServer(bucket) as server:
         app = online(server)
         sinks = run_batch(app, 150)
