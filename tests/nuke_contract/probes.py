@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
+import time
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
 
@@ -94,6 +96,15 @@ def _untitled(nuke: Any) -> Any:
 @probe("E8", "menu in the terminal", "raises RuntimeError")
 def _menu(nuke: Any) -> Any:
     return "raises RuntimeError" if nuke.GUI else kind(lambda: nuke.menu("Nuke"))
+
+
+@probe("E9", "nodeCopy to the clipboard in the terminal",
+       {"raises": "RuntimeError", "text": "Cannot copy to clipboard in non-GUI mode"})
+def _clipboard(nuke: Any) -> Any:
+    if nuke.GUI:
+        return {"raises": "RuntimeError", "text": "Cannot copy to clipboard in non-GUI mode"}
+    nuke.nodes.NoOp().setSelected(True)
+    return outcome(lambda: nuke.nodeCopy("%clipboard%"))
 
 
 @probe("E10", "nodeCopy of nothing", "returns False")
@@ -203,6 +214,12 @@ def _between(nuke: Any) -> Any:
     return [made.input(0) is a, c.input(0) is made, len(nuke.selectedNodes())]
 
 
+@probe("B3", "the name after setName of one with a space", ANY, settles=True)
+def _odd_name(nuke: Any) -> Any:
+    node = nuke.nodes.NoOp()
+    return [kind(lambda: node.setName("a b")), node.name()]
+
+
 @probe("B5", "deleting leaves the reader's input empty", True, False, settles=True)
 def _delete(nuke: Any) -> Any:
     a = nuke.nodes.NoOp()
@@ -287,6 +304,24 @@ def _keys(nuke: Any) -> Any:
     return knob.toScript(False, None)
 
 
+@probe("B26", "Python may set a read-only knob", [True, 5.0], settles=True)
+def _read_only(nuke: Any) -> Any:
+    knob = nuke.nodes.Blur()["size"]
+    knob.setFlag(nuke.READ_ONLY)
+    return [bool(knob.setValue(5)), knob.value()]
+
+
+@probe("B41", "pasting connects to the selected node", [True, True], settles=True)
+def _paste(nuke: Any) -> Any:
+    path = os.path.join(tempfile.mkdtemp(), "a.nk").replace("\\", "/")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("set cut_paste_input [stack 0]\nversion 14.0 v1\npush $cut_paste_input\nBlur {\n name Pasted\n}\n")
+    above = nuke.nodes.Constant()
+    above.setSelected(True)
+    made = nuke.nodePaste(path)
+    return [made.input(0) is above, nuke.selectedNodes() == [made]]
+
+
 @probe("B50", "a cancelled group takes all back and leaves no entry", [0, 0])
 def _cancel(nuke: Any) -> Any:
     before = nuke.Undo.undoSize()
@@ -328,3 +363,40 @@ def _exception(nuke: Any) -> Any:
 @probe("B74", "nuke.env is no dictionary", ["raises TypeError", "raises TypeError"])
 def _env(nuke: Any) -> Any:
     return [kind(lambda: iter(nuke.env)), kind(lambda: len(nuke.env))]
+
+
+@probe("B60", "whether the queue is served while a terminal script waits", False, True, settles=True)
+def _queue(nuke: Any) -> Any:
+    if nuke.GUI:
+        return False
+    served: List[int] = []
+    worker = threading.Thread(target=nuke.executeInMainThread, args=(served.append, (1,)), daemon=True)
+    worker.start()
+    worker.join(5)
+    time.sleep(0.2)
+    return bool(served)
+
+
+@probe("B80", "rendering a disabled Write", "raises RuntimeError", "returns None", settles=True)
+def _disabled(nuke: Any) -> Any:
+    path = os.path.join(tempfile.mkdtemp(), "a.png").replace("\\", "/")
+    write = nuke.nodes.Write(inputs=[nuke.nodes.Constant()], file=path, disable=True)
+    return kind(lambda: nuke.execute(write, 1, 1))
+
+
+@probe("§12.5", "which of the classes with a version in their name there are", ANY, settles=True)
+def _versions(nuke: Any) -> Any:
+    names = [stem + number for stem in ("Axis", "Camera", "Light", "ReadGeo", "WriteGeo", "ScanlineRender", "Merge")
+             for number in ("", "2", "3", "4")]
+    return [name for name in names if kind(lambda name=name: getattr(nuke.nodes, name)()) == "returns 'Node'"]
+
+
+@probe("§12.9", "what this Python has for networks and the history", ANY, settles=True)
+def _python(nuke: Any) -> Any:
+    found = {}
+    for name, attribute in (("ssl", "OPENSSL_VERSION"), ("sqlite3", "sqlite_version"), ("certifi", "__version__")):
+        try:
+            found[name] = str(getattr(__import__(name), attribute))
+        except Exception as error:  # noqa: BLE001  (that it is missing is the answer)
+            found[name] = f"raises {type(error).__name__}"
+    return found

@@ -15,7 +15,8 @@ import sys
 import traceback
 from typing import Any, Dict, List
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+# Nuke's -t gives a script its own arguments and need not give it a file name.
+sys.path.insert(0, os.path.dirname(os.path.abspath(globals().get("__file__") or sys.argv[0])))
 
 import node_data
 from probes import ANY, PROBES
@@ -45,6 +46,9 @@ def main() -> int:
     import nuke
 
     target = sys.argv[1] if len(sys.argv) > 1 else "nuke_contract.json"
+    if nuke.GUI and nuke.modified():
+        print("NUKE_CONTRACT not run: it clears the script, and yours has changes. Use nuke -t, or save first.")
+        return 2
     report = run(nuke)
     with open(target, "w", encoding="utf-8") as file:
         json.dump(report, file, indent=1, sort_keys=True, default=str)

@@ -45,7 +45,7 @@ def test_product_starts_in_every_version(nuke_double: Callable[..., Host]) -> No
         host = nuke_double(version=version)
         sys.modules.pop("nuke_ai_panel_qt.host.install", None)
         host.run_startup([here.as_posix()])
-        assert host.panels.registrations == ["com.nuke_ai_panel.chat"], host.said
+        assert host.panels.registrations == ["com.nuke_ai_panel.chat", "com.nuke_ai_panel.explorer"], host.said
     terminal = nuke_double(version=16, gui=False)
     terminal.run_startup([here.as_posix()])
     assert terminal.panels.registrations == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from typing import Any, List
 
 import pytest
@@ -19,8 +20,7 @@ from .rows import BEHAVIOURS, ERRORS, INDEX, SHOWN, index
 # In Nuke, and not in stubs made by looking at Nuke 13: newer names and those without documentation.
 ALSO = {"KNOB_CHANGED_ALWAYS", *LATER}
 
-
-pytestmark = pytest.mark.skipif(stub_folder() is None, reason="types-nuke is not installed")
+needs_stubs = pytest.mark.skipif(stub_folder() is None, reason="types-nuke is not installed")
 
 
 def agrees(function: Any, known: List[Parameters]) -> bool:
@@ -34,6 +34,7 @@ def agrees(function: Any, known: List[Parameters]) -> bool:
         [name for name in own if name in one] == one and needed <= set(one) for one in known if one is not None)
 
 
+@needs_stubs
 @pytest.mark.parametrize("version", [13, 14, 15, 16, 17])
 def test_module_has_only_names_that_nuke_has(version: int) -> None:
     known = stubs()
@@ -47,6 +48,7 @@ def test_module_has_only_names_that_nuke_has(version: int) -> None:
     assert wrong == []
 
 
+@needs_stubs
 def test_names_of_nuke_that_the_double_does_not_play_exist_and_say_so() -> None:
     nuke = Host().nuke
     missing = [name for name in stubs().functions if not name.startswith("_") and not hasattr(nuke, name)]
@@ -58,6 +60,7 @@ def test_names_of_nuke_that_the_double_does_not_play_exist_and_say_so() -> None:
             call()
 
 
+@needs_stubs
 @pytest.mark.parametrize("kind", [Node, *NODE_KINDS.values(), *KINDS.values()], ids=lambda kind: kind.__name__)
 def test_class_has_only_methods_that_nuke_has(kind: Any) -> None:
     public = [name for name in dir(kind) if not name.startswith("_") and callable(getattr(kind, name))]
@@ -68,6 +71,7 @@ def test_class_has_only_methods_that_nuke_has(kind: Any) -> None:
     assert (unknown, wrong) == ([], [])
 
 
+@needs_stubs
 @pytest.mark.parametrize("name", ["Undo", "Format", "Box", "Menu", "MenuItem", "AnimationCurve", "ProgressTask",
                                   "ViewerWindow", "Layer"])
 def test_other_class_has_only_methods_that_nuke_has(name: str) -> None:
@@ -75,6 +79,14 @@ def test_other_class_has_only_methods_that_nuke_has(name: str) -> None:
 
     public = [one for one in dir(kind) if not one.startswith("_")]
     assert [one for one in public if method(name, one) is None] == []
+
+
+def test_stubs_are_there_where_the_surface_counts() -> None:
+    if sys.version_info[:2] == (3, 11):
+        assert stub_folder() is not None, "pip install types-nuke: without it nothing checks the double's names"
+        assert len(stubs().functions) > 150 and len(stubs().classes) > 100
+    else:
+        assert (stub_folder() is None) == (not stubs().functions)
 
 
 def test_every_row_has_a_test_and_the_index_is_fresh() -> None:
