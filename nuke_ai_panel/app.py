@@ -114,7 +114,7 @@ class App:
         self._settings_problem: Optional[SettingsError] = None
         self._when_interrupted: List[Callable[[], None]] = []
         self._when_closed: List[Callable[[], None]] = []
-        get_event_loop_manager().when_given_up(self._name, self._loop_given_up)
+        get_event_loop_manager().when_given_up(self._name, self._loop_given_up, self._loop_replaced)
         with _open_apps_lock:
             _open_apps[id(self)] = self
 
@@ -226,6 +226,12 @@ class App:
     def _loop_given_up(self) -> None:
         # What holds a place on the blocked loop gives it back there, should it ever come free.
         self._services = replace(self._services, slots=slots_by_kind())
+        self.providers.leave_watch()
+
+    def _loop_replaced(self) -> None:
+        if self._is_closed:
+            return
+        self.providers.keep_watching()
         for heard in tuple(self._when_interrupted):
             heard()
 

@@ -72,6 +72,7 @@ class ConnectionWatch:
         self._lock = threading.Lock()
         self._holds: Dict[str, int] = {}
         self._waiting: Dict[str, int] = {}
+        self._waits: Set[Callable[[], None]] = set()  # each ends one wait's hold
         self._is_stopped = False
         # Below: loop thread only; read elsewhere.
         self._looks: Dict[str, _Look] = {}
@@ -131,8 +132,9 @@ class ConnectionWatch:
 
     async def wait_until_back(self, name: str, on_pause: OnPause) -> None:
         """Returns once it makes sense to ask the provider again: its server is there, or settings have changed."""
-        release = self.hold(name)
-        self._waiting[name] = self._waiting.get(name, 0) + 1
+        release, waiting = self.hold(name), self._waiting
+        waiting[name] = waiting.get(name, 0) + 1
+        self._waits.add(release)
         loop = asyncio.get_running_loop()
         try:
             self.ensure()
@@ -151,7 +153,8 @@ class ConnectionWatch:
                 finally:
                     look.waiters.discard(back)
         finally:
-            self._waiting[name] -= 1
+            waiting[name] -= 1
+            self._waits.discard(release)
             release()
 
     async def stop(self, *, for_good: bool = False) -> None:
@@ -171,8 +174,11 @@ class ConnectionWatch:
             loop.call_soon_threadsafe(self._look_now, name)
 
     def abandon(self) -> None:
-        """Forgets the task of a loop that is blocked; the next use starts another on the new loop. Any thread."""
+        """Forgets the task and the waits of a loop that is blocked; `revive` starts another on the new loop."""
         self._task, self._loop, self._looks = None, None, {}
+        waits, self._waits, self._waiting = self._waits, set(), {}
+        for release in waits:
+            release()
 
     async def _started(self) -> None:
         self.ensure()

@@ -276,10 +276,14 @@ class ProviderManager:
             task.cancel()
         await close_all(self._take_all())
 
-    def _leave(self) -> Callable[[], Awaitable[None]]:
-        """Forgets the providers of a loop that is blocked; what closes them there, should it come free."""
+    def leave_watch(self) -> None:
+        """Forgets what was under way on a loop that is blocked, for `keep_watching` to go on with on the next one."""
         self._watch.abandon()
         self._states.abandon()
+
+    def _leave(self) -> Callable[[], Awaitable[None]]:
+        """Forgets the providers of a loop that is blocked; what closes them there, should it come free."""
+        self.leave_watch()
         lives, self._closing = self._take_all(), []
         return lambda: close_all(lives)
 

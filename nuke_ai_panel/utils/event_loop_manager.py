@@ -22,7 +22,7 @@ import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Awaitable, Callable, Coroutine, Dict, Mapping, Optional, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Awaitable, Callable, Coroutine, Dict, Mapping, Optional, Tuple, TypeVar, cast
 
 from .loop_watch import LoopWatch
 from .survivors import keep, look, take
@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Closer = Callable[[], Awaitable[None]]
+Leave = Callable[[], Optional[Closer]]
+Again = Callable[[], None]
 _Coro = Coroutine[Any, Any, T]  # Any: what a coroutine yields to its loop is nobody else's business
 
 # A waiting caller looks this often whether the loop's thread still lives.
@@ -58,7 +60,7 @@ class _Process:
     life: Any = None  # Any: a module
     watch: Optional[LoopWatch] = None
     closers: Dict[str, Closer] = field(default_factory=dict)
-    leavers: Dict[str, Callable[[], Optional[Closer]]] = field(default_factory=dict)
+    leavers: Dict[str, Tuple[Leave, Optional[Again]]] = field(default_factory=dict)
     is_exit_registered: bool = False
 
 
@@ -138,13 +140,13 @@ class EventLoopManager:
         """Takes back `on_shutdown`. An unknown name is fine: the shutdown may have been quicker."""
         self._process().closers.pop(name, None)
 
-    def when_given_up(self, name: str, leave: Callable[[], Optional[Closer]]) -> None:
-        """Has `leave` called, on any thread, when a loop is replaced because something blocks it.
+    def when_given_up(self, name: str, leave: Leave, again: Optional[Again] = None) -> None:
+        """Has `leave` called, on any thread, when a loop is replaced because something blocks it, then `again`.
 
-        It forgets what lives on that loop, and may return what closes it there should the loop come free. It holds
-        for every loop until `forget_given_up`. The same name replaces.
+        `leave` forgets what lives on that loop, and may return what closes it there should the loop come free;
+        `again` may use the next one. Both hold for every loop until `forget_given_up`. The same name replaces.
         """
-        self._process().leavers[name] = leave
+        self._process().leavers[name] = (leave, again)
 
     def forget_given_up(self, name: str) -> None:
         """Takes back `when_given_up`. An unknown name is fine."""
@@ -157,7 +159,8 @@ class EventLoopManager:
             if process.running is not running:
                 return  # it was shut down or handed over meanwhile
             closers: Dict[str, Closer] = {}
-            for name, leave in list(process.leavers.items()):
+            leavers = list(process.leavers.items())
+            for name, (leave, _) in leavers:
                 try:
                     closer = leave()
                 except Exception:
@@ -168,6 +171,12 @@ class EventLoopManager:
             process.closers.clear()
             life, process.running, process.watch = process.life, None, None
         life.leave_loop(running, closers)
+        for name, (_, again) in leavers:
+            try:
+                if again is not None and name in process.leavers:
+                    again()
+            except Exception:
+                log.exception("%s could not go on after a blocked event loop", name)
 
     def end_at_exit(self) -> None:
         """Has Python's exit shut the loop down, after whatever is registered there from now on. Idempotent."""

@@ -17,6 +17,8 @@ from nuke_ai_panel.utils.event_loop_manager import create_task, get_event_loop, 
 from tests.fakes.model_server import FakeModelServer
 
 from ..conftest import LogLines
+from .connection_kit import FAKE, opened_at, until
+from .turn_kit import Chat
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +111,7 @@ def test_turns_of_a_replaced_loop_are_interrupted_and_the_next_question_is_answe
     release = threading.Event()
     create_task(holds_the_loop_up(release))
     assert {one.result(20).status for one in handles} == {"interrupted"}
-    assert heard == ["replaced"]
+    until(lambda: heard == ["replaced"])
     assert len([one for one in events if isinstance(one, TurnStopped)]) == 20
     model_server.release()
     after = app.start_turn(TurnRequest("again", choice=ModelChoice("openai", "fake-model")), events.append)
@@ -121,4 +123,44 @@ def test_turns_of_a_replaced_loop_are_interrupted_and_the_next_question_is_answe
     log_lines.take("has been held up")
     log_lines.take("is replaced")
     app.close()
+    without_asyncio(log_lines)
+
+
+def test_state_follows_the_server_again_on_the_next_loop_by_itself(
+    model_server: FakeModelServer, log_lines: LogLines
+) -> None:
+    app = opened_at(model_server.base_url)
+    app.providers.hold("openai")
+    until(lambda: app.providers.status("openai").state == "connected")
+    release = threading.Event()
+    with pytest.raises(CancelledError):
+        create_task(holds_the_loop_up(release)).result(20)
+    for turn, state in ((model_server.stop, "unreachable"), (model_server.start, "connected")):
+        turn()
+        assert until(lambda wanted=state: app.providers.status("openai").state == wanted) < 4.0  # type: ignore[misc]
+    release.set()
+    app.close()
+    log_lines.take("has been held up")
+    log_lines.take("is replaced")
+    without_asyncio(log_lines)
+
+
+def test_wait_on_a_replaced_loop_leaves_nobody_waiting(model_server: FakeModelServer, log_lines: LogLines) -> None:
+    app = opened_at(model_server.base_url)
+    model_server.stop()
+    chat = Chat(app)
+    handle = chat.start("hello", choice=FAKE, wait_for_server_s=60)
+    until(lambda: app.providers.status("openai").waiting == 1)
+    release = threading.Event()
+    create_task(holds_the_loop_up(release))
+    assert handle.result(20).status == "interrupted"
+    until(lambda: app.providers.status("openai").waiting == 0)
+    release.set()
+    until(lambda: app.providers._watch.held() == [] and not app.providers._watch.is_running)
+    model_server.start()
+    assert chat.start("again", choice=FAKE).result(10).status == "complete"
+    assert len(model_server.chats) == 1
+    app.close()
+    log_lines.take("has been held up")
+    log_lines.take("is replaced")
     without_asyncio(log_lines)
