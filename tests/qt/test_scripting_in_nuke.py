@@ -14,7 +14,7 @@ import nuke_ai_panel as ai
 from nuke_ai_panel import api
 from nuke_ai_panel.errors import HostError, StoppedError
 from nuke_ai_panel.providers.scripted_provider import ScriptedProvider
-from nuke_ai_panel.reload import reload, running_answers
+from nuke_ai_panel.reload import reload, running_answers, set_later
 from nuke_ai_panel.utils import host_offers
 from nuke_ai_panel.utils.event_loop_manager import shutdown_event_loop
 from nuke_ai_panel.utils.main_thread import the_main_thread
@@ -326,11 +326,14 @@ def test_quitting_ends_the_wait(host: Host, qtbot: Any) -> None:
 
 def test_code_is_not_swapped_under_a_script_that_waits(host: Host) -> None:
     outcomes: List[Any] = []
+    asked: List[str] = []
+    set_later(asked.append)  # what a panel's event loop would do then, under the tests that follow
     later(50, lambda: outcomes.append((running_answers(), reload(when="stop"))))
     with pytest.raises(StoppedError):
         ai.ask("q", model="slow")
     ((count, outcome),) = outcomes
     assert count == 1 and not outcome.reloaded and running_answers() == 0
+    assert asked == ["finished"] and "when it is finished" in outcome.sentence
 
 
 def test_the_loop_leaves_nothing_in_qt(host: Host) -> None:
