@@ -257,7 +257,7 @@ class StudioGate:
             except StoreError as exc:
                 self._note(exc)
 
-        self._ledger.submit(write)
+        self._ledger.submit(write, is_awaited=False)
 
     # ------------------------------------------------------------ ledger thread
 

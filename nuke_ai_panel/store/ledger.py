@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from concurrent.futures import Future
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Callable, ContextManager, Optional, TypeVar
+from queue import Empty, SimpleQueue
+from typing import Callable, ContextManager, List, NamedTuple, Optional, TypeVar
 
 from ..errors import StoreError
 from .ledger_file import LedgerFile, trouble
@@ -22,6 +23,15 @@ Job = Callable[[], None]
 
 THREAD_NAME = "nuke-ai-ledger"
 _MOST_AT_ONCE = 64
+# What nobody waits for may wait that long for company: a turn at the files costs more than a line.
+_LINGER_S = 0.05
+
+
+class _Queued(NamedTuple):
+    """A job, and whether somebody waits for it."""
+
+    job: Job
+    is_awaited: bool
 
 
 class Ledger:
@@ -44,8 +54,11 @@ class Ledger:
             self._file = LedgerFile(folder)
         return self._file
 
-    def submit(self, work: Callable[[LedgerFile], T]) -> Future[T]:
-        """Queues `work`, which may block and is called with the files; the future has what it returns or raises."""
+    def submit(self, work: Callable[[LedgerFile], T], *, is_awaited: bool = True) -> Future[T]:
+        """Queues `work`, which may block and is called with the files; the future has what it returns or raises.
+
+        Work that nobody awaits is done with the next that somebody does, or a moment later.
+        """
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()
 
@@ -63,7 +76,7 @@ class Ledger:
             if self._is_closed or not self._is_running():
                 future.set_exception(trouble(self.folder, RuntimeError("it is closed")))
             else:
-                self._jobs.put(job)
+                self._jobs.put(_Queued(job, is_awaited))
         return future
 
     def close(self, timeout_s: float = 1.0) -> None:
@@ -82,7 +95,7 @@ class Ledger:
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        self._jobs: SimpleQueue[Optional[Job]] = SimpleQueue()
+        self._jobs: SimpleQueue[Optional[_Queued]] = SimpleQueue()
         self._thread = None
         self._file = LedgerFile(self._file.folder)
 
@@ -97,19 +110,28 @@ class Ledger:
         return True
 
 
-def _serve(jobs: SimpleQueue[Optional[Job]], take_turn: Callable[[], ContextManager[None]]) -> None:
+def _serve(jobs: SimpleQueue[Optional[_Queued]], take_turn: Callable[[], ContextManager[None]]) -> None:
     """Works off jobs; those that wait together share one turn at the files."""
     while True:
-        group = [jobs.get()]
-        while not jobs.empty() and len(group) < _MOST_AT_ONCE:
-            group.append(jobs.get())
+        group = _gathered(jobs)
         with contextlib.ExitStack() as turn:
             if len(group) > 1:
                 with contextlib.suppress(StoreError):  # then each job finds out by itself, and says it
                     turn.enter_context(take_turn())
-            for job in group:
-                if job is None:
+            for queued in group:
+                if queued is None:
                     return
-                job()
+                queued.job()
 
 
+def _gathered(jobs: SimpleQueue[Optional[_Queued]]) -> List[Optional[_Queued]]:
+    """The next jobs, in their order; None is the end."""
+    group = [jobs.get()]
+    until = time.monotonic() + _LINGER_S
+    while len(group) < _MOST_AT_ONCE and group[-1] is not None:
+        is_urgent = any(one is not None and one.is_awaited for one in group)
+        try:
+            group.append(jobs.get_nowait() if is_urgent else jobs.get(timeout=max(0.0, until - time.monotonic())))
+        except Empty:
+            break
+    return group
