@@ -30,6 +30,7 @@ from typing import Dict, Literal, Optional, Tuple
 from urllib.parse import quote
 
 from .messages import ErrorInfo
+from .words import later, tr
 
 ErrorKind = Literal[
     "auth", "permission", "credits", "rate_limit", "model_not_found", "context_too_long", "content_filter",
@@ -90,26 +91,50 @@ def clean_cause(cause: Optional[BaseException]) -> Optional[BaseException]:
 
 # kind → (sentence, next step). {provider} and {model} are filled in.
 _SENTENCES: Dict[str, tuple[str, str]] = {
-    "auth": ("{provider} rejected the key.", "Check the key in Settings."),
-    "permission": ("{provider} does not allow this.", "Check the account's access, or choose another model."),
-    "credits": ("{provider} says that the account has no credit left.", "Add credit, or choose another model."),
-    "rate_limit": ("{provider} asks to slow down.", "Wait a moment, then try again."),
-    "model_not_found": ("{provider} does not have the model {model}.", "Choose another model."),
-    "context_too_long": ("The conversation is longer than {model} can read.",
-                         "Start a new conversation, or choose a model with a larger window."),
-    "content_filter": ("{provider} refused this content.", "Rephrase the question, or choose another model."),
-    "unsupported_feature": ("{model} cannot do this.", "Choose a model that can."),
-    "bad_request": ("{provider} did not understand the request.", "Check the provider's base URL and the model."),
-    "overloaded": ("{provider} is busy.", "Try again in a moment."),
-    "timeout": ("{provider} did not answer in time.", "Try again, or raise the timeout in Settings."),
-    "server_error": ("{provider} had an error of its own.", "Try again; if it stays, choose another model."),
-    "network": ("{provider} could not be reached.",
-                "Check that the server runs and the network is up, then try again."),
-    "tls": ("The secure connection to {provider} could not be trusted.",
-            "Set the studio's CA bundle in Settings; ask IT for the file."),
-    "protocol": ("{provider} answered something that is not an answer.", "Check the base URL and any proxy."),
-    "truncated": ("{provider} stopped in the middle of the answer.", "Try again; what arrived is kept."),
-    "cancelled": ("Stopped.", ""),
+    "auth": (later("{provider} rejected the key."), later("Check the key in Settings.")),
+    "permission": (
+        later("{provider} does not allow this."),
+        later("Check the account's access, or choose another model."),
+    ),
+    "credits": (
+        later("{provider} says that the account has no credit left."),
+        later("Add credit, or choose another model."),
+    ),
+    "rate_limit": (later("{provider} asks to slow down."), later("Wait a moment, then try again.")),
+    "model_not_found": (later("{provider} does not have the model {model}."), later("Choose another model.")),
+    "context_too_long": (
+        later("The conversation is longer than {model} can read."),
+        later("Start a new conversation, or choose a model with a larger window."),
+    ),
+    "content_filter": (
+        later("{provider} refused this content."),
+        later("Rephrase the question, or choose another model."),
+    ),
+    "unsupported_feature": (later("{model} cannot do this."), later("Choose a model that can.")),
+    "bad_request": (
+        later("{provider} did not understand the request."),
+        later("Check the provider's base URL and the model."),
+    ),
+    "overloaded": (later("{provider} is busy."), later("Try again in a moment.")),
+    "timeout": (later("{provider} did not answer in time."), later("Try again, or raise the timeout in Settings.")),
+    "server_error": (
+        later("{provider} had an error of its own."),
+        later("Try again; if it stays, choose another model."),
+    ),
+    "network": (
+        later("{provider} could not be reached."),
+        later("Check that the server runs and the network is up, then try again."),
+    ),
+    "tls": (
+        later("The secure connection to {provider} could not be trusted."),
+        later("Set the studio's CA bundle in Settings; ask IT for the file."),
+    ),
+    "protocol": (
+        later("{provider} answered something that is not an answer."),
+        later("Check the base URL and any proxy."),
+    ),
+    "truncated": (later("{provider} stopped in the middle of the answer."), later("Try again; what arrived is kept.")),
+    "cancelled": (later("Stopped."), ""),
 }
 
 
@@ -149,8 +174,8 @@ class MissingKeyError(SettingsError):
     def __init__(self, provider: str, env_name: str, *, trouble: str = "") -> None:
         super().__init__(
             f"no API key for {provider}",
-            user_text=f"{provider} needs an API key. {trouble}".rstrip(),
-            next_step=f"Add the key in Settings, or set {env_name}.",
+            user_text=f"{tr('{provider} needs an API key.', provider=provider)} {trouble}".rstrip(),
+            next_step=tr("Add the key in Settings, or set {env_name}.", env_name=env_name),
         )
         self.provider = provider
 
@@ -170,9 +195,9 @@ class ProviderError(NukeAIError):
         user_text: str = "", next_step: str = "", raw_finish: Optional[str] = None,
     ) -> None:
         sentence, step = _SENTENCES[kind]
-        names = {"provider": provider or "The server", "model": model or "the model"}
+        names = {"provider": provider or tr("The server"), "model": model or tr("the model")}
         super().__init__(
-            message, user_text=user_text or sentence.format(**names), next_step=next_step or step.format(**names)
+            message, user_text=user_text or tr(sentence, **names), next_step=next_step or tr(step, **names)
         )
         self.kind = kind
         self.provider = provider

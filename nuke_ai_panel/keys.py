@@ -31,6 +31,7 @@ from .errors import SettingsError, hide_in_errors
 from .settings import ProviderSettings, home_dir, is_loopback_url, origin_of
 from .settings.saving import file_lock
 from .settings.toml_file import read_toml, write_atomically
+from .words import tr
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +142,8 @@ class Keys:
         if where == "file":
             self._change_file(service, key.reveal())
             if self._in_file(service) != key:
-                raise SettingsError(f"{self.file} did not keep the key", next_step="Check the folder's rights.")
+                raise SettingsError(tr("{file} did not keep the key", file=self.file),
+                    next_step=tr("Check the folder's rights."))
             if uses_keyring(provider):
                 self._ask(lambda backend: _delete(backend, service))
         else:
@@ -161,7 +163,7 @@ class Keys:
         if uses_keyring(provider):
             self._ask(lambda backend: _delete(backend, service))
             if self._trouble not in ("", NO_STORE):
-                raise SettingsError(self._trouble, next_step="Take the key out in the system's own key store.")
+                raise SettingsError(self._trouble, next_step=tr("Take the key out in the system's own key store."))
 
     def ask_again(self) -> None:
         """Lets a key store that did not answer, or was left locked, be asked once more."""
@@ -189,13 +191,15 @@ class Keys:
         step = f"Set {provider.key_env}, or keep the key in a private file."
         if not uses_keyring(provider):
             raise SettingsError(
-                f"{provider.label} runs on this machine, and its key does not belong in the system's key store",
+                tr("{label} runs on this machine, and its key does not belong in the system's key store",
+                label=provider.label),
                 next_step=step,
             )
         if sys.platform == "win32" and len(key.reveal()) > WINDOWS_LIMIT:
             raise SettingsError(
                 f"the key has {len(key.reveal())} characters, and Windows keeps {WINDOWS_LIMIT} at most",
-                user_text=f"The key has {len(key.reveal()):,} characters, and Windows keeps {WINDOWS_LIMIT:,} at most.",
+                user_text=tr("The key has {count:,} characters, and Windows keeps {windows_limit:,} at most.",
+                count=len(key.reveal()), windows_limit=WINDOWS_LIMIT),
                 next_step=step,
             )
 
@@ -205,7 +209,7 @@ class Keys:
 
         kept = self._ask(write)
         if kept != key.reveal():
-            raise SettingsError(self._trouble or "The system's key store did not keep the key.", next_step=step)
+            raise SettingsError(self._trouble or tr("The system's key store did not keep the key."), next_step=step)
 
     def _ask(self, question: Callable[[Backend], Optional[str]]) -> Optional[str]:
         """The key store's answer; None when it has none, and then `trouble` says why if there is a reason."""
@@ -258,7 +262,8 @@ class Keys:
         except OSError:
             return {}
         if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise SettingsError(f"{path} can be read by other users", next_step=f"Run: chmod 600 {path}")
+            raise SettingsError(tr("{path} can be read by other users", path=path),
+                next_step=tr("Run: chmod 600 {path}", path=path))
         return dict(read_toml(path, missing_ok=True).data)
 
     def _change_file(self, service: str, text: Optional[str]) -> None:
@@ -296,8 +301,9 @@ def clean_key(text: str, origin: str) -> Key:
         problem = f"is longer than {_LONGEST:,} characters"
     if problem:
         raise SettingsError(
-            f"the API key of {origin} {problem}", user_text=f"The API key of {origin} {problem}.",
-            next_step="Copy the key again, whole and without anything around it.",
+            f"the API key of {origin} {problem}", user_text=tr("The API key of {origin} {problem}.", origin=origin,
+            problem=problem),
+            next_step=tr("Copy the key again, whole and without anything around it."),
         )
     return Key(text)
 

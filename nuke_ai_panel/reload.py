@@ -30,6 +30,7 @@ from .providers.registry import provider_class, third_parties
 from .utils.event_loop_manager import LOOP, get_event_loop_manager
 from .utils.generations import broken_file, forget, generation, put_back, replace_generation
 from .utils.survivors import OUR_PACKAGES, drop_fork_hooks, keep, look, names, strangers_only, take
+from .words import tr
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +140,7 @@ def reload(*, when: When = "finished", timeout_s: Optional[float] = None) -> Out
     if get_event_loop_manager().is_loop_thread():
         raise RuntimeError("reload() was called on the event loop's own thread")
     if look(BUSY):
-        return Outcome(False, "A reload is on its way already.")
+        return Outcome(False, tr("A reload is on its way already."))
     keep(BUSY, True)
     try:
         outcome = _reload(when, timeout_s)
@@ -156,6 +157,28 @@ def _reload(when: When, timeout_s: Optional[float]) -> Outcome:
     refusal = _broken() or _end_answers(when, timeout_s) or _unsaved() or _broken()
     # Only now: what ran until here may have been the first to need some module.
     return refusal or _swap(generation(third_parties()), started)
+
+
+def restart_below(package: str, restart: Callable[[], None], outcome: Outcome) -> None:
+    """Takes the parts of `package` aside while `restart` renews what they stand on, brings them back and tells them.
+
+    On the thread of those parts; the code stays as it is.
+    """
+    frozen: Frozen = {
+        name: (part.thaw, part.freeze()) for name, part in list(_parts.items()) if part.thaw.startswith(package)
+    }
+    try:
+        restart()
+    finally:
+        thaw(frozen)
+    for part in list(_parts.values()):
+        if part.name in frozen and part.tell is not None:
+            part.tell(outcome)
+
+
+def holds_parts(package: str) -> bool:
+    """Whether something of `package` is open that a reload would bring back."""
+    return any(part.thaw.startswith(package) for part in _parts.values())
 
 
 def self_test(kinds: Tuple[str, ...]) -> None:
@@ -226,7 +249,8 @@ def _swap(old: Mapping[str, ModuleType], started: float) -> Outcome:
     if strangers:
         log.warning("a reload left something of ours behind: %s", "; ".join(strangers))
     log.info("reloaded %d modules of %s; survivors: %s", len(old), package, ", ".join(names()) or "none")
-    return Outcome(True, f"Reloaded {len(old)} modules.", seconds=time.monotonic() - started)
+    return Outcome(True, tr("Reloaded {count} module.", "Reloaded {count} modules.", count=len(old)),
+        seconds=time.monotonic() - started)
 
 
 def _broken() -> Optional[Outcome]:
@@ -235,7 +259,7 @@ def _broken() -> Optional[Outcome]:
     if found is None:
         return None
     path, line, what = found
-    return _kept_old(f"{path}, line {line}", what, "")
+    return _kept_old(tr("{path}, line {line}", path=path, line=line), what, "")
 
 
 def _end_answers(when: When, timeout_s: Optional[float]) -> Optional[Outcome]:
@@ -244,10 +268,10 @@ def _end_answers(when: When, timeout_s: Optional[float]) -> Optional[Outcome]:
     if not running:
         return None
     if when == "idle":
-        many = f"{running} answers are" if running > 1 else "An answer is"
         return Outcome(
-            False, f"{many} being written.", "Stop and reload with reload(when='stop'), or wait with "
-            "reload(when='finished').",
+            False, tr("An answer is being written.", "{count} answers are being written.", count=running),
+            tr("Stop and reload with reload(when='stop'), or wait with "
+            "reload(when='finished')."),
         )
     if when == "stop":
         for app in open_apps():
@@ -256,14 +280,15 @@ def _end_answers(when: When, timeout_s: Optional[float]) -> Optional[Outcome]:
         timeout_s = STOP_S
     is_inside = threading.get_ident() in _held
     if is_inside and not _later:
-        return Outcome(False, "A question waits for its answer below this call.", "Reload when it has it.")
+        return Outcome(False, tr("A question waits for its answer below this call."), tr("Reload when it has it."))
     if _later and (is_inside or (when != "stop" and threading.current_thread() is threading.main_thread())):
         _later[0]("finished")  # the host's own event loop must not stand still for it
-        return Outcome(False, "An answer is being written; the code is reloaded when it is finished.")
+        return Outcome(False, tr("An answer is being written; the code is reloaded when it is finished."))
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     while running_answers():
         if deadline is not None and time.monotonic() > deadline:
-            return Outcome(False, "An answer is still being written.", "Reload again when it is finished, or stop it.")
+            return Outcome(False, tr("An answer is still being written."),
+                tr("Reload again when it is finished, or stop it."))
         time.sleep(IDLE_POLL_S)
     return None
 
@@ -273,23 +298,25 @@ def _unsaved() -> Optional[Outcome]:
     for app in open_apps():
         trouble = app.store.trouble
         if trouble is not None:
-            return Outcome(False, f"The chat history is not saved, so nothing is reloaded. {trouble.user_text}",
+            return Outcome(False, tr("The chat history is not saved, so nothing is reloaded. {user_text}",
+                user_text=trouble.user_text),
                            trouble.next_step)
     return None
 
 
 def _kept_old(place: str, what: str, details: str) -> Outcome:
-    sentence = f"The changed code does not work, so the old code stays in service: {what}"
+    sentence = tr("The changed code does not work, so the old code stays in service: {what}", what=what)
     log.info("%s (%s)", sentence, place)
-    return Outcome(False, sentence, f"Mend {place or 'it'}, then reload again.", place, details or f"{place}: {what}")
+    return Outcome(False, sentence, tr("Mend {place}, then reload again.", place=place or tr("it")), place,
+                   details or f"{place}: {what}")
 
 
 def _place_of(error: BaseException) -> str:
     """Where the code is broken: the file and line that the compiler or the innermost frame names."""
     if isinstance(error, SyntaxError) and error.filename:
-        return f"{error.filename}, line {error.lineno}"
+        return tr("{filename}, line {lineno}", filename=error.filename, lineno=error.lineno)
     frames: List[traceback.FrameSummary] = list(traceback.extract_tb(error.__traceback__))
     for frame in reversed(frames):
         if "importlib" not in frame.filename:
-            return f"{frame.filename}, line {frame.lineno}"
+            return tr("{filename}, line {lineno}", filename=frame.filename, lineno=frame.lineno)
     return ""

@@ -1,9 +1,10 @@
-"""Every sentence that an artist reads goes through `tr`: the English that stands in the code, or a catalogue's words for it.
+"""Every sentence that an artist reads goes through `tr`: English as it stands in the code, or a catalogue's words.
 
-Catalogues are gettext's own: `<folder>/<language>/LC_MESSAGES/nuke_ai_panel.mo`, looked for where `CATALOGUES` says and
-in `locale` of the user's home. Which one counts is said once, at the start, by the setting `panel.language`; who speaks
-before the settings are read gets what NUKE_AI_PANEL_LOCALE says. What stands in a constant is marked with `later` and goes
-through `tr` when it is shown. What goes to a model, to a log or into a script is never translated. Any thread.
+Catalogues are gettext's own: `<folder>/<language>/LC_MESSAGES/nuke_ai_panel.mo`, looked for where NUKE_AI_PANEL_LOCALES
+says and in `locale` of the user's home. Which one counts is said once, at the start, by the setting `panel.language`;
+who speaks before the settings are read gets what NUKE_AI_PANEL_LOCALE says. What stands in a constant is marked with
+`later` and goes through `tr` when it is shown. What goes to a model, to a log or into a script is never translated.
+Any thread.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from typing import Callable, Tuple
 from ..errors import NukeAIError, ProviderError, SettingsError
 from ..events import ContextTrimmed, StandInAsked, TurnEvent, WarningRaised
 from ..messages import Message, Usage
+from ..words import tr
 from .answer import GrowingAnswer
 from .fallback import is_unavailable, objection, skipped_text, stand_ins, stood_in_text
 from .origin_limit import limit_of
@@ -59,7 +60,7 @@ class Asking:
         try:
             others = stand_ins(self._services.settings(), self._request)
         except SettingsError as error:
-            text = f"Nobody was asked instead: {error.user_text}"
+            text = tr("Nobody was asked instead: {user_text}", user_text=error.user_text)
             self._warn(answer, f"not_asked_instead:{text}", text)
             raise first from None
         for other in others:

@@ -16,6 +16,7 @@ from ..errors import PolicyError
 from ..messages import Message, Usage
 from ..providers.base import ChatRequest, ModelInfo
 from ..settings.policy import BudgetRules, Limits, Policy, PolicyFile, Price
+from ..words import later, tr
 
 Charges = Mapping[Tuple[str, str], Tuple[float, int]]
 
@@ -25,7 +26,7 @@ _FILE_BYTES = 4
 # An answer of which only the bytes are known: a token takes at least so many on the wire.
 _WIRE_BYTES = 24
 _PROMPT_BYTES = 3
-PERIODS = (("day", "today"), ("month", "this month"))
+PERIODS = (("day", later("today")), ("month", later("this month")))
 
 
 @dataclass(frozen=True)
@@ -150,17 +151,20 @@ def soft_warning(policy: Policy, user: str, charges: Charges, now: float) -> str
     """One sentence about the first soft limit that is passed; empty when none is."""
     for one in spending(policy, user, charges, now):
         if one.soft is not None and one.spent >= one.soft:
-            rest = f"; at {amount(one.unit, one.hard)} requests are refused" if one.hard is not None else ""
-            when = dict(PERIODS)[one.period]
-            return f"You have used {amount(one.unit, one.spent)} {when}, past the studio's " \
-                   f"mark of {amount(one.unit, one.soft)}{rest}."
+            when = tr(dict(PERIODS)[one.period])
+            spent, mark = amount(one.unit, one.spent), amount(one.unit, one.soft)
+            if one.hard is None:
+                return tr("You have used {spent} {when}, past the studio's mark of {mark}.", spent=spent, when=when,
+                          mark=mark)
+            return tr("You have used {spent} {when}, past the studio's mark of {mark}; at {hard} requests are refused.",
+                      spent=spent, when=when, mark=mark, hard=amount(one.unit, one.hard))
     return ""
 
 
 def amount(unit: str, value: float) -> str:
     """An amount for people: $1.20, 12,000 tokens."""
     if unit == "tokens":
-        return f"{value:,.0f} tokens"
+        return tr("{value:,.0f} tokens", value=value)
     return f"${value:,.2f}" if value >= 0.1 or value == 0 else f"${value:.4f}"
 
 
@@ -190,12 +194,15 @@ def _refused(
     file: PolicyFile, rule: str, period: str, unit: str, spent: float, more: float, hard: float
 ) -> PolicyError:
     name = tuple(rule.split("."))
-    whom = f"Ask {file.general.contact}" if file.general.contact else "Ask whoever keeps the policy"
-    when = dict(PERIODS)[period]
-    until = "tomorrow" if period == "day" else "next month"
+    whom = tr("Ask {contact}", contact=file.general.contact) if file.general.contact else tr(
+        "Ask whoever keeps the policy")
+    when = tr(dict(PERIODS)[period])
+    until = tr("tomorrow") if period == "day" else tr("next month")
     return PolicyError(
         f"{file.place(*name)}: {rule} is {hard:g}, {spent:g} is used and this request could use {more:g}",
-        user_text=f"The studio's budget does not allow this request: {amount(unit, spent)} of {amount(unit, hard)} is "
-                  f"used {when}, and it could use {amount(unit, more)} more (rule {rule}).",
-        next_step=f"{whom}, wait until {until}, ask something shorter, or choose a model in the house.", rule=rule,
+        user_text=tr("The studio's budget does not allow this request: {spent} of {hard} is used {when}, and it "
+                     "could use {more} more (rule {rule}).", spent=amount(unit, spent), hard=amount(unit, hard),
+                     when=when, more=amount(unit, more), rule=rule),
+        next_step=tr("{whom}, wait until {until}, ask something shorter, or choose a model in the house.", whom=whom,
+        until=until), rule=rule,
     )

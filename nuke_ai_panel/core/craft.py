@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Dict, List, Optional, Sequence
 from ..errors import StoreError
 from ..messages import Conversation, Message
 from ..store.ids import new_id
+from ..words import tr
 from .journal import acknowledged
 from .marks import is_system_mark, summary_mark, system_mark, system_of
 
@@ -57,7 +58,7 @@ async def fork(
         raise _gone(conversation_id)
     path = await acknowledged(store.path(conversation_id, leaf_id=message_id))
     if not path or path[-1].id != message_id:
-        raise StoreError(f"no message {message_id}", user_text="This message no longer exists.")
+        raise StoreError(f"no message {message_id}", user_text=tr("This message no longer exists."))
     copied = await _begin(
         store, source, f"{source.title or 'Conversation'} (fork)", source.system, message_id, id=id,
     )
@@ -131,5 +132,5 @@ async def _copy(store: Store, path: Sequence[Message], conversation_id: str) -> 
 def _gone(conversation_id: str) -> StoreError:
     return StoreError(
         f"no conversation {conversation_id}", code="unknown_conversation",
-        user_text="This conversation is not in the chat history any more.",
+        user_text=tr("This conversation is not in the chat history any more."),
     )

@@ -12,6 +12,7 @@ from typing import Optional, Sequence, Tuple
 
 from ..errors import NukeAIError, ProviderError
 from ..settings import ProviderSettings, Settings
+from ..words import later, tr
 from .place import resolve_choice
 from .provider_status import Trust, trust_of
 from .request import ModelChoice, TurnRequest
@@ -19,7 +20,7 @@ from .request import ModelChoice, TurnRequest
 UNAVAILABLE_KINDS = frozenset({
     "network", "timeout", "overloaded", "server_error", "rate_limit", "truncated", "model_not_found", "credits",
 })
-_PLACES = {Trust.MACHINE: "on this machine", Trust.HOUSE: "in the house", Trust.OUTSIDE: "outside"}
+_PLACES = {Trust.MACHINE: later("on this machine"), Trust.HOUSE: later("in the house"), Trust.OUTSIDE: later("outside")}
 
 
 def stand_ins(settings: Settings, request: TurnRequest) -> Tuple[ModelChoice, ...]:
@@ -48,20 +49,20 @@ def objection(chosen: ProviderSettings, other: ProviderSettings) -> Optional[str
     if meant is goes:
         return None
     return (
-        f"{other.label} was not asked instead: it runs {_PLACES[goes]}, and the question was meant for a model "
-        f"{_PLACES[meant]}."
+        tr("{label} was not asked instead: it runs {places}, and the question was meant for a model {places2}.",
+        label=other.label, places=tr(_PLACES[goes]), places2=tr(_PLACES[meant]))
     )
 
 
 def stood_in_text(error: NukeAIError, other: ModelChoice, label: str) -> str:
     """Why another model answered."""
     why = error.user_text if error.user_text.endswith((".", "?", "!")) else f"{error.user_text}."
-    return f"{why} {other.model} of {label} was asked instead."
+    return tr("{why} {model} of {label} was asked instead.", why=why, model=other.model, label=label)
 
 
 def skipped_text(label: str, error: NukeAIError) -> str:
     """Why a stand-in did not answer either."""
-    return f"{label} could not be asked instead: {error.user_text}"
+    return tr("{label} could not be asked instead: {user_text}", label=label, user_text=error.user_text)
 
 
 def named_choices(settings: Settings, names: Sequence[str]) -> Tuple[ModelChoice, ...]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, List, Optional, Tuple, TypeVar
 
 from ..errors import StoreError
 from ..messages import Conversation, ErrorInfo, Message
+from ..words import tr
 from .known_paths import KnownPaths, chain
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ async def acknowledged(future: Future[T], timeout_s: Optional[float] = None) -> 
     if not future.done():
         raise StoreError(
             f"the history did not answer within {timeout_s:g} s", code="locked",
-            user_text="The chat history does not answer.", next_step="The chat goes on; this turn may not be saved.",
+            user_text=tr("The chat history does not answer."),
+            next_step=tr("The chat goes on; this turn may not be saved."),
         )
     try:
         return future.result()
@@ -63,7 +65,7 @@ async def acknowledged(future: Future[T], timeout_s: Optional[float] = None) -> 
         raise
     except Exception as exc:
         log.exception("the store failed in an unexpected way")
-        raise StoreError(f"{type(exc).__name__}: {exc}", user_text="The chat history failed.") from exc
+        raise StoreError(f"{type(exc).__name__}: {exc}", user_text=tr("The chat history failed.")) from exc
 
 
 class Journal:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Dict, Iterable, List, Literal, Tuple
 
 from ..store.ledger_rows import LedgerEntry
+from ..words import later, tr
 
 SumBy = Literal["day", "provider", "model"]
 SUM_BY: Tuple[SumBy, ...] = ("day", "provider", "model")
-PLACES = {"machine": "this machine", "house": "the house", "cloud": "outside"}
+PLACES = {"machine": later("this machine"), "house": later("the house"), "cloud": later("outside")}
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def size_text(size: int) -> str:
     """A size in bytes: 812 B, 12.3 kB, 4.0 MB."""
     if size < 1000:
         return f"{size} B"
-    return f"{size / 1000:.1f} kB" if size < 1_000_000 else f"{size / 1e6:.1f} MB"
+    return tr("{size:.1f} kB", size=size / 1000) if size < 1_000_000 else tr("{size:.1f} MB", size=size / 1e6)
 
 
 def tokens_text(entry: LedgerEntry) -> str:
@@ -79,9 +80,9 @@ def cost_text(cost_usd: float, *, is_unknown: bool = False, is_estimated: bool =
 def outcome_text(entry: LedgerEntry) -> str:
     """How it ended."""
     if entry.ended_at is None:
-        return "end unknown"
+        return tr("end unknown")
     if entry.outcome == "answered" and entry.status is not None and entry.status >= 300:
-        return f"refused ({entry.status})"
+        return tr("refused ({status})", status=entry.status)
     return entry.outcome.replace("_", " ")
 
 

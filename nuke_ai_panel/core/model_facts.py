@@ -11,6 +11,7 @@ from typing import FrozenSet, List, Optional, Tuple
 from ..messages import Message
 from ..providers.base import ModelInfo
 from ..providers.services import Account, LoadedModel
+from ..words import tr
 
 DASH = "–"
 
@@ -23,7 +24,7 @@ def price_words(model: Optional[ModelInfo]) -> str:
         return "free"
     if model.price_input is None or model.price_output is None:
         return DASH
-    each = f" + {money(model.price_request)} a request" if model.price_request else ""
+    each = tr(" + {money} a request", money=money(model.price_request)) if model.price_request else ""
     if not (model.price_input or model.price_output or each):
         return "free"
     return f"${plain_money(model.price_input)} / ${plain_money(model.price_output)}{each}"
@@ -59,27 +60,32 @@ def model_facts(model: ModelInfo) -> Tuple[Tuple[str, str], ...]:
         return DASH if values is None else ", ".join(sorted(values)) or "none"
 
     rows: List[Tuple[str, str]] = [
-        ("Model", model.id), ("Name", model.name if model.name != model.id else ""), ("Provider", model.provider),
-        ("Reads", f"{model.context_tokens:,} tokens" if model.context_tokens else DASH),
-        ("Window", f"{model.window_tokens:,} tokens unless more are needed" if model.window_tokens else ""),
-        ("Answers", f"up to {model.max_output_tokens:,} tokens" if model.max_output_tokens else ""),
-        ("Can", listed(model.capabilities)),
-        ("Takes in", "" if model.input_modalities is None else listed(model.input_modalities)),
-        ("Gives out", "" if model.output_modalities is None else listed(model.output_modalities)),
-        ("Thinks", ", ".join(model.efforts)),
-        ("Price", f"{price_words(model)}{_per_million(model)}"),
-        ("Cached input", f"${plain_money(model.price_cache_read)} a million tokens" if model.price_cache_read else ""),
-        ("Size", f"{model.size_bytes / 1e9:.1f} GB on disk" if model.size_bytes else ""),
-        ("Parameters", model.parameter_size or ""),
-        ("In memory", "yes" if model.loaded else ""),
-        ("Takes", "" if model.parameters is None else listed(model.parameters)),
-        ("Gone after", model.expires or ""), ("Unavailable", model.unavailable_reason or ""),
+        (tr("Model"), model.id), (tr("Name"), model.name if model.name != model.id else ""),
+        (tr("Provider"), model.provider),
+        (tr("Reads"), tr("{count:,} tokens", count=model.context_tokens) if model.context_tokens
+        else DASH),
+        (tr("Window"), tr("{count:,} tokens unless more are needed", count=model.window_tokens)
+        if model.window_tokens else ""),
+        (tr("Answers"), tr("up to {count:,} tokens", count=model.max_output_tokens)
+        if model.max_output_tokens else ""),
+        (tr("Can"), listed(model.capabilities)),
+        (tr("Takes in"), "" if model.input_modalities is None else listed(model.input_modalities)),
+        (tr("Gives out"), "" if model.output_modalities is None else listed(model.output_modalities)),
+        (tr("Thinks"), ", ".join(model.efforts)),
+        (tr("Price"), f"{price_words(model)}{_per_million(model)}"),
+        (tr("Cached input"), tr("${plain_money} a million tokens", plain_money=plain_money(model.price_cache_read))
+        if model.price_cache_read else ""),
+        (tr("Size"), tr("{size_bytes:.1f} GB on disk", size_bytes=model.size_bytes / 1e9) if model.size_bytes else ""),
+        (tr("Parameters"), model.parameter_size or ""),
+        (tr("In memory"), tr("yes") if model.loaded else ""),
+        (tr("Takes"), "" if model.parameters is None else listed(model.parameters)),
+        (tr("Gone after"), model.expires or ""), (tr("Unavailable"), model.unavailable_reason or ""),
     ]
     return tuple((name, words) for name, words in rows if words)
 
 
 def _per_million(model: ModelInfo) -> str:
-    return " a million tokens in / out" if price_words(model).startswith("$") else ""
+    return tr(" a million tokens in / out") if price_words(model).startswith("$") else ""
 
 
 def account_lines(account: Account) -> Tuple[str, ...]:
@@ -87,41 +93,47 @@ def account_lines(account: Account) -> Tuple[str, ...]:
     lines = []
     if account.credit_left_usd is not None:
         bought = account.credit_bought_usd
-        lines.append(f"Credit: {money(account.credit_left_usd)} left" + (f" of {money(bought)}." if bought else "."))
+        credit = money(account.credit_left_usd)
+        lines.append(tr("Credit: {left} left of {bought}.", left=credit, bought=money(bought)) if bought
+                     else tr("Credit: {left} left.", left=credit))
     if account.limit_usd is not None:
         left = account.limit_left_usd if account.limit_left_usd is not None else account.limit_usd
-        reset = f", renewed {account.limit_reset}" if account.limit_reset else ""
-        lines.append(f"This key: {money(left)} left of its limit of {money(account.limit_usd)}{reset}.")
+        reset = tr(", renewed {limit_reset}", limit_reset=account.limit_reset) if account.limit_reset else ""
+        lines.append(tr("This key: {money} left of its limit of {money2}{reset}.", money=money(left),
+            money2=money(account.limit_usd), reset=reset))
     elif account.used_usd is not None:
-        lines.append("This key: no limit of its own.")
+        lines.append(tr("This key: no limit of its own."))
     used = [
         f"{money(amount)} {when}" for amount, when in (
-            (account.used_today_usd, "today"), (account.used_week_usd, "this week"),
-            (account.used_month_usd, "this month"), (account.used_usd, "altogether")) if amount is not None
+            (account.used_today_usd, tr("today")), (account.used_week_usd, tr("this week")),
+            (account.used_month_usd, tr("this month")), (account.used_usd, tr("altogether"))) if amount is not None
     ]
     if used:
-        lines.append(f"Spent: {', '.join(used)}.")
+        lines.append(tr("Spent: {names}.", names=', '.join(used)))
     if account.free_requests is not None:
         lines.append("Free models: {} of {} requests used today.".format(*account.free_requests))
     elif account.is_free_tier:
-        lines.append("Free models: 50 requests a day until credit was bought once.")
-    return tuple(lines) or ("The account says nothing about money.",)
+        lines.append(tr("Free models: 50 requests a day until credit was bought once."))
+    return tuple(lines) or (tr("The account says nothing about money."),)
 
 
 def loaded_words(model: LoadedModel, *, now: float) -> str:
     """A model in memory: its size, where it lies, its window, and how long it stays."""
     size, vram = model.size_bytes, model.vram_bytes
-    facts = [f"{size / 1e9:.1f} GB" if size else ""]
+    facts = [tr("{size:.1f} GB", size=size / 1e9) if size else ""]
     if size and vram is not None:
         share = round(100 * min(vram, size) / size)
-        facts.append({100: "all on the GPU", 0: "all on the processor"}.get(share, f"{share}% on the GPU"))
+        whole = {100: tr("all on the GPU"), 0: tr("all on the processor")}
+        facts.append(whole.get(share) or tr("{share}% on the GPU", share=share))
     if model.context_tokens:
-        facts.append(f"window of {model.context_tokens:,} tokens")
-    facts.append(f"for {_span(model.expires_at - now)}" if model.expires_at is not None else "until it is unloaded")
+        facts.append(tr("window of {count:,} tokens", count=model.context_tokens))
+    facts.append(tr("for {span}", span=_span(model.expires_at - now)) if model.expires_at is not None
+        else tr("until it is unloaded"))
     return " · ".join(fact for fact in facts if fact)
 
 
 def _span(seconds: float) -> str:
     if seconds < 60:
         return f"{max(0, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    return tr("{minutes} min", minutes=round(seconds / 60)) if seconds < 5400 else \
+        tr("{hours:.1f} h", hours=seconds / 3600)

@@ -16,6 +16,7 @@ from ..providers.ollama_pull import followed_pull
 from ..providers.services import Account, LoadedModel, Metered, ModelServer, Startable
 from ..providers.threads import in_daemon_thread
 from ..utils.event_loop_manager import create_task
+from ..words import tr
 from .provider_manager import ProviderManager
 from .request import ModelChoice
 
@@ -92,7 +93,7 @@ class ModelServers:
     async def _start(self, name: str) -> None:
         async with self._providers.borrowed(name) as provider:
             if not isinstance(provider, Startable):
-                raise _cannot(provider, "cannot be started from here")
+                raise _cannot(provider, tr("cannot be started from here"))
             await provider.start()
         await self._look_again(name)
 
@@ -112,18 +113,19 @@ class ModelServers:
     async def _account(self, name: str) -> Account:
         async with self._providers.borrowed(name) as provider:
             if not isinstance(provider, Metered):
-                raise _cannot(provider, "does not say what is left to spend")
+                raise _cannot(provider, tr("does not say what is left to spend"))
             return await provider.account()
 
 
 def _model_server(provider: Provider) -> ModelServer:
     if not isinstance(provider, ModelServer):
-        raise _cannot(provider, "does not let its models be pulled, loaded or unloaded")
+        raise _cannot(provider, tr("does not let its models be pulled, loaded or unloaded"))
     return provider
 
 
 def _cannot(provider: Provider, what: str) -> ProviderError:
     return ProviderError(
         "unsupported_feature", f"{provider.name} {what}", provider=provider.name,
-        user_text=f"{provider.name} {what}.", next_step="Choose a provider that does, such as Ollama or OpenRouter.",
+        user_text=f"{provider.name} {what}.",
+        next_step=tr("Choose a provider that does, such as Ollama or OpenRouter."),
     )

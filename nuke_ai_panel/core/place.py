@@ -15,10 +15,11 @@ from ..messages import Conversation, Message, clean_text
 from ..providers.base import Parameters
 from ..settings import ParameterSettings, Settings
 from ..store.titles import title_from
+from ..words import later, tr
 from .journal import Journal
 from .request import ModelChoice, TurnRequest
 
-CHOOSE_A_MODEL = "Choose a model in the model picker, or name one with --model."
+CHOOSE_A_MODEL = later("Choose a model in the model picker, or name one with --model.")
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,8 @@ def resolve_choice(
     model = model or row.default_model
     if not model:
         raise SettingsError(
-            f"no model was chosen for {name}", user_text=f"No model is chosen for {row.label}.",
-            next_step=CHOOSE_A_MODEL,
+            f"no model was chosen for {name}", user_text=tr("No model is chosen for {label}.", label=row.label),
+            next_step=tr(CHOOSE_A_MODEL),
         )
     return ModelChoice(name, model)
 
@@ -129,7 +130,7 @@ async def _reopen(
     refusal: Optional[NukeAIError],
 ) -> Place:
     if not path or path[-1].role != "assistant":
-        raise NukeAIError("only an answer can be continued", user_text="This answer can no longer be continued.")
+        raise NukeAIError("only an answer can be continued", user_text=tr("This answer can no longer be continued."))
     answer = replace(path[-1], status="streaming", error=None, finish=None, raw_finish=None)
     await journal.begin(conversation, path, is_new=False, added=(), reopened=answer)
     return Place(conversation, path, _until_question(path)[-1], answer, choice, refusal)
@@ -152,7 +153,7 @@ def _until(path: Tuple[Message, ...], leaf_id: Optional[str]) -> Tuple[Message, 
         return path
     ends = [number for number, message in enumerate(path) if message.id == leaf_id]
     if not ends:
-        raise NukeAIError("the message is not in this conversation", user_text="This message no longer exists.")
+        raise NukeAIError("the message is not in this conversation", user_text=tr("This message no longer exists."))
     return path[: ends[0] + 1]
 
 
@@ -160,4 +161,4 @@ def _until_question(path: Tuple[Message, ...]) -> Tuple[Message, ...]:
     for number in range(len(path), 0, -1):
         if path[number - 1].role == "user":
             return path[:number]
-    raise NukeAIError("the answer has no question", user_text="The question of this answer no longer exists.")
+    raise NukeAIError("the answer has no question", user_text=tr("The question of this answer no longer exists."))

@@ -17,6 +17,7 @@ from typing import Dict, Iterator, List, Literal, Mapping, Optional, Tuple
 from ..errors import NukeAIError
 from ..settings.toml_file import write_atomically
 from ..utils.file_watch import mark_of
+from ..words import tr
 from .prompt_samples import PRESETS, PROMPTS
 
 Kind = Literal["prompt", "preset"]
@@ -113,13 +114,14 @@ class PromptLibrary:
         name = name_from(title)
         if not name or not text.strip():
             raise NukeAIError(
-                "a prompt needs a name and words", user_text="A prompt needs a name and some words.",
-                next_step="Give it both.",
+                "a prompt needs a name and words", user_text=tr("A prompt needs a name and some words."),
+                next_step=tr("Give it both."),
             )
         path = self.folder(kind) / f"{name}.md"
         if not overwrite and path.exists():
             raise NukeAIError(
-                f"{path} exists", user_text=f"There is already one called “{name}”.", next_step="Choose another name."
+                f"{path} exists", user_text=tr("There is already one called “{name}”.", name=name),
+                next_step=tr("Choose another name.")
             )
         fields = {"title": title, "description": " ".join(description.split())}
         if provider:
@@ -131,10 +133,11 @@ class PromptLibrary:
     def delete(self, one: PromptFile) -> None:
         """Removes one of the user's own. Raises NukeAIError for anybody else's."""
         if one.is_read_only:
-            whose = "the studio" if one.source == "studio" else "the program"
+            whose = tr("the studio") if one.source == "studio" else tr("the program")
             raise NukeAIError(
-                f"{one.name} is not the user's", user_text=f"“{one.title}” belongs to {whose} and cannot be deleted.",
-                next_step="Save one of your own with the same name to replace it for you.",
+                f"{one.name} is not the user's", user_text=tr("“{title}” belongs to {whose} and cannot be deleted.",
+                title=one.title, whose=whose),
+                next_step=tr("Save one of your own with the same name to replace it for you."),
             )
         try:
             Path(one.path).unlink()
@@ -143,8 +146,8 @@ class PromptLibrary:
         except OSError as exc:
             raise NukeAIError(
                 f"{one.path} cannot be deleted: {exc}",
-                user_text=f"{one.path} cannot be deleted: {exc.strerror or exc}.",
-                next_step="Check the file's permissions.",
+                user_text=tr("{path} cannot be deleted: {exc}.", path=one.path, exc=exc.strerror or exc),
+                next_step=tr("Check the file's permissions."),
             ) from exc
 
     def _folders(self) -> Iterator[Tuple[Kind, Source, Path]]:
@@ -168,15 +171,15 @@ class PromptLibrary:
             with path.open("rb") as file:
                 raw = file.read(LONGEST_BYTES + 1)
             if len(raw) > LONGEST_BYTES:
-                problem = f"{path} is too long for a prompt."
+                problem = tr("{path} is too long for a prompt.", path=path)
             else:
                 made = _parsed(raw.decode("utf-8-sig"), path.stem, kind, source, str(path))
                 if not made.text:
-                    made, problem = None, f"{path} has no words."
+                    made, problem = None, tr("{path} has no words.", path=path)
         except UnicodeDecodeError:
-            problem = f"{path} is not UTF-8 text."
+            problem = tr("{path} is not UTF-8 text.", path=path)
         except OSError as exc:
-            problem = f"{path} cannot be read: {exc.strerror or exc}."
+            problem = tr("{path} cannot be read: {exc}.", path=path, exc=exc.strerror or exc)
         self._known[path] = (mark, made, problem)
         return made, problem
 
@@ -229,7 +232,7 @@ def _files(folder: Path, problems: List[str]) -> List[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as exc:
-        problems.append(f"{folder} cannot be read: {exc.strerror or exc}.")
+        problems.append(tr("{folder} cannot be read: {exc}.", folder=folder, exc=exc.strerror or exc))
         return []
     return [one for one in found[:MOST_FILES] if one.is_file()]
 

@@ -31,6 +31,7 @@ from ..events import (
 )
 from ..messages import ToolCall
 from ..providers.base import ChatRequest
+from ..words import tr
 from .answer import GrowingAnswer
 from .origin_limit import OriginLimit
 from .provider_manager import ProviderManager
@@ -81,8 +82,10 @@ class Reception:
                 if away is None and delay is None:
                     name_wait(error)
                     if answer.is_touched and error.kind == "network":
-                        error.user_text = f"The answer was interrupted: the connection to {self._title()} was lost."
-                        error.next_step = "What arrived is kept. Try again once the server runs and the network is up."
+                        error.user_text = tr("The answer was interrupted: the connection to {title} was lost.",
+                            title=self._title())
+                        error.next_step = tr(
+                            "What arrived is kept. Try again once the server runs and the network is up.")
                     raise
                 if delay is not None:
                     self._try_again_in(delay, attempt, error)
@@ -173,7 +176,7 @@ class Reception:
 
     def _queued(self, pause_s: float) -> None:
         self._phase = "queued"
-        detail = f"{self._title()} asks for a pause" if pause_s > 0 else ""
+        detail = tr("{title} asks for a pause", title=self._title()) if pause_s > 0 else ""
         self._tell(WaitChanged(self._turn_id, "queued", detail=detail, retry_in_s=pause_s if pause_s > 0 else None))
 
     def _title(self) -> str:

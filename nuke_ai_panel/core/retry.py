@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 from ..errors import ProviderError
+from ..words import tr
 
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 8.0
@@ -51,8 +52,9 @@ def name_wait(error: ProviderError) -> None:
     """Has the error's sentence say how long the server asks to wait, if it does."""
     asked = asked_delay(error)
     if asked is not None and asked >= 1:
-        error.user_text = f"{error.user_text.rstrip('.')}: it asks to wait {spoken(asked)}."
-        error.next_step = f"Try again in {spoken(asked)}, or choose another model."
+        error.user_text = tr("{rstrip}: it asks to wait {spoken}.", rstrip=error.user_text.rstrip('.'),
+            spoken=spoken(asked))
+        error.next_step = tr("Try again in {spoken}, or choose another model.", spoken=spoken(asked))
 
 
 def spoken(seconds: float) -> str:

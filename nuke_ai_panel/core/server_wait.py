@@ -10,6 +10,7 @@ import asyncio
 from typing import Callable, Optional
 
 from ..errors import ProviderError
+from ..words import tr
 from .provider_manager import ProviderManager
 from .retry import spoken
 
@@ -52,5 +53,6 @@ class ServerWait:
         try:
             await asyncio.wait_for(waiting, left)
         except asyncio.TimeoutError:
-            error.user_text = f"{error.user_text} It was waited for {spoken(self._most_s)}."
+            error.user_text = tr("{user_text} It was waited for {spoken}.", user_text=error.user_text,
+                spoken=spoken(self._most_s))
             raise error from error.__cause__

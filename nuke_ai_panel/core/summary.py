@@ -13,6 +13,7 @@ from ..errors import NukeAIError
 from ..events import AnswerStored, TurnEvent, TurnFailed, TurnStopped
 from ..messages import Conversation, Message, clean_text
 from ..store.ids import new_id
+from ..words import tr
 from .craft import add_summary, begin_from_summary
 from .handle import TurnHandle
 from .marks import after_summary
@@ -115,14 +116,14 @@ class Summary:
             self._handle.stop()
             raise
         if isinstance(event, TurnFailed):
-            raise self._handle.error() or NukeAIError("the summary failed", user_text="The summary failed.")
+            raise self._handle.error() or NukeAIError("the summary failed", user_text=tr("The summary failed."))
         if self._is_stopped or not isinstance(event, AnswerStored):
             return None
         answer = event.answer
         if not answer.text.strip():
             raise NukeAIError(
-                "the model summarised nothing", user_text="The model wrote no summary.",
-                next_step="Choose another model, or start a new conversation.",
+                "the model summarised nothing", user_text=tr("The model wrote no summary."),
+                next_step=tr("Choose another model, or start a new conversation."),
             )
         self.wrote = ModelChoice(answer.provider or "", answer.model or "")
         return clean_text(answer.text).strip()

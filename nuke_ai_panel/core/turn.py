@@ -34,6 +34,7 @@ from ..messages import Message, Status, ToolCall
 from ..store.ids import new_id
 from ..tools import Tool
 from ..utils.main_thread import MainThread
+from ..words import tr
 from .answer import GrowingAnswer
 from .approval import Approval
 from .asking import Asking
@@ -193,7 +194,7 @@ class Turn:
             self._warn(f"budget:{spent}", spent)
         said = self._answer.text or self._answer.thinking or self._answer.tool_calls
         if not said and self._answer.finish != "content_filter":
-            self._tell(WarningRaised(self.turn_id, "empty_answer", EMPTY_ANSWER))
+            self._tell(WarningRaised(self.turn_id, "empty_answer", tr(EMPTY_ANSWER)))
 
     # ------------------------------------------------------------ tools
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import List, Tuple
 
 from ..errors import NukeAIError
+from ..words import tr
 
 
 class NkText:
@@ -37,8 +38,9 @@ class NkSyntaxError(NukeAIError):
     def __init__(self, why: str, line: int, column: int) -> None:
         super().__init__(
             f"line {line}, column {column}: {why}",
-            user_text=f"The node text is not right at line {line}, column {column}: {why}.",
-            next_step="Correct that place, or copy the nodes again.",
+            user_text=tr("The node text is not right at line {line}, column {column}: {why}.", line=line, column=column,
+            why=why),
+            next_step=tr("Correct that place, or copy the nodes again."),
         )
         self.why = why
         self.line = line

@@ -13,6 +13,7 @@ from typing import Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
 from ..errors import SettingsError, provider_error
 from ..messages import Attachment, Json, Message, ToolCall
+from ..words import tr
 from .answer_schema import instruction
 from .anthropic_replay import thoughts_of, woven
 from .anthropic_schema import claude_schema
@@ -264,8 +265,8 @@ def _messages(request: ChatRequest, *, provider: Optional[str], label: str) -> L
             turns.append((role, blocks))
     if not turns:
         raise provider_error(
-            "bad_request", "the question is empty", provider=label, user_text="There is nothing to send.",
-            next_step="Write a question.",
+            "bad_request", "the question is empty", provider=label, user_text=tr("There is nothing to send."),
+            next_step=tr("Write a question."),
         )
     if turns[0][0] == "assistant":
         turns.insert(0, ("user", [{"type": "text", "text": "…"}]))  # the API insists on a question first
@@ -288,8 +289,8 @@ def _media(attachment: Attachment, label: str) -> Dict[str, Json]:
         return {"type": "image", "source": source}
     raise provider_error(
         "unsupported_feature", f"{attachment.name} is {media.type}", provider=label, retryable=False,
-        user_text=f"{label} cannot read {attachment.name} ({media.type}).",
-        next_step="Attach it as PNG, JPEG, GIF, WebP or PDF.",
+        user_text=tr("{label} cannot read {name} ({type}).", label=label, name=attachment.name, type=media.type),
+        next_step=tr("Attach it as PNG, JPEG, GIF, WebP or PDF."),
     )
 
 
@@ -314,5 +315,6 @@ def _is_thoughtless_loop(messages: Sequence[Mapping[str, Json]]) -> bool:
 def _bad(row: str, option: str, value: Json, wanted: str) -> SettingsError:
     return SettingsError(
         f"providers.{row}.options.{option} = {value!r} is not {wanted}",
-        user_text=f"The option {option} of {row} is not valid.", next_step=f"Set it to {wanted}.",
+        user_text=tr("The option {option} of {row} is not valid.", option=option, row=row),
+        next_step=tr("Set it to {wanted}.", wanted=wanted),
     )

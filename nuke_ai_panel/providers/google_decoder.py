@@ -11,6 +11,7 @@ from typing import Dict, List, Optional
 from ..errors import provider_error
 from ..events import Finish, StreamEvent, StreamStarted, ThinkingOpaque
 from ..messages import Json, Usage
+from ..words import tr
 from .finish_reasons import failed_finish, finish_reason
 from .google_calls import GoogleCalls
 from .google_parts import Signature
@@ -138,8 +139,9 @@ class GoogleDecoder(SseDecoder):
             return
         self._fail(provider_error(
             kind, f"model output rejected: {word}", provider=self._provider, model=self._asked_model, code=word,
-            raw_finish=word, user_text=f"{self._asked_model or 'The model'} wrote something that {self._provider} "
-            "could not use and threw away.", next_step="Try again; if it stays, choose another model.",
+            raw_finish=word, user_text=tr("{asked_model} wrote something that {provider} could not use and threw away.",
+            asked_model=self._asked_model or tr('The model'), provider=self._provider),
+            next_step=tr("Try again; if it stays, choose another model."),
         ))
 
     def _part(self, part: Dict[str, Json]) -> None:

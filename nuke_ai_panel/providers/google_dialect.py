@@ -12,6 +12,7 @@ from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, Tuple
 
 from ..errors import SettingsError
 from ..messages import Json, Message
+from ..words import tr
 from .answer_schema import instruction, openapi_schema
 from .base import ChatRequest
 from .error_facts import ErrorFacts
@@ -225,5 +226,6 @@ def _prepend(contents: List[Dict[str, Json]], text: str) -> None:
 def _bad(row: str, option: str, wanted: str) -> SettingsError:
     return SettingsError(
         f"providers.{row}.options.{option} is not {wanted}",
-        user_text=f"The option {option} of {row} is not valid.", next_step=f"Set it to {wanted}.",
+        user_text=tr("The option {option} of {row} is not valid.", option=option, row=row),
+        next_step=tr("Set it to {wanted}.", wanted=wanted),
     )

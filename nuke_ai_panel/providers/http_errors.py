@@ -16,6 +16,7 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ..errors import ErrorKind, ProviderError
+from ..words import tr
 from .http_resolver import NameServerSilentError
 from .payload import address_of
 from .urls import is_loopback_url
@@ -79,8 +80,9 @@ def redirected(route: Route, status: int, target: str) -> ProviderError:
     return _error(
         route, "bad_request", f"{route.address} redirects to {target} (HTTP {status}); redirects are not followed",
         status=status,
-        user_text=f"{_title(route)} answered with a redirect to {target}. Nothing was sent there.",
-        next_step="If that address is trusted, set it as the base URL in Settings.",
+        user_text=tr("{title} answered with a redirect to {target}. Nothing was sent there.", title=_title(route),
+        target=target),
+        next_step=tr("If that address is trusted, set it as the base URL in Settings."),
     )
 
 
@@ -94,8 +96,9 @@ def proxy_refused(route: Route, status: int) -> ProviderError:
     login = " and wants a user name and a password" if status == 407 else ""
     return _error(
         route, "network", f"the proxy {route.proxy_address} answered HTTP {status}", status=status, retryable=False,
-        user_text=f"The proxy {route.proxy_address} refuses to connect us{login}.",
-        next_step="Write the proxy as http://user:password@host:port in Settings, or ask IT.",
+        user_text=tr("The proxy {proxy_address} refuses to connect us{login}.", proxy_address=route.proxy_address,
+        login=login),
+        next_step=tr("Write the proxy as http://user:password@host:port in Settings, or ask IT."),
     )
 
 
@@ -103,8 +106,8 @@ def not_a_url(route: Route) -> ProviderError:
     """The base URL cannot be asked at all."""
     return _error(
         route, "bad_request", f"not a URL that can be asked: {route.address}", retryable=False,
-        user_text="The base URL is not an address that can be asked.",
-        next_step="Write the base URL like https://host/v1 in Settings.",
+        user_text=tr("The base URL is not an address that can be asked."),
+        next_step=tr("Write the base URL like https://host/v1 in Settings."),
     )
 
 
@@ -133,8 +136,8 @@ def _proxy_unreachable(exc: BaseException, route: Route) -> ProviderError:
     reason = _cause(getattr(exc, "os_error", exc))
     return _error(
         route, "network", f"the proxy {route.proxy_address} cannot be reached: {reason}",
-        user_text=f"The proxy {route.proxy_address} cannot be reached.",
-        next_step='Correct the proxy in Settings; "none" goes without.',
+        user_text=tr("The proxy {proxy_address} cannot be reached.", proxy_address=route.proxy_address),
+        next_step=tr('Correct the proxy in Settings; "none" goes without.'),
     )
 
 
@@ -149,7 +152,7 @@ def _untrusted(exc: BaseException, route: Route) -> ProviderError:
         return _no_tls(reason, text, route)
     return _error(
         route, "tls", f"the certificate of {route.address} is not trusted: {text}",
-        user_text=f"The certificate of {route.address} is not trusted: {text}.",
+        user_text=tr("The certificate of {address} is not trusted: {words}.", address=route.address, words=text),
     )
 
 
@@ -161,7 +164,7 @@ def _no_tls(reason: ssl.SSLError, text: str, route: Route) -> ProviderError:
     step = "Write the base URL with http:// in Settings." if loopback else "Check the base URL's port."
     return _error(
         route, "tls", f"{route.address} does not speak TLS: {text}",
-        user_text=f"{route.address} does not speak https.", next_step=step,
+        user_text=tr("{address} does not speak https.", address=route.address), next_step=step,
     )
 
 
@@ -181,13 +184,14 @@ def _unknown_host(reason: BaseException, route: Route) -> ProviderError:
     if isinstance(reason, NameServerSilentError):
         return _error(
             route, "network", f"no address for {host}: {reason}", retryable=False,
-            user_text=f"The name server did not answer when it was asked for {host}.",
-            next_step="Check the network, then try again.",
+            user_text=tr("The name server did not answer when it was asked for {host}.", host=host),
+            next_step=tr("Check the network, then try again."),
         )
     # Not tried again by the turn: the resolver has looked twice.
     return _error(
         route, "network", f"no address is known for {host}: {reason}", retryable=False,
-        user_text=f"No address is known for {host}.", next_step="Check the base URL and the network, then try again.",
+        user_text=tr("No address is known for {host}.", host=host),
+        next_step=tr("Check the base URL and the network, then try again."),
     )
 
 
@@ -196,8 +200,8 @@ def _refused(reason: BaseException, route: Route) -> ProviderError:
         return _error(route, "network", f"{route.address} refuses the connection: {reason}")
     return _error(
         route, "network", f"connection refused at {route.address}: {reason}. Is the server running?", retryable=False,
-        user_text=f"Nothing answers at {route.address}. Is the server running?",
-        next_step=f"Start {route.provider or 'the server'}, then try again.",
+        user_text=tr("Nothing answers at {address}. Is the server running?", address=route.address),
+        next_step=tr("Start {provider}, then try again.", provider=route.provider or tr('the server')),
     )
 
 

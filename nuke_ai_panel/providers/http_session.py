@@ -18,6 +18,7 @@ from typing import Dict, Optional, Tuple
 import aiohttp
 
 from ..errors import ProviderError
+from ..words import tr
 from .http_connector import Connector
 from .http_handover import claim, leave
 from .http_request import HttpOptions
@@ -64,7 +65,7 @@ class Session:
             self.assert_own_loop()
         if self._aiohttp is None:
             if self._closed_on is loop:
-                raise ProviderError("cancelled", "the provider was closed", provider=self._provider)
+                raise ProviderError("cancelled", tr("the provider was closed"), provider=self._provider)
             self._loop, self._closed_on = loop, None
             self._aiohttp = self._claim()
         if self._aiohttp is None:
@@ -178,7 +179,7 @@ class Session:
             raise
         except asyncio.CancelledError:
             if building.cancelled() and not was_cancelled():  # close() did that
-                raise ProviderError("cancelled", "the provider was closed", provider=self._provider) from None
+                raise ProviderError("cancelled", tr("the provider was closed"), provider=self._provider) from None
             raise
 
 

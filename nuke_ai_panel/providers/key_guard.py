@@ -10,6 +10,7 @@ from typing import Mapping, Optional, Sequence
 from urllib.parse import unquote_plus, urlsplit
 
 from ..errors import ProviderError
+from ..words import tr
 from .payload import KEY_HEADERS
 from .urls import is_loopback_url, origin_of
 
@@ -37,14 +38,16 @@ def guard_key(url: str, *, home: Optional[str], allows_plain_http: bool, provide
     if home is not None and origin_for_key(url) != home:
         raise ProviderError(
             "permission", f"the key is for {home} and was not sent to {here}", provider=provider, retryable=False,
-            user_text=f"The key of {provider or 'this provider'} is for {home}; nothing was sent to {here}.",
-            next_step="Add a provider with that base URL in Settings, with a key of its own.",
+            user_text=tr("The key of {provider} is for {home}; nothing was sent to {here}.", provider=provider
+            or tr('this provider'), home=home, here=here),
+            next_step=tr("Add a provider with that base URL in Settings, with a key of its own."),
         )
     if url[:5].lower() == "http:" and not (allows_plain_http or is_loopback_url(url)):
         raise ProviderError(
             "tls", f"the key was not sent to {here}: plain http would show it to everybody on the way",
             provider=provider, retryable=False,
-            user_text=f"{provider or 'This provider'} has a key, and {here} is not encrypted; nothing was sent.",
-            next_step="Write the base URL with https://, or allow it for this provider in Settings "
-            "(key_over_http = true).",
+            user_text=tr("{provider} has a key, and {here} is not encrypted; nothing was sent.", provider=provider
+            or tr('This provider'), here=here),
+            next_step=tr("Write the base URL with https://, or allow it for this provider in Settings "
+            "(key_over_http = true)."),
         )

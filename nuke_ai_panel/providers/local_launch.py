@@ -15,6 +15,7 @@ from typing import Callable, List, Optional, Tuple
 from ..errors import SettingsError
 from ..messages import Json
 from ..settings import ProviderSettings
+from ..words import tr
 
 DEFAULT_WINDOW_TOKENS = 4096
 _PYTHON_NAME = re.compile(r"^python(w|\d+(\.\d+)?)?(\.exe)?$", re.IGNORECASE)
@@ -65,8 +66,8 @@ def choose_python(
         if not exists(path):
             raise SettingsError(
                 f"options.python of the built-in model: there is no {path}",
-                user_text=f"The Python for the built-in model does not exist: {path}",
-                next_step="Correct providers.local.options.python in the settings.",
+                user_text=tr("The Python for the built-in model does not exist: {path}", path=path),
+                next_step=tr("Correct providers.local.options.python in the settings."),
             )
         return path
     own = sys.executable if executable is None else executable
@@ -80,9 +81,9 @@ def choose_python(
         if exists(path):
             return path
     raise SettingsError(
-        f"no Python was found beside {own or 'the host'}",
-        user_text="The built-in model needs a Python of its own, and none was found beside the host application.",
-        next_step="Set providers.local.options.python to a Python 3.10 or newer that has xllamacpp installed.",
+        f"no Python was found beside {own or tr('the host')}",
+        user_text=tr("The built-in model needs a Python of its own, and none was found beside the host application."),
+        next_step=tr("Set providers.local.options.python to a Python 3.10 or newer that has xllamacpp installed."),
     )
 
 
@@ -114,8 +115,9 @@ def _whole(settings: ProviderSettings, name: str, default: int, least: int) -> i
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise SettingsError(
             f"providers.{settings.name}.options.{name} is {value!r}",
-            user_text=f"The setting {name} of {settings.label} must be a whole number, {least} or more.",
-            next_step=f"Correct providers.{settings.name}.options.{name} in the settings.",
+            user_text=tr("The setting {name} of {label} must be a whole number, {least} or more.", name=name,
+            label=settings.label, least=least),
+            next_step=tr("Correct providers.{name}.options.{name2} in the settings.", name=settings.name, name2=name),
         )
     return value
 
@@ -125,7 +127,7 @@ def _text(settings: ProviderSettings, name: str) -> Optional[str]:
     if value is not None and not isinstance(value, str):
         raise SettingsError(
             f"providers.{settings.name}.options.{name} is {value!r}",
-            user_text=f"The setting {name} of {settings.label} must be a text.",
-            next_step=f"Correct providers.{settings.name}.options.{name} in the settings.",
+            user_text=tr("The setting {name} of {label} must be a text.", name=name, label=settings.label),
+            next_step=tr("Correct providers.{name}.options.{name2} in the settings.", name=settings.name, name2=name),
         )
     return value or None

@@ -21,6 +21,7 @@ from ..events import Progress, StreamEvent, StreamStarted
 from ..messages import Json
 from ..settings import ProviderSettings, home_dir
 from ..utils.survivors import keep, look
+from ..words import tr
 from .base import ChatRequest, ModelInfo
 from .local_launch import is_python, launch_for, window_tokens
 from .local_process import LocalServer
@@ -65,7 +66,7 @@ class LocalProvider:
                 yield Progress("loading", detail=request.model, is_told=False)
                 await asyncio.wait([live.starting], timeout=_PROGRESS_EVERY_S)
             if live.starting.cancelled():
-                raise ProviderError("cancelled", "the provider was closed", provider=self._label)
+                raise ProviderError("cancelled", tr("the provider was closed"), provider=self._label)
             events = live.starting.result().stream(request)
             try:
                 async for event in events:
@@ -186,8 +187,8 @@ class LocalProvider:
             if file.read(4) != b"GGUF":
                 raise ProviderError(
                     "bad_request", f"{path} is not a GGUF file", provider=self._label, model=model,
-                    user_text=f"{path.name} is not a model file in the GGUF format.",
-                    next_step="Choose a .gguf file, or another model.",
+                    user_text=tr("{name} is not a model file in the GGUF format.", name=path.name),
+                    next_step=tr("Choose a .gguf file, or another model."),
                 )
         return path
 
@@ -241,27 +242,28 @@ class LocalProvider:
         if reason == "library":
             return ProviderError(
                 "unsupported_feature", str(report.get("message")), provider=self._label, code="no_local_runtime",
-                user_text=f"The built-in model's Python ({report.get('python')}) cannot run it: "
-                f"{report.get('message')}.",
+                user_text=tr("The built-in model's Python ({get}) cannot run it: {get2}.", get=report.get('python'),
+                get2=report.get('message')),
                 next_step=_INSTALL,
             )
         if reason == "timeout":
             return ProviderError(
                 "timeout", f"the model did not load in {self._settings.first_event_timeout_s:g} s",
-                provider=self._label, user_text="The model took too long to load.", retryable=False,
-                next_step="Choose a smaller model, or raise first_event_timeout_s in the settings.",
+                provider=self._label, user_text=tr("The model took too long to load."), retryable=False,
+                next_step=tr("Choose a smaller model, or raise first_event_timeout_s in the settings."),
             )
         why = report.get("message") if reason == "spawn" else server.last_line()
         return ProviderError(
             "server_error", f"the built-in model did not start: {why}", provider=self._label, retryable=False,
-            user_text=f"The built-in model did not start: {why}", next_step=f"The log says more: {server.log_path}",
+            user_text=tr("The built-in model did not start: {why}", why=why),
+            next_step=tr("The log says more: {log_path}", log_path=server.log_path),
         )
 
     def _crashed(self, server: LocalServer) -> ProviderError:
         return ProviderError(
             "server_error", f"the built-in model's process ended: {server.last_line()}", provider=self._label,
-            user_text=f"The built-in model stopped working: {server.last_line()}",
-            next_step=f"Try again: it is started anew. The log says more: {server.log_path}",
+            user_text=tr("The built-in model stopped working: {last_line}", last_line=server.last_line()),
+            next_step=tr("Try again: it is started anew. The log says more: {log_path}", log_path=server.log_path),
         )
 
 

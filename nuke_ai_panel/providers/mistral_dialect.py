@@ -15,6 +15,7 @@ from typing import Dict, FrozenSet, List, Mapping, Optional
 
 from ..errors import SettingsError, provider_error
 from ..messages import Attachment, Json, Message, ToolCall
+from ..words import tr
 from .answer_schema import openai_format
 from .base import ChatRequest
 from .call_ids import CallIds
@@ -51,7 +52,8 @@ def read_options(options: Mapping[str, Json], row: str) -> MistralOptions:
         if not fits:
             raise SettingsError(
                 f"providers.{row}.options.{name} = {value!r} is not {wanted}",
-                user_text=f"The option {name} of {row} is not valid.", next_step=f"Set it to {wanted}.",
+                user_text=tr("The option {name} of {row} is not valid.", name=name, row=row),
+                next_step=tr("Set it to {wanted}.", wanted=wanted),
             )
     return MistralOptions(safe, mode, extra)
 
@@ -172,5 +174,6 @@ def _media(attachment: Attachment, label: str) -> Dict[str, Json]:
         return {"type": "document_url", "document_url": media.data_url, **named}
     raise provider_error(
         "unsupported_feature", f"{attachment.name} is {media.type}", provider=label, retryable=False,
-        user_text=f"{label} cannot read {attachment.name} ({media.type}).", next_step="Attach it as an image or a PDF.",
+        user_text=tr("{label} cannot read {name} ({type}).", label=label, name=attachment.name, type=media.type),
+        next_step=tr("Attach it as an image or a PDF."),
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Dict, Mapping, Optional, Tuple
 
 from ..errors import ModelFileError
+from ..words import tr
 
 
 @dataclass(frozen=True)
@@ -111,15 +112,15 @@ def remove_model(model: str, folder: Path) -> int:
         have = ", ".join(found.id for found in installed_models(folder)) or "none"
         raise ModelFileError(
             f"there is no model file {model} in {folder}",
-            user_text=f"There is no downloaded model called {model}.",
-            next_step=f"Downloaded models: {have}.",
+            user_text=tr("There is no downloaded model called {model}.", model=model),
+            next_step=tr("Downloaded models: {have}.", have=have),
         )
     try:
         path.unlink()
     except OSError as exc:
         raise ModelFileError(
-            f"cannot remove {path}: {exc}", user_text=f"The model file {path} could not be removed.",
-            next_step="Close what uses it, then try again.",
+            f"cannot remove {path}: {exc}", user_text=tr("The model file {path} could not be removed.", path=path),
+            next_step=tr("Close what uses it, then try again."),
         ) from exc
     return size
 

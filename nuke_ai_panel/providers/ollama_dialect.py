@@ -9,6 +9,7 @@ from typing import Dict, FrozenSet, List, Mapping, Optional, Set, Tuple, Union
 
 from ..errors import SettingsError
 from ..messages import Json, Message
+from ..words import tr
 from .base import ChatRequest, ModelInfo
 from .openai_dialect import text_of
 from .openai_models import rows_of
@@ -237,7 +238,8 @@ def _moment(value: Json) -> Optional[float]:
 def _bad(row: str, option: str, value: Json, wanted: str) -> SettingsError:
     return SettingsError(
         f"providers.{row}.options.{option} = {value!r} is not {wanted}",
-        user_text=f"The option {option} of {row} is not valid.", next_step=f"Set it to {wanted}.",
+        user_text=tr("The option {option} of {row} is not valid.", option=option, row=row),
+        next_step=tr("Set it to {wanted}.", wanted=wanted),
     )
 
 

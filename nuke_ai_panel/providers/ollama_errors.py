@@ -10,6 +10,7 @@ from typing import Optional
 from urllib.parse import urlsplit
 
 from ..errors import ProviderError
+from ..words import tr
 from .payload import address_of
 from .urls import is_loopback_url
 
@@ -22,25 +23,30 @@ def explain(error: ProviderError, *, base_url: str, model: Optional[str] = None)
     """`error` with Ollama's own meaning, where it has one."""
     message = error.message.lower()
     if error.kind == "network" and "refuse" in message and "proxy" not in message:
-        _say(error, f"Ollama is not running at {address_of(base_url)}.",
-             "Start Ollama, then try again." if is_loopback_url(base_url)
-             else "Start it on that machine (with OLLAMA_HOST=0.0.0.0), or correct the address in Settings.")
+        _say(error, tr("Ollama is not running at {address_of}.", address_of=address_of(base_url)),
+             tr("Start Ollama, then try again.") if is_loopback_url(base_url)
+             else tr("Start it on that machine (with OLLAMA_HOST=0.0.0.0), or correct the address in Settings."))
         error.code, error.retryable = NOT_RUNNING, False
     elif error.status == 403 and not error.message:
         host = urlsplit(base_url).hostname or ""
-        _say(error, f"Ollama refuses requests that call it {host}: it listens to its own machine only.",
-             "Use localhost or its IP address in Settings, or start Ollama with OLLAMA_HOST=0.0.0.0 on its machine.")
+        _say(error, tr("Ollama refuses requests that call it {host}: it listens to its own machine only.", host=host),
+             tr("Use localhost or its IP address in Settings, or start Ollama with OLLAMA_HOST=0.0.0.0 on its "
+                "machine."))
     elif error.kind == "model_not_found":
-        _say(error, f"{error.provider or 'Ollama'} has not fetched {model or 'this model'} yet.",
-             "Pull it, or choose another model.")
+        _say(error, tr("{provider} has not fetched {model} yet.", provider=error.provider or "Ollama",
+                        model=model or tr("this model")),
+             tr("Pull it, or choose another model."))
     elif error.kind == "timeout" and "no answer came" in message:
-        _say(error, f"{model or 'The model'} was still loading when the patience ran out: {error.message}.",
-             "Choose a smaller model, or raise the wait for the first sign of an answer in Settings.")
+        _say(error, tr("{model} was still loading when the patience ran out: {message}.", model=model
+            or tr("The model"),
+                        message=error.message),
+             tr("Choose a smaller model, or raise the wait for the first sign of an answer in Settings."))
     elif error.kind == "context_too_long":
-        error.next_step = "Raise the context window, or start a new conversation."
+        error.next_step = tr("Raise the context window, or start a new conversation.")
     elif "requires more system memory" in message:
-        _say(error, f"{model or 'The model'} needs more memory than the server has: {error.message}.",
-             "Unload other models, lower the context window, or choose a smaller model.")
+        _say(error, tr("{model} needs more memory than the server has: {message}.", model=model or tr("The model"),
+                        message=error.message),
+             tr("Unload other models, lower the context window, or choose a smaller model."))
         error.retryable = False
     return error
 
@@ -49,17 +55,17 @@ def explain_pull(error: ProviderError, *, model: str) -> ProviderError:
     """`error` of a pull with what it means for a pull."""
     message = error.message.lower()
     if "file does not exist" in message or "not found" in message or error.kind == "model_not_found":
-        _say(error, f"There is no model called {model} to pull.",
-             f"Look for its name at {LIBRARY_PAGE}.")
+        _say(error, tr("There is no model called {model} to pull.", model=model),
+             tr("Look for its name at {library_page}.", library_page=LIBRARY_PAGE))
     elif "newer version of ollama" in message:
-        _say(error, f"{model} needs a newer Ollama than this one.",
-             f"Update Ollama ({DOWNLOAD_PAGE}), then pull again.")
+        _say(error, tr("{model} needs a newer Ollama than this one.", model=model),
+             tr("Update Ollama ({download_page}), then pull again.", download_page=DOWNLOAD_PAGE))
     elif "no space left" in message or "not enough space" in message:
-        _say(error, f"There is no room for {model} on the server's disk.",
-             "Free some room there, then pull again; what arrived is kept.")
+        _say(error, tr("There is no room for {model} on the server's disk.", model=model),
+             tr("Free some room there, then pull again; what arrived is kept."))
         error.retryable = False
     elif error.kind in ("network", "timeout", "truncated") and error.code != NOT_RUNNING:
-        error.next_step = "Pull again: it goes on from where it stopped."
+        error.next_step = tr("Pull again: it goes on from where it stopped.")
     return error
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from ..errors import SettingsError
 from ..settings import ProviderSettings
+from ..words import tr
 from .openai_dialect import Dialect
 from .urls import is_private_url
 
@@ -72,7 +73,8 @@ def vendor_of(settings: ProviderSettings, base_url: str) -> Vendor:
         known = ", ".join(VENDORS)
         raise SettingsError(
             f"providers.{settings.name}.options.vendor = {named!r} is none of {known}",
-            user_text=f"The option vendor of {settings.name} is not valid.", next_step=f"Set it to one of: {known}.",
+            user_text=tr("The option vendor of {name} is not valid.", name=settings.name),
+            next_step=tr("Set it to one of: {known}.", known=known),
         )
     if named is not None:
         return VENDORS[str(named)]

@@ -11,6 +11,7 @@ from typing import Dict, List, Mapping, Optional, Tuple
 
 from ..errors import SettingsError
 from ..messages import Json
+from ..words import tr
 from .base import ChatRequest
 from .pictures import pdfs_of
 
@@ -135,5 +136,6 @@ def _is_amount(value: Json) -> bool:
 def _bad(row: str, option: str, value: Json, wanted: str) -> SettingsError:
     return SettingsError(
         f"providers.{row}.options.{option} = {value!r} is not {wanted}",
-        user_text=f"The option {option} of {row} is not valid.", next_step=f"Set it to {wanted}.",
+        user_text=tr("The option {option} of {row} is not valid.", option=option, row=row),
+        next_step=tr("Set it to {wanted}.", wanted=wanted),
     )

@@ -9,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 from ..errors import ProviderError, provider_error
 from ..messages import Json, clean_text
+from ..words import tr
 
 LARGE_BODY_BYTES = 1 << 20
 KEY_HEADERS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key", "proxy-authorization"})
@@ -42,7 +43,7 @@ def encode_json(body: Json) -> bytes:
         text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except ValueError as exc:
         raise ProviderError(
-            "bad_request", f"the request holds a number that JSON does not have: {exc}", retryable=False
+            "bad_request", tr("the request holds a number that JSON does not have: {exc}", exc=exc), retryable=False
         ) from exc
     data: bytes = clean_text(text).encode("utf-8")
     return data
@@ -78,12 +79,14 @@ def _bad_header(name: str, provider: str) -> ProviderError:
     if name.lower() in KEY_HEADERS:
         return provider_error(
             "auth", "the key holds a character that no key has; it was not sent", provider=provider,
-            user_text=f"The key for {provider or 'the server'} holds a character that no key has.",
-            next_step="Copy the key again and set it in Settings.",
+            user_text=tr("The key for {provider} holds a character that no key has.", provider=provider
+            or tr('the server')),
+            next_step=tr("Copy the key again and set it in Settings."),
         )
     return ProviderError(
-        "bad_request", f"the header {name} holds a character that a header cannot have", provider=provider,
-        next_step=f"Correct the header {name} in Settings.",
+        "bad_request", tr("the header {name} holds a character that a header cannot have", name=name),
+        provider=provider,
+        next_step=tr("Correct the header {name} in Settings.", name=name),
     )
 
 
@@ -101,7 +104,8 @@ def inflate(data: bytes, encoding: str, limit: int) -> bytes:
     if encoding in ("", "identity"):
         return data
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise ProviderError("protocol", f"the answer is encoded as {encoding[:40]}, which was not asked for")
+        raise ProviderError("protocol", tr("the answer is encoded as {encoding}, which was not asked for",
+            encoding=encoding[:40]))
     try:
         return _decompress(data, zlib.MAX_WBITS | 32, limit)
     except zlib.error as exc:
@@ -110,29 +114,31 @@ def inflate(data: bytes, encoding: str, limit: int) -> bytes:
                 return _decompress(data, -zlib.MAX_WBITS, limit)  # raw deflate, as some servers send it
             except zlib.error:
                 pass
-        raise ProviderError("protocol", f"the answer's {encoding} encoding is broken: {exc}") from exc
+        raise ProviderError("protocol", tr("the answer's {encoding} encoding is broken: {exc}", encoding=encoding,
+            exc=exc)) from exc
 
 
 def _decompress(data: bytes, wbits: int, limit: int) -> bytes:
     decoder = zlib.decompressobj(wbits)
     plain = decoder.decompress(data, limit)
     if decoder.unconsumed_tail:
-        raise ProviderError("protocol", f"the answer is larger than {limit >> 20} MiB once decompressed")
+        raise ProviderError("protocol", tr("the answer is larger than {limit} MiB once decompressed",
+            limit=limit >> 20))
     if not decoder.eof:
-        raise ProviderError("protocol", "the answer's compressed body is cut short")
+        raise ProviderError("protocol", tr("the answer's compressed body is cut short"))
     return plain
 
 
 def parse_json(data: bytes, content_type: str) -> Json:
     """`data` as JSON. Raises ProviderError(protocol) that quotes the beginning of what came instead."""
     if not data.strip():
-        raise ProviderError("protocol", "the answer is empty")
+        raise ProviderError("protocol", tr("the answer is empty"))
     try:
         return json.loads(data.decode("utf-8-sig", "replace"))
     except (ValueError, RecursionError) as exc:
         kind = content_type or "no content type"
         start = data[:200].decode("utf-8", "replace")
-        raise ProviderError("protocol", f"the answer ({kind}) is not JSON: {start}") from exc
+        raise ProviderError("protocol", tr("the answer ({kind}) is not JSON: {start}", kind=kind, start=start)) from exc
 
 
 def address_of(url: str) -> str:

@@ -6,6 +6,7 @@ from typing import Tuple
 
 from ..errors import ProviderError, provider_error
 from ..messages import Attachment, Message
+from ..words import tr
 from .media import PDF, media_of
 
 
@@ -28,6 +29,7 @@ def pdf_refused(attachment: Attachment, *, provider: str, model: str) -> Provide
     """The error for a PDF file that this server cannot read: leaving it out would fake an answer."""
     return provider_error(
         "unsupported_feature", f"{provider} takes no PDF files", provider=provider, model=model,
-        user_text=f"{provider} cannot read PDF files, so {attachment.name} was not sent.",
-        next_step="Take the file out, attach its text, or choose a model that reads PDF.",
+        user_text=tr("{provider} cannot read PDF files, so {name} was not sent.", provider=provider,
+        name=attachment.name),
+        next_step=tr("Take the file out, attach its text, or choose a model that reads PDF."),
     )

@@ -11,6 +11,7 @@ from typing import Callable, Mapping, Optional
 from urllib.parse import urlsplit
 
 from ..errors import ProviderError
+from ..words import tr
 from .urls import is_loopback_url, is_private_url
 
 NO_PROXY = "none"
@@ -51,13 +52,13 @@ def _usable(proxy: str) -> str:
     if scheme.startswith("socks"):
         raise ProviderError(
             "network", f"a {scheme} proxy is set, and only http proxies are supported", retryable=False,
-            user_text="A SOCKS proxy is set; only HTTP proxies can be used.",
-            next_step='Set an HTTP proxy for this provider in Settings, or proxy = "none" to go without.',
+            user_text=tr("A SOCKS proxy is set; only HTTP proxies can be used."),
+            next_step=tr('Set an HTTP proxy for this provider in Settings, or proxy = "none" to go without.'),
         )
     if scheme not in ("http", "https") or not urlsplit(proxy).hostname:
         raise ProviderError(
             "network", "the proxy setting is not a URL such as http://proxy:8080", retryable=False,
-            user_text="The proxy setting is not a proxy's address.",
-            next_step="Write it as http://proxy:8080 in Settings, or \"none\" to go without.",
+            user_text=tr("The proxy setting is not a proxy's address."),
+            next_step=tr("Write it as http://proxy:8080 in Settings, or \"none\" to go without."),
         )
     return proxy

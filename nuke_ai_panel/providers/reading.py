@@ -7,14 +7,17 @@ second, so that a conversation needs one TCP connection.
 
 from __future__ import annotations
 
+import time
 from typing import AsyncGenerator, List, Optional, Protocol, Sequence
 
 from ..errors import ProviderError, provider_error
 from ..events import Keepalive, StreamEvent, StreamWarning, TextDelta, ThinkingDelta
 from ..messages import ToolCall
+from ..words import tr
 from .classify import classify_error
 from .error_facts import plain_text
 from .http_stream import StreamResponse
+from .rate_limits import read_allowance
 from .wire import Frame, FrameTooLarge, NdjsonParser, Parser, SniffingParser, SseParser
 
 DRAIN_S = 1.0
@@ -65,8 +68,8 @@ async def check_head(response: StreamResponse, *, provider: str, model: str) -> 
     shown = " ".join(plain_text(body.decode("utf-8", "replace")).split())[:_SHOWN_CHARACTERS]
     raise response.redacted(provider_error(
         "protocol", f"a web page came instead of an answer: {shown}", provider=provider, model=model,
-        request_id=response.request_id, user_text=f"{provider} answered with a web page.",
-        next_step="Check the base URL; a proxy or a sign-in page may stand in between.",
+        request_id=response.request_id, user_text=tr("{provider} answered with a web page.", provider=provider),
+        next_step=tr("Check the base URL; a proxy or a sign-in page may stand in between."),
     ))
 
 
@@ -80,6 +83,9 @@ async def read_events(
     broken: Optional[ProviderError] = None
     has_begun = False
     try:
+        allowance = read_allowance(response.headers, time.time())
+        if allowance is not None:
+            yield allowance
         for name in losses:
             yield StreamWarning(f"parameter_dropped:{name}")
         try:

@@ -13,6 +13,7 @@ from importlib import metadata
 from typing import Dict, Tuple, Type
 
 from ..errors import SettingsError
+from ..words import tr
 from .base import Provider
 
 log = logging.getLogger(__name__)
@@ -58,8 +59,9 @@ def _load(kind: str) -> Type[Provider]:
     entry = _entry_points().get(kind)
     if entry is None:
         raise SettingsError(
-            f"unknown kind of provider: {kind}",
-            next_step=f"Use one of {', '.join(provider_kinds())}, or install the package that brings it.",
+            tr("unknown kind of provider: {kind}", kind=kind),
+            next_step=tr("Use one of {names}, or install the package that brings it.",
+            names=', '.join(provider_kinds())),
         )
     try:
         loaded: Type[Provider] = entry.load()
@@ -67,8 +69,8 @@ def _load(kind: str) -> Type[Provider]:
         log.warning("the provider %s could not be loaded", kind, exc_info=True)
         raise SettingsError(
             f"the provider {kind} ({entry.value}) could not be loaded: {exc}",
-            user_text=f"The provider {kind} could not be loaded.",
-            next_step="Ask whoever installed it; the log says why.",
+            user_text=tr("The provider {kind} could not be loaded.", kind=kind),
+            next_step=tr("Ask whoever installed it; the log says why."),
         ) from exc
     return loaded
 

@@ -7,6 +7,7 @@ import ssl
 from typing import Mapping, Optional
 
 from ..errors import ProviderError
+from ..words import tr
 
 
 def tls_context(
@@ -44,5 +45,6 @@ def _add_certifi(context: ssl.SSLContext) -> None:
 def _unreadable(what: str, path: Optional[str], exc: Exception) -> ProviderError:
     return ProviderError(
         "tls", f"the {what} {path} cannot be read: {exc}", retryable=False,
-        user_text=f"The {what} {path} cannot be read.", next_step="Correct the file's path in Settings.",
+        user_text=tr("The {what} {path} cannot be read.", what=what, path=path),
+        next_step=tr("Correct the file's path in Settings."),
     )

@@ -8,6 +8,7 @@ from typing import Optional, Tuple
 from urllib.parse import SplitResult, urlsplit
 
 from ..errors import SettingsError
+from ..words import tr
 
 OLLAMA_PORT = 11434
 _PORTS = {"http": 80, "https": 443}
@@ -79,7 +80,8 @@ def normalise_base_url(text: str) -> str:
         url = f"{'http' if is_private_host(host) else 'https'}://{url}"
     parts = _split(url)
     if parts.scheme not in _PORTS or not parts.hostname:
-        raise SettingsError(f"not a base URL: {text!r}", next_step="Write it like http://127.0.0.1:1234/v1.")
+        raise SettingsError(tr("not a base URL: {words!r}", words=text),
+            next_step=tr("Write it like http://127.0.0.1:1234/v1."))
     path = _without_endpoint(parts.path)
     query = f"?{parts.query}" if parts.query else ""
     return f"{parts.scheme}://{parts.netloc}{path}{query}"
@@ -107,7 +109,8 @@ def ollama_base_url(text: Optional[str]) -> str:
     """Where to connect for `OLLAMA_HOST`: like `ollama_host`, but "any address" and no address mean this machine."""
     parts = _split(ollama_host(text))
     if parts.scheme not in _PORTS:
-        raise SettingsError(f"not an Ollama address: {text!r}", next_step="Write it like http://127.0.0.1:11434.")
+        raise SettingsError(tr("not an Ollama address: {words!r}", words=text),
+            next_step=tr("Write it like http://127.0.0.1:11434."))
     host = parts.hostname or "127.0.0.1"
     address = _address(host)
     if address is not None and address.is_unspecified:
@@ -163,5 +166,6 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url)
         parts.port  # noqa: B018  # reading it is what validates it
     except ValueError as exc:
-        raise SettingsError(f"not a URL: {url!r} ({exc})", next_step="Write it like http://127.0.0.1:1234/v1.") from exc
+        raise SettingsError(tr("not a URL: {url!r} ({exc})", url=url, exc=exc),
+            next_step=tr("Write it like http://127.0.0.1:1234/v1.")) from exc
     return parts

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Mapping, Optional
 
 from ..errors import SettingsError
+from ..words import tr
 
 
 def home_dir(env: Optional[Mapping[str, str]] = None) -> Path:
@@ -20,7 +21,8 @@ def home_dir(env: Optional[Mapping[str, str]] = None) -> Path:
     path = Path(platformdirs.user_data_dir("nuke-ai-panel", appauthor=False))
     if not path.is_absolute() or "~" in path.parts[:2]:
         raise SettingsError(
-            "this user has no home folder", next_step="Set NUKE_AI_PANEL_HOME to a folder that you may write to."
+            tr("this user has no home folder"),
+            next_step=tr("Set NUKE_AI_PANEL_HOME to a folder that you may write to.")
         )
     return path
 

@@ -15,6 +15,7 @@ from typing import Callable, Dict, Iterator, List, Mapping, NoReturn, Optional, 
 
 from ..errors import SettingsError
 from ..messages import Json
+from ..words import tr
 from .addresses import unquoted
 from .home import home_dir, settings_path
 from .options import option_names, option_problem
@@ -146,7 +147,8 @@ def _is_table(name: Path_) -> bool:
 def _table(name: Path_, value: Json, place: _Place) -> Mapping[str, Json]:
     if isinstance(value, dict):
         return value
-    _refuse(place(name), name, f"must be a table, not {kind_of(value)}", f"Write it as [{'.'.join(name)}].")
+    _refuse(place(name), name, tr("must be a table, not {kind_of}", kind_of=kind_of(value)),
+        tr("Write it as [{names}].", names='.'.join(name)))
 
 
 def _merge(merged: _Merged, entries: Iterator[Tuple[Path_, Json]], place: _Place) -> None:
@@ -172,7 +174,7 @@ def _checked(name: Path_, value: Json, where: str) -> Json:
     _refuse_keys(name[:depth], row, inner, where)
     checked, problem = check(row, inner)
     if problem:
-        _refuse(where, name, problem, "Correct the value, or take it out.")
+        _refuse(where, name, problem, tr("Correct the value, or take it out."))
     return checked[entry[0]] if entry else checked
 
 
@@ -180,9 +182,9 @@ def _row_of(name: Path_, where: str) -> Row:
     """The declaration of a setting. Raises SettingsError with the nearest name there is."""
     if name[0] == "providers":
         if len(name) < 3:
-            _refuse(where, name, "must be a table", "Write it as [providers.NAME].")
+            _refuse(where, name, tr("must be a table"), tr("Write it as [providers.NAME]."))
         if not _NAME.match(name[1]):
-            _refuse(where, name[:2], "is not a name for a provider", "Use small letters, digits, - and _ only.")
+            _refuse(where, name[:2], tr("is not a name for a provider"), tr("Use small letters, digits, - and _ only."))
         known, last = PROVIDER_ROWS, name[2]
         if last in known and (len(name) == 3 or last in _TABLES):
             return known[last]
@@ -214,17 +216,17 @@ def _refuse_keys(name: Path_, row: Row, value: Json, where: str) -> None:
 
 def _refuse_key(where: str, name: Path_) -> NoReturn:
     provider = name[1] if name[0] == "providers" and len(name) > 1 else ""
-    variable = BUILT_IN.get(provider, {}).get("key_env") or "the environment variable that key_env names"
-    _refuse(where, name, "looks like an API key, and keys are never kept in settings",
-            f"Take it out of the file, then add the key in Settings or set {variable}.")
+    variable = BUILT_IN.get(provider, {}).get("key_env") or tr("the environment variable that key_env names")
+    _refuse(where, name, tr("looks like an API key, and keys are never kept in settings"),
+            tr("Take it out of the file, then add the key in Settings or set {variable}.", variable=variable))
 
 
 def _unknown(where: str, name: Path_, last: str, known: List[str]) -> NoReturn:
     near = difflib.get_close_matches(last, [one for one in known if one], n=1, cutoff=0.55)
-    step = "Take it out, or look it up in docs/settings.md."
+    step = tr("Take it out, or look it up in docs/settings.md.")
     if near:
-        step = f"Did you mean {'.'.join((*name[:-1], near[0]))}?"
-    _refuse(where, name, "is not a setting", step)
+        step = tr("Did you mean {names}?", names='.'.join((*name[:-1], near[0])))
+    _refuse(where, name, tr("is not a setting"), step)
 
 
 def _refuse(where: str, name: Path_, problem: str, step: str) -> NoReturn:
@@ -295,7 +297,7 @@ def _check_option(kind: str, name: Path_, value: Json, where: str) -> None:
         _unknown(where, name, name[-1], list(known))
     problem = option_problem(known[name[-1]], value)
     if problem:
-        _refuse(where, name, problem, "Correct the value, or take it out.")
+        _refuse(where, name, problem, tr("Correct the value, or take it out."))
 
 
 def _provider(name: str, row: Mapping[str, Json], merged: _Merged) -> ProviderSettings:
@@ -303,13 +305,13 @@ def _provider(name: str, row: Mapping[str, Json], merged: _Merged) -> ProviderSe
     kind = row.get("kind")
     if not kind:
         near = difflib.get_close_matches(name, list(BUILT_IN), n=1)
-        step = 'Add kind = "openai", which is what llama.cpp, LM Studio, vLLM and most services speak.'
-        _refuse(where, ("providers", name), "does not say which kind of provider it is",
-                f"Did you mean providers.{near[0]}?" if near else step)
+        step = tr('Add kind = "openai", which is what llama.cpp, LM Studio, vLLM and most services speak.')
+        _refuse(where, ("providers", name), tr("does not say which kind of provider it is"),
+                tr("Did you mean providers.{near}?", near=near[0]) if near else step)
     if name in BUILT_IN and kind != BUILT_IN[name]["kind"]:
         where = merged[("providers", name, "kind")][1]
-        _refuse(where, ("providers", name), f"is always of kind {BUILT_IN[name]['kind']}",
-                "Give a provider of your own another name.")
+        _refuse(where, ("providers", name), tr("is always of kind {value}", value=BUILT_IN[name]['kind']),
+                tr("Give a provider of your own another name."))
     for option, value in row.get("options", {}).items():
         path = ("providers", name, "options", option)
         _check_option(str(kind), path, value, merged[path][1])

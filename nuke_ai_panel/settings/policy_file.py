@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from ..errors import PolicyError, SettingsError
 from ..messages import Json
+from ..words import tr
 from .policy import (
     TRUST_LEVELS,
     Budget,
@@ -63,8 +64,8 @@ def unreadable(message: str, next_step: str = "") -> PolicyError:
     """The error of a policy that cannot be understood."""
     said = message.rstrip(".")
     return PolicyError(
-        said, user_text=f"The studio's policy cannot be read, so nothing is sent: {said}.",
-        next_step=next_step or "Ask whoever keeps the policy file.", rule="policy",
+        said, user_text=tr("The studio's policy cannot be read, so nothing is sent: {said}.", said=said),
+        next_step=next_step or tr("Ask whoever keeps the policy file."), rule="policy",
     )
 
 

@@ -15,13 +15,14 @@ from typing import Iterable, List, Optional, Tuple
 from urllib.parse import urlsplit
 
 from ..errors import PolicyError
+from ..words import later, tr
 from .addresses import is_loopback_url, origin_of
 from .policy import NameRules, Policy, PolicyFile, Trust
 from .presets import BUILT_IN
 
 _PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".intranet")
 _PORTS = {"http": 80, "https": 443}
-_CHOOSE_MODEL = "choose another model."
+_CHOOSE_MODEL = later("choose another model.")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Subject:
     @property
     def label(self) -> str:
         """What a human calls the provider."""
-        return self.title or self.row or "The server"
+        return self.title or self.row or tr("The server")
 
 
 def refusal(policy: Policy, subject: Subject) -> Optional[PolicyError]:
@@ -62,7 +63,7 @@ def tool_refusal(policy: Policy, tool: str) -> Optional[PolicyError]:
     for file in policy.files:
         key = _verdict(file.tools, (tool,))
         if key:
-            return _forbidden(file, ("tools", key), f"the tool {tool}", "go on without it.")
+            return _forbidden(file, ("tools", key), tr("the tool {tool}", tool=tool), tr("go on without it."))
     return None
 
 
@@ -99,7 +100,7 @@ def _provider_refusal(file: PolicyFile, subject: Subject) -> Optional[PolicyErro
         names.append(subject.kind)
     what = subject.label
     if any(_fits(name, file.providers.deny) for name in names):
-        return _forbidden(file, ("providers", "deny"), what, _CHOOSE_MODEL, subject)
+        return _forbidden(file, ("providers", "deny"), what, tr(_CHOOSE_MODEL), subject)
     allowed = file.providers.allow
     if allowed is None:
         return None
@@ -107,7 +108,7 @@ def _provider_refusal(file: PolicyFile, subject: Subject) -> Optional[PolicyErro
     # A row that borrows an allowed name does not make its vendor an allowed one; a listed address does.
     is_disguised = vendor not in ("", names[0]) and not _fits(vendor, allowed)
     if not is_named or (is_disguised and not _is_listed(file, subject.url)):
-        return _forbidden(file, ("providers", "allow"), what, _CHOOSE_MODEL, subject)
+        return _forbidden(file, ("providers", "allow"), what, tr(_CHOOSE_MODEL), subject)
     return None
 
 
@@ -118,10 +119,11 @@ def _local_refusal(file: PolicyFile, subject: Subject) -> Optional[PolicyError]:
     for url in (subject.url, subject.proxy):
         level = trust_of(url) if url else "machine"
         if level == "cloud" or (level == "house" and wanted == "machine"):
-            where = "this computer" if wanted == "machine" else "the house's own network"
+            where = tr("this computer") if wanted == "machine" else tr("the house's own network")
             return _forbidden(
-                file, ("local_only",), f"sending anything to {_place_of(url)}, which is outside {where}",
-                "choose a model inside it.", subject,
+                file, ("local_only",), tr("sending anything to {place_of}, which is outside {where}",
+                place_of=_place_of(url), where=where),
+                tr("choose a model inside it."), subject,
             )
     return None
 
@@ -130,12 +132,12 @@ def _origin_refusal(file: PolicyFile, subject: Subject) -> Optional[PolicyError]
     for url in (subject.url, subject.proxy):
         if not url:
             continue
-        what = f"sending anything to {_place_of(url)}"
+        what = tr("sending anything to {place_of}", place_of=_place_of(url))
         if any(_origin_fits(url, one) for one in file.origins.deny):
-            return _forbidden(file, ("origins", "deny"), what, _CHOOSE_MODEL, subject)
+            return _forbidden(file, ("origins", "deny"), what, tr(_CHOOSE_MODEL), subject)
         allowed = file.origins.allow
         if allowed is not None and url == subject.url and not any(_origin_fits(url, one) for one in allowed):
-            return _forbidden(file, ("origins", "allow"), what, _CHOOSE_MODEL, subject)
+            return _forbidden(file, ("origins", "allow"), what, tr(_CHOOSE_MODEL), subject)
     return None
 
 
@@ -148,7 +150,7 @@ def _model_refusal(file: PolicyFile, subject: Subject) -> Optional[PolicyError]:
             key = "allow"
         else:
             continue
-        found = _forbidden(file, ("models", key), f"the model {model}", _CHOOSE_MODEL, subject)
+        found = _forbidden(file, ("models", key), tr("the model {model}", model=model), tr(_CHOOSE_MODEL), subject)
         found.model = model
         return found
     return None
@@ -253,10 +255,12 @@ def _forbidden(
     file: PolicyFile, name: Tuple[str, ...], what: str, else_do: str, subject: Optional[Subject] = None
 ) -> PolicyError:
     rule = ".".join(name)
-    whom = f"Ask {file.general.contact}" if file.general.contact else "Ask whoever keeps the policy"
+    whom = tr("Ask {contact}", contact=file.general.contact) if file.general.contact else tr(
+        "Ask whoever keeps the policy")
     return PolicyError(
         f"{file.place(*name)}: {rule} forbids {what}",
-        user_text=f"The studio's policy forbids {what} (rule {rule}).", next_step=f"{whom}, or {else_do}",
+        user_text=tr("The studio's policy forbids {what} (rule {rule}).", what=what, rule=rule),
+        next_step=tr("{whom}, or {else_do}", whom=whom, else_do=else_do),
         rule=rule, provider=subject.row or subject.title if subject is not None else "",
         model=subject.models[0] if subject is not None and subject.models else None,
     )

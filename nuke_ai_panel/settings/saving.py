@@ -13,6 +13,7 @@ from typing import Callable, Iterator, Mapping, Optional
 
 from ..errors import SettingsError
 from ..messages import Json
+from ..words import tr
 from .home import home_dir, settings_path
 from .layers import checked_value, dotted_name, load_settings
 from .toml_file import edited, read_text, write_atomically
@@ -72,7 +73,8 @@ def file_lock(path: Path) -> Iterator[None]:
         lock.acquire()
     except filelock.Timeout as exc:
         raise SettingsError(
-            f"{path} is being written by another session", next_step="Try again; if it stays, close other sessions."
+            tr("{path} is being written by another session", path=path),
+            next_step=tr("Try again; if it stays, close other sessions.")
         ) from exc
     except NotImplementedError:
         # Some network file systems have no locks; a single writer is safe without one.
@@ -81,8 +83,8 @@ def file_lock(path: Path) -> Iterator[None]:
         return
     except OSError as exc:
         raise SettingsError(
-            f"{path} cannot be written: {exc.strerror or exc}",
-            next_step="Check the folder's rights and the free space, or set NUKE_AI_PANEL_HOME.",
+            tr("{path} cannot be written: {exc}", path=path, exc=exc.strerror or exc),
+            next_step=tr("Check the folder's rights and the free space, or set NUKE_AI_PANEL_HOME."),
         ) from exc
     try:
         yield

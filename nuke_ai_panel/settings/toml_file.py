@@ -16,6 +16,7 @@ from typing import Dict, List, Mapping, Optional, Tuple
 
 from ..errors import SettingsError
 from ..messages import Json
+from ..words import tr
 
 _LIMIT_BYTES = 1 << 20
 _BARE = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*')"""
@@ -62,21 +63,26 @@ def read_text(path: Path, *, missing_ok: bool) -> str:
     except FileNotFoundError as exc:
         if missing_ok:
             return ""
-        raise SettingsError(f"{path} does not exist", next_step="Check the name, or create the file.") from exc
+        raise SettingsError(tr("{path} does not exist", path=path),
+            next_step=tr("Check the name, or create the file.")) from exc
     except NotADirectoryError as exc:
-        raise SettingsError(f"{path.parent} is not a folder", next_step="Set NUKE_AI_PANEL_HOME to a folder.") from exc
+        raise SettingsError(tr("{parent} is not a folder", parent=path.parent),
+            next_step=tr("Set NUKE_AI_PANEL_HOME to a folder.")) from exc
     except OSError as exc:
         raise SettingsError(
-            f"{path} cannot be read: {exc.strerror or exc}", next_step="Check that it is a file that you may read."
+            tr("{path} cannot be read: {exc}", path=path, exc=exc.strerror or exc),
+            next_step=tr("Check that it is a file that you may read.")
         ) from exc
     if len(raw) > _LIMIT_BYTES:
-        raise SettingsError(f"{path} is larger than a settings file can be", next_step="Check what the file is.")
+        raise SettingsError(tr("{path} is larger than a settings file can be", path=path),
+            next_step=tr("Check what the file is."))
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         line = raw.count(b"\n", 0, exc.start) + 1
         raise SettingsError(
-            f"{path}, line {line}: not UTF-8 text", next_step="Save the file again as UTF-8."
+            tr("{path}, line {line}: not UTF-8 text", path=path, line=line),
+            next_step=tr("Save the file again as UTF-8.")
         ) from exc
     return text.replace("\r\n", "\n")
 
@@ -123,8 +129,8 @@ def write_atomically(path: Path, text: str, *, mode: Optional[int] = None) -> No
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)
         raise SettingsError(
-            f"{path} cannot be written: {exc.strerror or exc}",
-            next_step="Check the folder's rights and the free space, or set NUKE_AI_PANEL_HOME.",
+            tr("{path} cannot be written: {exc}", path=path, exc=exc.strerror or exc),
+            next_step=tr("Check the folder's rights and the free space, or set NUKE_AI_PANEL_HOME."),
         ) from exc
 
 
@@ -144,8 +150,9 @@ def edited(path: Path, text: str, changes: Mapping[Path_, Json]) -> str:
                 table[part] = tomlkit.table(is_super_table=depth < len(name) - 2)
             elif not isinstance(table[part], dict):
                 raise SettingsError(
-                    f"{read.place(name[:depth + 1])}: {'.'.join(name[:depth + 1])} must be a table",
-                    next_step="Correct the line, then save again.",
+                    tr("{place}: {names} must be a table", place=read.place(name[:depth + 1]),
+                    names='.'.join(name[:depth + 1])),
+                    next_step=tr("Correct the line, then save again."),
                 )
             table = table[part]
         if value is not None:
@@ -177,7 +184,8 @@ def _syntax_error(path: Path, text: str, said: str) -> SettingsError:
     line = found.group(1) if found else str(text.rstrip("\n").count("\n") + 1)
     reason = re.sub(r"\s*\(?\bat (?:line \d+,? col(?:umn)? \d+|end of document)\)?", "", said).rstrip(". ") or said
     place = f"{path}, line {line}"
-    return SettingsError(f"{place}: not valid TOML: {reason}", next_step="Correct the line, or take it out.")
+    return SettingsError(tr("{place}: not valid TOML: {reason}", place=place, reason=reason),
+        next_step=tr("Correct the line, or take it out."))
 
 
 def _parts(dotted: str) -> Path_:

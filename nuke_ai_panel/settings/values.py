@@ -13,6 +13,7 @@ from typing import Any, Mapping, Optional, Tuple
 
 from ..errors import SettingsError
 from ..messages import Json
+from ..words import tr
 
 
 def _setting(
@@ -153,6 +154,6 @@ class Settings:
         known = ", ".join(sorted(row.name for row in self.providers.values() if row.enabled))
         raise SettingsError(
             f"there is no provider called {name!r}",
-            user_text=f"There is no provider called {name!r}.",
-            next_step=f"Did you mean {near[0]}?" if near else f"Choose one of: {known}.",
+            user_text=tr("There is no provider called {name!r}.", name=name),
+            next_step=tr("Did you mean {near}?", near=near[0]) if near else tr("Choose one of: {known}.", known=known),
         )

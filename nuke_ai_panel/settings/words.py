@@ -7,6 +7,7 @@ import re
 from typing import Dict, Tuple
 
 from ..messages import Json
+from ..words import tr
 from .table import Row, check
 
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
@@ -51,21 +52,21 @@ def _read_bool(text: str) -> Tuple[Json, str]:
     word = text.strip().lower()
     if word in _TRUE or word in _FALSE:
         return word in _TRUE, ""
-    return None, "must be true or false"
+    return None, tr("must be true or false")
 
 
 def _read_number(text: str) -> Tuple[Json, str]:
     try:
         return float(text), ""
     except ValueError:
-        return None, "must be a number"
+        return None, tr("must be a number")
 
 
 def _read_whole(text: str) -> Tuple[Json, str]:
     try:
         return int(text.strip().replace("_", "")), ""
     except ValueError:
-        return None, "must be a whole number"
+        return None, tr("must be a whole number")
 
 
 def _read_list(text: str) -> Tuple[Json, str]:
@@ -83,7 +84,7 @@ def _read_pairs(text: str) -> Tuple[Json, str]:
             continue
         pair = _PAIR.match(line)
         if pair is None:
-            return None, f"needs one pair a line, such as X-Title: Studio; line {number} is none"
+            return None, tr("needs one pair a line, such as X-Title: Studio; line {number} is none", number=number)
         found[pair.group(1)] = pair.group(2)
     return found, ""
 
@@ -95,12 +96,12 @@ def _read_table(text: str) -> Tuple[Json, str]:
 
 
 def _read_json(text: str, wanted: type) -> Tuple[Json, str]:
-    shape = 'a JSON object such as {"top_k": 40}' if wanted is dict else 'a JSON list such as ["END"]'
+    shape = tr('a JSON object such as {"top_k": 40}') if wanted is dict else tr('a JSON list such as ["END"]')
     try:
         value = json.loads(text)
     except ValueError as exc:
         return None, f"must be {shape} ({exc})"
-    return (value, "") if isinstance(value, wanted) else (None, f"must be {shape}")
+    return (value, "") if isinstance(value, wanted) else (None, tr("must be {shape}", shape=shape))
 
 
 def _read_text_or_number(text: str) -> Tuple[Json, str]:

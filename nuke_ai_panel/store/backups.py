@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Callable, List, Optional, Set
 
 from ..errors import StoreError
+from ..words import tr
 from .values import Backup
 
 log = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ def copy_into(
         highest = max(highest, done)
         if between is not None:
             if restarts > _MOST_RESTARTS:
-                raise StoreError("other sessions write too fast to copy", code="busy_copy")
+                raise StoreError(tr("other sessions write too fast to copy"), code="busy_copy")
             between()
 
     os.close(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
@@ -107,8 +108,8 @@ def verify(file: Path) -> None:
     if verdict != "ok":
         raise StoreError(
             f"quick_check of a copy: {verdict}", code="corrupt",
-            user_text="The chat history is damaged: a copy of it did not pass its check.",
-            next_step="It is being mended; the older backups are untouched.",
+            user_text=tr("The chat history is damaged: a copy of it did not pass its check."),
+            next_step=tr("It is being mended; the older backups are untouched."),
         )
 
 

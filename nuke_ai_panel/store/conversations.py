@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union, c
 
 from ..errors import StoreError
 from ..messages import Conversation, ConversationKind, Draft, clean_text
+from ..words import tr
 from . import blobs
 from .database import Database
 from .filters import where
@@ -157,7 +158,7 @@ def unknown(conversation_id: str) -> StoreError:
     """There is no such conversation."""
     return StoreError(
         f"no conversation {conversation_id}", code="unknown_conversation",
-        user_text="This conversation is not in the chat history any more.",
+        user_text=tr("This conversation is not in the chat history any more."),
     )
 
 

@@ -20,6 +20,7 @@ from urllib.parse import quote
 from filelock import FileLock, Timeout
 
 from ..errors import StoreError
+from ..words import later, tr
 from .errors import translated
 from .filesystems import is_network_path, locks_work
 from .leftovers import has_leftovers
@@ -38,7 +39,7 @@ _CHECKED_BYTES = 8 << 20
 # The same where a session was killed and its journal had to be rolled back.
 _CHECKED_LEFTOVER_BYTES = 64 << 20
 _parents_files: Set[str] = set()
-_MEMORY_NOTE = "The chat goes on unsaved."
+_MEMORY_NOTE = later("The chat goes on unsaved.")
 
 
 def is_wal_safe(version: Version) -> bool:
@@ -146,8 +147,8 @@ def open_database(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Data
         if os.path.realpath(path) in _parents_files:
             raise StoreError(
                 "this process was forked", code="forked",
-                user_text="This process is a copy of one that has the chat history open; its chats are not saved.",
-                next_step="Start a new process instead of forking, and its chats are kept.",
+                user_text=tr("This process is a copy of one that has the chat history open; its chats are not saved."),
+                next_step=tr("Start a new process instead of forking, and its chats are kept."),
             )
         return _open_file(path, busy_timeout_s)
     except (sqlite3.Error, OSError, StoreError) as exc:
@@ -262,8 +263,9 @@ def _prepare(path: Path) -> bool:
     """
     if path.is_dir():
         raise StoreError(
-            f"{path} is a folder", code="foreign", user_text=f"The chat history {path} is a folder, not a file.",
-            next_step="Move the folder away, or set NUKE_AI_PANEL_HOME to another place.",
+            f"{path} is a folder", code="foreign", user_text=tr("The chat history {path} is a folder, not a file.",
+            path=path),
+            next_step=tr("Move the folder away, or set NUKE_AI_PANEL_HOME to another place."),
         )
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
@@ -282,8 +284,8 @@ def _is_taken(lock: FileLock) -> bool:
     if not locks_work(Path(lock.lock_file).parent):
         raise StoreError(
             "file locks do not work here", code="no_locks",
-            user_text="The chat history lies on a network disk whose locks do not answer.",
-            next_step="Set NUKE_AI_PANEL_HOME to a folder on a local disk. Until then chats are unsaved.",
+            user_text=tr("The chat history lies on a network disk whose locks do not answer."),
+            next_step=tr("Set NUKE_AI_PANEL_HOME to a folder on a local disk. Until then chats are unsaved."),
         )
     try:
         lock.acquire()
@@ -295,8 +297,9 @@ def _is_taken(lock: FileLock) -> bool:
 def _other_session(path: Path) -> StoreError:
     return StoreError(
         f"another session holds {path}", code="other_session",
-        user_text="The chat history lies on a network disk, and another session is writing it.",
-        next_step="It can be read here. Close the other one, or set NUKE_AI_PANEL_HOME to a folder on a local disk.",
+        user_text=tr("The chat history lies on a network disk, and another session is writing it."),
+        next_step=tr("It can be read here. Close the other one, or set NUKE_AI_PANEL_HOME to a folder on a local "
+                     "disk."),
     )
 
 
@@ -311,8 +314,8 @@ def _inspect(connection: sqlite3.Connection, path: Path) -> Optional[StoreError]
     if owner == APPLICATION_ID:
         return StoreError(
             f"schema {version}, this version knows {len(STEPS)}", code="newer",
-            user_text=f"The chat history {path} was written by a newer version of Nuke AI Panel.",
-            next_step="It can be read; update Nuke AI Panel to go on writing it. New chats stay unsaved.",
+            user_text=tr("The chat history {path} was written by a newer version of Nuke AI Panel.", path=path),
+            next_step=tr("It can be read; update Nuke AI Panel to go on writing it. New chats stay unsaved."),
         )
     if owner == 0 and version == 0 and connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
         return None
@@ -322,8 +325,9 @@ def _inspect(connection: sqlite3.Connection, path: Path) -> Optional[StoreError]
         raise translated(sqlite3.DatabaseError("malformed header of a history of ours"), path)
     raise StoreError(
         f"application id {owner:#x}", code="foreign",
-        user_text=f"{path} is another program's database, not a chat history.",
-        next_step=f"Move that file away, or set NUKE_AI_PANEL_HOME to another place. {_MEMORY_NOTE}",
+        user_text=tr("{path} is another program's database, not a chat history.", path=path),
+        next_step=tr("Move that file away, or set NUKE_AI_PANEL_HOME to another place. {note}",
+                     note=tr(_MEMORY_NOTE)),
     )
 
 

@@ -26,6 +26,7 @@ from ..messages import (
     ToolCall,
     Usage,
 )
+from ..words import tr
 from . import conversations as conversation_rows
 from . import messages as message_rows
 from .database import Database
@@ -70,8 +71,8 @@ def _loaded(text: str) -> Mapping[str, Json]:
     version = data.get("version")
     if not isinstance(version, int) or version > VERSION:
         raise StoreError(
-            f"export version {version}", code="newer", user_text="This export was made by a newer version.",
-            next_step="Update Nuke AI Panel, then import it.",
+            f"export version {version}", code="newer", user_text=tr("This export was made by a newer version."),
+            next_step=tr("Update Nuke AI Panel, then import it."),
         )
     return data
 
@@ -184,6 +185,6 @@ def _number(value: Json) -> Optional[float]:
 def _not_ours(reason: str) -> StoreError:
     return StoreError(
         f"not an export: {reason}", code="not_an_export",
-        user_text="This file is not a conversation that Nuke AI Panel exported.",
-        next_step="Choose a .json file that was made with Export, or nuke-ai-panel history export.",
+        user_text=tr("This file is not a conversation that Nuke AI Panel exported."),
+        next_step=tr("Choose a .json file that was made with Export, or nuke-ai-panel history export."),
     )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from ..errors import StoreError
 from ..messages import Json
+from ..words import tr
 from .ledger_rows import START, LedgerEntry, add_record, folded, is_linked, line_of, parse_line
 
 if TYPE_CHECKING:
@@ -209,8 +210,8 @@ def trouble(folder: Path, exc: BaseException) -> StoreError:
         reason = (getattr(exc, "strerror", None) or str(exc)) if isinstance(exc, OSError) else str(exc)
     return StoreError(
         f"the ledger in {folder} cannot be used: {reason}", code="ledger",
-        user_text=f"The ledger of what leaves this machine cannot be used: {reason}.",
-        next_step=f"Check the folder {folder} and the free space.",
+        user_text=tr("The ledger of what leaves this machine cannot be used: {reason}.", reason=reason),
+        next_step=tr("Check the folder {folder} and the free space.", folder=folder),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 from ..errors import StoreError
 from ..messages import Message
+from ..words import tr
 from .blobs import keep
 from .blobs import load as load_blobs
 from .database import Database
@@ -258,5 +259,5 @@ def _values(database: Database, message: Message) -> Tuple[Union[str, float, Non
 def _unknown(message_id: str) -> StoreError:
     return StoreError(
         f"no message {message_id}", code="unknown_message",
-        user_text="This message is not in the chat history any more.",
+        user_text=tr("This message is not in the chat history any more."),
     )

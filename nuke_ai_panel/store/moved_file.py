@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from ..messages import ErrorInfo
+from ..words import tr
 from . import backups
 from .database import Database
 from .salvage import copy_conversations
@@ -31,8 +32,8 @@ def put_back(old: Database, path: Path) -> ErrorInfo:
         backups.discard(partial)
     return ErrorInfo(
         kind="store", code="deleted", message=f"{path} was deleted while it was open",
-        user_text=f"The chat history {path} was deleted by another program and has been put back.",
-        next_step="Nothing is lost. To delete chats, use the list of conversations.",
+        user_text=tr("The chat history {path} was deleted by another program and has been put back.", path=path),
+        next_step=tr("Nothing is lost. To delete chats, use the list of conversations."),
     )
 
 
@@ -52,7 +53,7 @@ def bring_along(old: Database, new: Database, *, since_seq: int) -> ErrorInfo:
                 count = copy_conversations(source, connection, [one for (one,) in rows])
     return ErrorInfo(
         kind="store", code="replaced", message=f"{new.path} was replaced while it was open",
-        user_text=f"The chat history {new.path} was replaced by another file. This session's chats were added to it "
-                  f"({count:,} messages).",
-        next_step=f"The history as it was before is kept as {kept}.",
+        user_text=tr("The chat history {path} was replaced by another file. This session's chats were added to it "
+                     "({count:,} messages).", path=new.path, count=count),
+        next_step=tr("The history as it was before is kept as {kept}.", kept=kept),
     )

@@ -19,6 +19,7 @@ from queue import Empty, SimpleQueue
 from typing import Callable, List, Optional, Tuple, TypeVar
 
 from ..errors import StoreError
+from ..words import tr
 from .database import Database, connect, connect_to_read
 from .errors import translated
 from .search import NO_FULL_TEXT, NO_INDEX, ODD_CHARACTERS, by_index, by_reading
@@ -101,13 +102,14 @@ class Reader:
                 index = self._ready_index(history, time.monotonic() + _CATCH_UP_S) if not query.literal else None
                 if index is None or not query.terms:
                     why = NO_INDEX if self.has_full_text() else NO_FULL_TEXT
-                    return by_hand(lambda: history.connection, ODD_CHARACTERS if query.literal else why)
+                    return by_hand(lambda: history.connection, tr(ODD_CHARACTERS if query.literal else why))
                 page = by_index(
                     history.connection, index, query, wanted, limit=limit, before=cursor, until=until,
                     is_stopped=task.is_stopped,
                 )
             if self._left:
-                note = f"The search index is being built; {self._left:,} older messages are not in it yet."
+                note = tr("The search index is being built; {left:,} older messages are not in it yet.",
+                    left=self._left)
                 page = SearchPage(page.hits, page.cursor, is_complete=False, note=note)
             return page
 
@@ -189,7 +191,7 @@ class Reader:
         task = Task(run)
         with self._lock:
             if self._is_closed:
-                task.resolve(None, StoreError("closed", code="closed", user_text="The chat history is closed."))
+                task.resolve(None, StoreError("closed", code="closed", user_text=tr("The chat history is closed.")))
             else:
                 if self._thread is None:
                     self._thread = threading.Thread(
@@ -355,4 +357,4 @@ def _refuse_rest(tasks: SimpleQueue[Optional[Task]], first: Optional[Task]) -> N
         pass
     for task in rest:
         if task is not None:
-            task.resolve(None, StoreError("closed", code="closed", user_text="The chat history is closed."))
+            task.resolve(None, StoreError("closed", code="closed", user_text=tr("The chat history is closed.")))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import List, Optional
 
 from ..errors import StoreError
+from ..words import tr
 from . import backups
 from .database import Database, identity_of, locked, sqlite_version, write_lock
 from .filesystems import is_network_path
@@ -39,8 +40,9 @@ def restore(database: Database, name: Optional[str]) -> Backup:
     with contextlib.closing(sqlite3.connect(chosen.path)) as source:
         if schema_version(source) > len(STEPS):
             raise StoreError(
-                "the backup is newer", code="newer", user_text=f"The backup {chosen.name} was made by a newer version.",
-                next_step="Update Nuke AI Panel, then restore it.",
+                "the backup is newer", code="newer", user_text=tr("The backup {name} was made by a newer version.",
+                name=chosen.name),
+                next_step=tr("Update Nuke AI Panel, then restore it."),
             )
         backups.pause(path, f"{chosen.name} was restored.")
         if database.mode == "disk":
@@ -86,8 +88,8 @@ def _chosen(path: Path, name: Optional[str]) -> Backup:
         return found
     raise StoreError(
         f"no backup {name}", code="no_backup",
-        user_text=f"There is no backup {name}." if name else "There is no backup yet.",
-        next_step="See nuke-ai-panel history backup --list for those that there are.",
+        user_text=tr("There is no backup {name}.", name=name) if name else tr("There is no backup yet."),
+        next_step=tr("See nuke-ai-panel history backup --list for those that there are."),
     )
 
 
@@ -122,4 +124,5 @@ def _again(database: Database) -> Optional[StoreError]:
 
 
 def _no_history(path: Path) -> StoreError:
-    return StoreError(f"{path} is not open", code="unopenable", user_text=f"The chat history {path} is not open.")
+    return StoreError(f"{path} is not open", code="unopenable",
+        user_text=tr("The chat history {path} is not open.", path=path))

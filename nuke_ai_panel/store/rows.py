@@ -18,6 +18,7 @@ from ..messages import (
     Usage,
     clean_text,
 )
+from ..words import tr
 from .blobs import Blobs, attachments_from
 
 COLUMNS: Tuple[str, ...] = (
@@ -71,8 +72,8 @@ def placeholder(
     """What stands where a message cannot be read."""
     error = ErrorInfo(
         kind="store", message=reason, code="unreadable",
-        user_text="This message could not be read from the chat history.",
-        next_step="The other messages are unharmed; keep a copy of the history file.",
+        user_text=tr("This message could not be read from the chat history."),
+        next_step=tr("The other messages are unharmed; keep a copy of the history file."),
     )
     return Message(
         id=message_id, conversation_id=conversation_id, parent_id=parent_id, role=role, text=text, status="failed",

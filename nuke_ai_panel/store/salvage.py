@@ -17,6 +17,7 @@ from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ..errors import StoreError
 from ..messages import ErrorInfo
+from ..words import tr
 from . import backups
 from .migrations import APPLICATION_ID, migrate
 from .raw_pages import RawRow, Value, log_rows, page_size_of, table_rows
@@ -38,12 +39,15 @@ Record = Dict[str, Value]
 # How many columns the first schema had: a row that was never rewritten has no more.
 _FEWEST = {"messages": 28, "conversations": 12, "blobs": 2, "drafts": 5}
 _STAND_INS: Record = {"status": "interrupted", "role": "assistant", "kind": "chat"}
-_CUT = ErrorInfo(
-    kind="store", message="the end of this message was on a damaged page", code="unreadable",
-    user_text="The end of this message could not be read from the chat history.",
-    next_step="The damaged file is kept in the folder quarantine.",
-)
 
+
+
+def _cut() -> ErrorInfo:
+    return ErrorInfo(
+        kind="store", message="the end of this message was on a damaged page", code="unreadable",
+        user_text=tr("The end of this message could not be read from the chat history."),
+        next_step=tr("The damaged file is kept in the folder quarantine."),
+    )
 
 
 def is_ours(path: Path) -> bool:
@@ -108,17 +112,19 @@ def copy_conversations(source: sqlite3.Connection, connection: sqlite3.Connectio
 
 def notice_of(report: Salvage) -> ErrorInfo:
     """What the artist reads about it."""
-    parts = [f"{report.read:,} were read"]
+    parts = [tr("{read:,} were read", read=report.read)]
     if report.recovered:
-        parts.append(f"{report.recovered:,} recovered from damaged pages")
+        parts.append(tr("{recovered:,} recovered from damaged pages", recovered=report.recovered))
     if report.from_backup:
-        parts.append(f"{report.from_backup:,} taken from the backup {report.backup}")
-    lost = f" At least {report.lost:,} could not be saved." if report.lost else ""
+        parts.append(tr("{from_backup:,} taken from the backup {backup}", from_backup=report.from_backup,
+            backup=report.backup))
+    lost = tr(" At least {lost:,} could not be saved.", lost=report.lost) if report.lost else ""
     return ErrorInfo(
         kind="store", code="salvaged", message=str(report),
-        user_text=f"The chat history was damaged and has been mended: {report.messages:,} messages in "
-                  f"{report.conversations:,} conversations are there ({', '.join(parts)}).{lost}",
-        next_step=f"The damaged file is kept as {report.quarantine}.",
+        user_text=tr("The chat history was damaged and has been mended: {messages:,} messages in {conversations:,} "
+                     "conversations are there ({names}).{lost}", messages=report.messages,
+                     conversations=report.conversations, names=', '.join(parts), lost=lost),
+        next_step=tr("The damaged file is kept as {quarantine}.", quarantine=report.quarantine),
     )
 
 
@@ -290,7 +296,7 @@ def _record_of(table: str, row: RawRow, columns: Columns) -> Optional[Record]:
     if not _is_plausible(table, record):
         return None
     if row.is_cut:
-        record["error"] = record.get("error") or encode_flat(_CUT)
+        record["error"] = record.get("error") or encode_flat(_cut())
         record["text"] = record.get("text") or ""
     return record
 
@@ -338,7 +344,7 @@ def _adopt_orphans(connection: sqlite3.Connection) -> None:
         connection.execute(
             "INSERT INTO conversations (id, kind, title, created_at, updated_at, activity) VALUES (?, 'chat', ?, ?, ?,"
             " (SELECT coalesce(max(activity), 0) + 1 FROM conversations))",
-            (conversation_id, title_from(str(text)) or "Recovered conversation", begun, ended),
+            (conversation_id, title_from(str(text)) or tr("Recovered conversation"), begun, ended),
         )
 
 

@@ -11,14 +11,15 @@ import sqlite3
 import time
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
+from ..words import later
 from .filters import where
 from .search_index import HAS_CODE, HAS_ERROR, Match, SearchIndex
 from .search_words import Query, fold, looked_through, may_hold, snippet, spans
 from .values import HistoryFilter, Hit, SearchPage
 
-NO_FULL_TEXT = "This SQLite has no full-text search, so every message is read; that takes longer."
-NO_INDEX = "The search index cannot be written now, so every message is read; that takes longer."
-ODD_CHARACTERS = "There is no word in what is searched for, so every message is read; that takes longer."
+NO_FULL_TEXT = later("This SQLite has no full-text search, so every message is read; that takes longer.")
+NO_INDEX = later("The search index cannot be written now, so every message is read; that takes longer.")
+ODD_CHARACTERS = later("There is no word in what is searched for, so every message is read; that takes longer.")
 _READ_AT_ONCE = 64
 _SCANNED_AT_ONCE = 1000
 _MOST_TITLES = 8

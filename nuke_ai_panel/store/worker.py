@@ -21,6 +21,7 @@ from typing import Callable, Hashable, List, Optional, Tuple, TypeVar
 
 from ..errors import StoreError
 from ..utils.survivors import call_after_fork
+from ..words import tr
 from .board import Board
 from .database import Database, leave_to_parent
 from .jobs import Job
@@ -78,13 +79,13 @@ class Worker:
 
     def _refusal(self) -> Optional[StoreError]:
         if self._is_closed:
-            return StoreError("the store is closed", code="closed", user_text="The chat history is closed.")
+            return StoreError("the store is closed", code="closed", user_text=tr("The chat history is closed."))
         if self._thread is None:
             thread = threading.Thread(target=self._serve, args=(self._jobs,), name=THREAD_NAME, daemon=True)
             try:
                 thread.start()
             except RuntimeError as exc:  # the interpreter is going down
-                return StoreError(str(exc), code="closed", user_text="The chat history is closed.")
+                return StoreError(str(exc), code="closed", user_text=tr("The chat history is closed."))
             self._thread = thread
         return None
 
