@@ -22,6 +22,7 @@ from .survivors import OUR_PACKAGES
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
+_SPARE_CLASSES = f"{__package__}.spare_classes"
 # A file that changed this recently may have a compiled copy of the same second and size, which Python believes.
 _FRESH_S = 3.0
 # What is older was read when this generation was imported, and compiled then.
@@ -87,9 +88,12 @@ def replace_generation(old: Mapping[str, ModuleType]) -> None:
 def put_back(old: Mapping[str, ModuleType]) -> None:
     """Takes the present generation out, and `old` back in."""
     packages = {name.partition(".")[0] for name in old}
-    for name in [one for one in list(sys.modules) if one.partition(".")[0] in packages]:
+    present = {name: module for name, module in list(sys.modules.items()) if name.partition(".")[0] in packages}
+    for name in present:
         sys.modules.pop(name, None)
     sys.modules.update(old)
+    if present.get(_SPARE_CLASSES) is not old.get(_SPARE_CLASSES):
+        _retire_classes(present)
     for name, module in old.items():
         parent, _, child = name.rpartition(".")
         if parent in old:
@@ -100,6 +104,7 @@ def forget(old: Mapping[str, ModuleType]) -> None:
     """Clears what the interpreter itself still holds of a generation that was replaced."""
     for clean in getattr(typing, "_cleanups", ()):  # its caches hold our classes as parts of aliases
         clean()
+    _retire_classes(old)
     for name, module in old.items():
         if name in OUR_PACKAGES:
             _forward(module)
@@ -134,6 +139,14 @@ def _forward(package: ModuleType) -> None:
         namespace,
     )
     names["__getattr__"], names["__dir__"] = namespace["__getattr__"], namespace["__dir__"]
+
+
+def _retire_classes(gone: Mapping[str, ModuleType]) -> None:
+    """Empties those classes of a generation out of service that nobody can free."""
+    made = gone.get(_SPARE_CLASSES)
+    retire = getattr(made, "retire", None)
+    if retire is not None:
+        retire()
 
 
 def _is_gone(name: str, module: ModuleType) -> bool:

@@ -7,12 +7,15 @@ Nothing process-wide is touched: the bindings' own modules stay as they are, wha
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import os
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Callable, Optional
+
+from nuke_ai_panel.utils.spare_classes import make_class
 
 BINDINGS = ("PySide6", "PySide2")
 FORCE_VARIABLE = "NUKE_AI_PANEL_QT"
@@ -62,6 +65,9 @@ if TYPE_CHECKING:
     # The stubs of Signal lack connect and emit on instances; widgets declare `Signal` attributes by the hundred.
     Signal: Any
     Slot: Any
+
+    class QtClass(type):
+        """What every class of ours that derives from one of Qt's names as its metaclass; see spare_classes."""
 else:
     BINDING = choose_binding(loaded=_loaded, available=_available, forced=os.environ.get(FORCE_VARIABLE))
     QtCore = importlib.import_module(f"{BINDING}.QtCore")
@@ -72,6 +78,7 @@ else:
         QtGui = _qtgui_with_qt6_names(QtGui, QtWidgets)
     Signal = QtCore.Signal
     Slot = QtCore.Slot
+    QtClass = functools.partial(make_class, signal=Signal)
 
 _shiboken = importlib.import_module("shiboken6" if BINDING == "PySide6" else "shiboken2")
 

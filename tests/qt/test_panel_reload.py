@@ -119,10 +119,16 @@ def test_reload_during_an_answer_happens_when_it_is_finished(worker: Worker, mod
 def test_old_widgets_and_classes_are_gone_after_a_reload(worker: Worker) -> None:
     worker.do("ask('hello')")
     worker.do(
-        "old = {name: weakref.ref(next(value for value in vars(module).values()"
-        " if getattr(value, '__module__', '') == name))"
-        " for name, module in list(sys.modules.items()) if name.startswith('nuke_ai_panel')"
-        " and any(getattr(value, '__module__', '') == name for value in vars(module).values())}\n"
+        "def code(name, module):\n"
+        "    found = [one for one in vars(module).values() if getattr(one, '__module__', '') == name]\n"
+        "    kind = type(qt.QtCore.QObject)\n"
+        "    methods = [one for cls in found if isinstance(cls, kind) for one in vars(cls).values() if callable(one)]\n"
+        "    plain = [one for one in found if not isinstance(one, kind)]\n"
+        "    return [weakref.ref(one) for one in plain + [one for one in methods if type(one) is type(code)]"
+        " if hasattr(one, '__weakref__') or type(one) is type(code)]\n"
+        "old = {f'{name} {number}': one for name, module in list(sys.modules.items())"
+        " if name.startswith('nuke_ai_panel') for number, one in enumerate(code(name, module))}\n"
+        "assert len(old) > 1000\n"
         "del qt\n"
         "count = len(application.allWidgets())"
     )
@@ -132,10 +138,37 @@ def test_old_widgets_and_classes_are_gone_after_a_reload(worker: Worker) -> None
         "end = time.monotonic() + 10\n"
         "while any(one() is not None for one in old.values()) and time.monotonic() < end:\n"
         "    gc.collect(); pump(0.1)\n"
-        "result = sorted(name for name, one in old.items() if one() is not None)"
+        "result = sorted(f'{name} {one()}' for name, one in old.items() if one() is not None)"
     )
     assert left == []
+    # A class that derives from one of Qt's cannot be freed; it waits emptied, and belongs to nobody.
+    assert worker.do(
+        "ours = [one for one in gc.get_objects() if isinstance(one, type(pane.__class__))"
+        " and one.__module__.startswith('nuke_ai_panel')]\n"
+        "result = sorted(f'{one.__module__}.{one.__qualname__}' for one in ours"
+        " if getattr(sys.modules[one.__module__], one.__name__, one) is not one)"
+    ) == []
     for _ in range(3):
         assert worker.do("result = reload()")["reloaded"] is True
         worker.do("until(lambda: texts() == ['hello', 'Hello, artist.']); gc.collect(); pump(0.2)")
     assert worker.do("result = len(application.allWidgets()) - count") <= 0
+
+
+def test_reloads_of_an_open_panel_leave_no_classes_and_no_memory_behind(worker: Worker) -> None:
+    """Qt's bindings never free a class that derives from one of theirs: 1.4 kB each, more than a hundred a reload."""
+    found = worker.do(
+        "def classes():\n"
+        "    gc.collect(); pump(0.05); gc.collect()\n"
+        "    return sum(isinstance(one, type(pane.__class__)) for one in gc.get_objects()), sys.getallocatedblocks()\n"
+        "def again(count):\n"
+        "    for _ in range(count):\n"
+        "        assert reload()['reloaded'] is True\n"
+        "        pump(0.1)\n"
+        "again(3)\n"
+        "before = classes()\n"
+        "again(4)\n"
+        "after = classes()\n"
+        "result = [after[0] - before[0], (after[1] - before[1]) / 4]"
+    )
+    assert found[0] == 0
+    assert found[1] < 150  # blocks a reload, against 800 where each generation has classes of its own

@@ -12,7 +12,7 @@ from typing import Callable, Optional, Sequence, Tuple
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.messages import Attachment, Draft
 
-from ..qt import QtCore
+from ..qt import QtClass, QtCore
 from ..ui.composer import Composer
 from .attachments import pasted, read_file
 from .chat_session import ChatSession
@@ -22,7 +22,7 @@ from .message_items import chip_of
 SAVE_AFTER_MS = 500
 
 
-class DraftDesk(QtCore.QObject):
+class DraftDesk(QtCore.QObject, metaclass=QtClass):
     """Feeds one composer. `on_change` is called when the next question's size may have changed."""
 
     def __init__(self, session: ChatSession, composer: Composer, on_change: Callable[[], None]) -> None:

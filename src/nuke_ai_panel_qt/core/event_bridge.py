@@ -18,7 +18,7 @@ from typing import Callable, Dict, Generic, List, Optional, TypeVar
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.events import TextAdded, ThinkingAdded, TurnEvent, WaitChanged
 
-from ..qt import QtCore, Signal, is_valid
+from ..qt import QtClass, QtCore, Signal, is_valid
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class _Entry:
         return TextAdded(event.turn_id, text) if type(event) is TextAdded else ThinkingAdded(event.turn_id, text)
 
 
-class _Wakeup(QtCore.QObject):
+class _Wakeup(QtCore.QObject, metaclass=QtClass):
     """Lives on the main thread and outlives every panel; `woken` is the bridge's only signal."""
 
     woken = Signal()

@@ -17,7 +17,7 @@ from nuke_ai_panel.messages import Conversation
 from nuke_ai_panel.store import Facets, Hit, SearchPage, Statistics
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, is_valid
+from ..qt import QtClass, QtCore, is_valid
 from ..ui.explorer_values import ExplorerRow
 from ..ui.memory_explorer import MemoryExplorer
 from .chat_session import ChatSession, View
@@ -38,7 +38,7 @@ COUNT_USE_EVERY_S = 5.0
 Reading = Callable[[int], None]
 
 
-class ExplorerDesk(QtCore.QObject):
+class ExplorerDesk(QtCore.QObject, metaclass=QtClass):
     """Feeds one explorer; a child of it. `open_row(conversation_id, message_id, words)` shows a chat at a hit."""
 
     def __init__(

@@ -17,7 +17,7 @@ from nuke_ai_panel.store import Undo
 from nuke_ai_panel.utils.event_loop_manager import create_task
 from nuke_ai_panel.words import later, tr
 
-from ..qt import QtCore, QtWidgets
+from ..qt import QtClass, QtCore, QtWidgets
 from ..ui.explorer_selection import conversation_ids
 from ..ui.memory_explorer import MemoryExplorer
 from .chat_session import ChatSession
@@ -34,7 +34,7 @@ _CHANGES: Dict[str, Tuple[Dict[str, bool], str]] = {
 _LONGEST_NAME = 60
 
 
-class ExplorerActions(QtCore.QObject):
+class ExplorerActions(QtCore.QObject, metaclass=QtClass):
     """Of one explorer; a child of it."""
 
     def __init__(self, session: ChatSession, view: MemoryExplorer) -> None:

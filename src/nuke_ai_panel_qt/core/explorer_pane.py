@@ -13,7 +13,7 @@ from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.reload import Part, register
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, destroy, is_valid
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, destroy, is_valid
 from ..ui.controls import Button, Text
 from ..ui.memory_explorer import MemoryExplorer
 from ..ui.shortcuts import Shortcuts, is_writing
@@ -86,7 +86,7 @@ def thaw(frozen: List[Tuple[QtWidgets.QWidget, Dict[str, Any]]]) -> None:  # Any
                 raise bug
 
 
-class ExplorerWidget(QtWidgets.QWidget):
+class ExplorerWidget(QtWidgets.QWidget, metaclass=QtClass):
     """An explorer on the process's session, or the reason why there is none."""
 
     def __init__(

@@ -10,7 +10,7 @@ from typing import Optional, Protocol, Tuple
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore
+from ..qt import QtClass, QtCore
 from ..ui.chat_panel import ChatPanel
 from .chat_session import ChatSession
 from .shown_conversation import ShownConversation
@@ -28,7 +28,7 @@ class Reader(Protocol):
     def open_conversation(self, conversation_id: str) -> None: ...
 
 
-class HitOpener(QtCore.QObject):
+class HitOpener(QtCore.QObject, metaclass=QtClass):
     """Of one panel; a child of it."""
 
     def __init__(self, reader: Reader) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from functools import partial
-from typing import Callable, Dict, FrozenSet, Literal, Mapping, Optional
+from typing import Callable, Dict, FrozenSet, Mapping, Optional
 
 from nuke_ai_panel.core.provider_manager import ProviderStatus
 from nuke_ai_panel.core.request import ModelChoice, TurnRequest
@@ -20,11 +20,13 @@ from nuke_ai_panel.reload import Outcome
 from nuke_ai_panel.store import new_id
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtWidgets, is_valid
+from ..qt import QtClass, QtCore, QtWidgets, is_valid
 from ..ui.chat_panel import ChatPanel
 from ..ui.panel_values import Banner, QueuedQuestion
 from .announcer import announce
 from .answer_options import AnswerOptions
+from .batch_desk import BatchDesk
+from .backups_desk import BackupsDesk
 from .chat_session import ChatSession
 from .code_desk import CodeDesk
 from .context_desk import ContextDesk
@@ -53,7 +55,7 @@ log = logging.getLogger(__name__)
 METER_AFTER_MS = 150
 
 
-class PanelManager(QtCore.QObject):
+class PanelManager(QtCore.QObject, metaclass=QtClass):
     """A child of its panel; dies with it."""
 
     def __init__(self, session: ChatSession, panel: ChatPanel, *, state: Optional[Mapping[str, Json]] = None) -> None:
@@ -86,6 +88,8 @@ class PanelManager(QtCore.QObject):
         self.hits = HitOpener(self)
         self.explorer = ExplorerSheet(session, panel, self.hits.open)
         self.trouble = TroubleDesk(session, panel)
+        self.batch = BatchDesk(self)
+        self.backups = BackupsDesk(session, panel, self._history_restored)
         self.first_steps = FirstSteps(
             session, panel.start, on_chosen=self.models.choose_model, on_add_key=self.models.open_provider
         )
@@ -106,6 +110,7 @@ class PanelManager(QtCore.QObject):
             self.panel.open_find()
             self.panel.find_bar.query.setText(str(state["find"]))
         self.explorer.take_state(state.get("explorer") or {})
+        self.batch.take_state(state.get("batch") or {})
         if state.get("sheet"):
             self._open_again(str(state["sheet"]))
         self.conversations_changed()
@@ -127,6 +132,7 @@ class PanelManager(QtCore.QObject):
             "find": self.panel.find_bar.query.text() if self.panel.find_bar.isVisible() else "",
             "sheet": self._open_sheet(),
             "explorer": self.explorer.view_state(),
+            "batch": self.batch.view_state(),
         }
 
     def show_reload(self, outcome: Outcome) -> None:
@@ -145,7 +151,7 @@ class PanelManager(QtCore.QObject):
         """The command that opens what lies over the panel."""
         on_top = self.panel.overlay.content()
         return next((command for command, sheet in (
-            ("ledger", self.ledger.view), ("explorer", self.explorer.view),
+            ("ledger", self.ledger.view), ("batch", self.batch.view), ("backups", self.backups.view), ("explorer", self.explorer.view),
             ("log", self.trouble.log), ("help", self.panel.key_sheet),
             ("list", self.panel.conversations), ("pick_model", self.panel.picker),
             ("answer_options", self.panel.answer_sheet),
@@ -163,6 +169,7 @@ class PanelManager(QtCore.QObject):
         self.draft.save()
         self.settings.close()
         self.explorer.close()
+        self.batch.close()
         self.models.close()
         self.session.detach(self)
         self.session.notifier.remove(self)
@@ -347,8 +354,11 @@ class PanelManager(QtCore.QObject):
 
     def show_notice(self, notice: ErrorInfo) -> None:
         """Says once what was mended in the history, or ought to be known about it."""
-        kind: Literal["info", "warning"] = "info" if notice.code in ("deleted", "replaced") else "warning"
-        self.panel.banner.set_banner(Banner(kind, f"{notice.user_text} {notice.next_step}".strip()))
+        self.panel.banner.set_banner(self.backups.banner_of(notice))
+
+    def _history_restored(self) -> None:
+        self.session.refresh_conversations()
+        self.session.tell(lambda view: view.history_changed(frozenset({self.shown.id})))
 
     def _path_changed(self) -> None:
         if self._place is not None and not self.shown.is_loading:
@@ -447,7 +457,9 @@ class PanelManager(QtCore.QObject):
         commands: dict[str, Callable[[], None]] = {
             "new": self.new_conversation, "delete": self.commands.delete, "attach": self.attach,
             "pick_model": self.models.open_picker, "next_favourite": self.models.next_favourite,
-            "settings": self.settings.open, "ledger": self.ledger.open, "explorer": self.explorer.open,
+            "settings": self.settings.open, "ledger": self.ledger.open,
+            "backups": self.backups.open,
+            "explorer": self.explorer.open, "batch": self.batch.open,
             "refresh_models": self.models.refresh_models,
             "answer_options": self.answers.open, "system": self.system.open,
             "temporary": self.commands.begin_temporary, "fork": self.commands.fork,

@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Tuple
 from nuke_ai_panel.messages import Json
 from nuke_ai_panel.reload import Outcome, Part, When, register, reload, running_answers, set_later
 
-from ..qt import QtCore, QtWidgets, Signal, destroy, is_valid
+from ..qt import QtClass, QtCore, QtWidgets, Signal, destroy, is_valid
 from . import panel_widget
 from .main_loop import offer_main_loop
 from .pane import content, fill, make_pane, panes
@@ -24,7 +24,7 @@ LOOK_EVERY_MS = 200
 _waiting: List[When] = []
 
 
-class _Asker(QtCore.QObject):
+class _Asker(QtCore.QObject, metaclass=QtClass):
     """Carries the wish for a reload from any thread to the main one."""
 
     asked = Signal(str)

@@ -16,7 +16,7 @@ from nuke_ai_panel.install.packages import explained
 from nuke_ai_panel.messages import Json
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets
+from ..qt import QtClass, QtCore, QtGui, QtWidgets
 from ..ui.chat_panel import ChatPanel
 from ..ui.controls import Button, Text
 from ..ui.theme import theme_of
@@ -54,7 +54,7 @@ def release_session() -> Optional[Dict[str, Any]]:
     return session.release()
 
 
-class PanelWidget(QtWidgets.QWidget):
+class PanelWidget(QtWidgets.QWidget, metaclass=QtClass):
     """A chat panel, or the reason why there is none. `state` is another one's `view_state`."""
 
     def __init__(

@@ -9,7 +9,7 @@ from nuke_ai_panel.core.prompt_files import PromptFile, filled, matching, variab
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, is_valid
+from ..qt import QtClass, QtCore, is_valid
 from ..ui.panel_values import PromptRow
 from ..ui.slash_list import SlashList, VariableSteps
 from ..ui.system_sheet import OWN, SystemSheet
@@ -24,7 +24,7 @@ LOOK_AGAIN_MS = 1000
 NEW = "new"
 
 
-class PromptDesk(QtCore.QObject):
+class PromptDesk(QtCore.QObject, metaclass=QtClass):
     """One panel's. Dies with its composer."""
 
     def __init__(self, manager: PanelManager) -> None:

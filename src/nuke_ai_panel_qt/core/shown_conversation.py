@@ -28,7 +28,7 @@ from nuke_ai_panel.events import (
 from nuke_ai_panel.messages import Message
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, is_valid
+from ..qt import QtClass, QtCore, is_valid
 from ..ui.transcript import Transcript
 from ..ui.values import MessageItem
 from .chat_session import ChatSession
@@ -42,7 +42,7 @@ OLDER_AT_ONCE = 100
 OLDER_EVERY_MS = 15
 
 
-class ShownConversation(QtCore.QObject):
+class ShownConversation(QtCore.QObject, metaclass=QtClass):
     """Feeds one transcript. `on_change` is called after the path or its state changed."""
 
     def __init__(self, session: ChatSession, transcript: Transcript, on_change: Callable[[], None]) -> None:

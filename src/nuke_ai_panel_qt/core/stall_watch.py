@@ -14,7 +14,7 @@ import traceback
 from types import FrameType
 from typing import Optional
 
-from ..qt import QtCore
+from ..qt import QtClass, QtCore
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ _OURS = ("nuke_ai_panel.", "nuke_ai_panel_qt.")
 _RUNS_THE_LOOP = "nuke_ai_panel_qt.standalone"
 
 
-class StallWatch(QtCore.QObject):
+class StallWatch(QtCore.QObject, metaclass=QtClass):
     """Watches from `start` to `stop`. Made on the main thread."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from typing import Optional, Tuple
 
 from nuke_ai_panel.words import later, tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 from .controls import Text
 from .settings_pages import FieldColumn
 from .settings_values import FieldGroup, FieldValue
@@ -16,7 +16,7 @@ Qt = QtCore.Qt
 LEAD = later("For the next answers in this conversation, until the program ends. What is empty is as in Settings.")
 
 
-class AnswerSheet(Sheet):
+class AnswerSheet(Sheet, metaclass=QtClass):
     """`edited(parameter, text)` when a field is left with another text."""
 
     edited = Signal(str, str)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal, flag_value
 from .answer_sheet import AnswerSheet
 from .composer import Composer
 from .controls import Hairline
@@ -33,7 +33,7 @@ WIDE_PX = 720
 ZOOM_STEP = 1.1
 
 
-class ChatPanel(QtWidgets.QWidget):
+class ChatPanel(QtWidgets.QWidget, metaclass=QtClass):
     """The whole of it. `command(name)` carries the keys and menu entries that the presenter answers."""
 
     command = Signal(str)

@@ -6,7 +6,7 @@ from typing import Optional, Tuple
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
 from .controls import draw_focus_ring, draw_icon
 from .theme import theme_of
 from .values import Chip
@@ -14,7 +14,7 @@ from .values import Chip
 Qt = QtCore.Qt
 
 
-class ChipButton(QtWidgets.QAbstractButton):
+class ChipButton(QtWidgets.QAbstractButton, metaclass=QtClass):
     """One chip: icon, label, size in tokens, and a cross. Delete takes it away by key."""
 
     removed = Signal(str)
@@ -86,7 +86,7 @@ class ChipButton(QtWidgets.QAbstractButton):
         return theme_of(self).space(5)
 
 
-class ChipRow(QtWidgets.QWidget):
+class ChipRow(QtWidgets.QWidget, metaclass=QtClass):
     """All chips, wrapped over as many rows as they need."""
 
     removed = Signal(str)

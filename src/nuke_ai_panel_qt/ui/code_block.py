@@ -12,7 +12,7 @@ from typing import List, Optional, Tuple
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal, flag_value
 from .code_book import NOTHING, CodeBook, CodeTools, book_of
 from .code_text import CodeText, drawn_code
 from .controls import Button
@@ -29,7 +29,7 @@ SHOWN_CHARACTERS = 6_000
 COPIED_MS = 1_600
 
 
-class CodeBlock(QtWidgets.QWidget):
+class CodeBlock(QtWidgets.QWidget, metaclass=QtClass):
     """A fence of a message, as a card."""
 
     copied = Signal(str)

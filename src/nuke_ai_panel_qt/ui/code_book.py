@@ -9,7 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import FrozenSet, Optional, Tuple
 
-from ..qt import QtCore, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtWidgets, Signal
 
 _KEPT = 500
 
@@ -45,7 +45,7 @@ class CodeTools:
 NOTHING = CodeTools()
 
 
-class CodeBook(QtCore.QObject):
+class CodeBook(QtCore.QObject, metaclass=QtClass):
     """One transcript's. `wanted(text, language)` goes out once for a text that nobody has written about yet."""
 
     changed = Signal(str)

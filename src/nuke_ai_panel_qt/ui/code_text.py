@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 from .safe_text import visible_code
 from .theme import Theme
 from .thin_bar import ThinBar
@@ -23,7 +23,7 @@ def drawn_code(text: str) -> str:
     return "\n".join(lines)
 
 
-class CodeText(QtWidgets.QPlainTextEdit):
+class CodeText(QtWidgets.QPlainTextEdit, metaclass=QtClass):
     """The lines. The transcript scrolls up and down; this scrolls sideways only."""
 
     user_selected = Signal()

@@ -10,7 +10,7 @@ from typing import Optional, Tuple
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 from .chip_row import ChipRow
 from .context_meter import ContextMeter
 from .controls import Button, Text, draw_focus_ring
@@ -28,7 +28,7 @@ INSET_STEPS = 2.5
 NARROW_STEPS = 100  # below this many grid steps the row sheds words
 
 
-class SendButton(Button):
+class SendButton(Button, metaclass=QtClass):
     """Send and Stop are one button; the second half of a double click never stops what the first half sent."""
 
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
@@ -48,7 +48,7 @@ class SendButton(Button):
         super().mouseDoubleClickEvent(event)
 
 
-class QueueRow(QtWidgets.QWidget):
+class QueueRow(QtWidgets.QWidget, metaclass=QtClass):
     """One question that waits: edit it, or take it away."""
 
     def __init__(self, question: QueuedQuestion, composer: Composer) -> None:
@@ -81,7 +81,7 @@ class QueueRow(QtWidgets.QWidget):
         self._composer.queue_removed.emit(self.question.id)
 
 
-class Composer(QtWidgets.QWidget):
+class Composer(QtWidgets.QWidget, metaclass=QtClass):
     """`submitted` carries the text; clearing it is up to the one who accepts it."""
 
     submitted = Signal(str)
@@ -334,7 +334,7 @@ class Composer(QtWidgets.QWidget):
                 else tr("Write a question first"))
 
 
-class _Field(QtWidgets.QWidget):
+class _Field(QtWidgets.QWidget, metaclass=QtClass):
     """The ground behind chips and text; its ring shows the text's focus."""
 
     def __init__(self, composer: Composer) -> None:

@@ -8,7 +8,7 @@ from typing import List, Optional, Tuple
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 from .icons import icon
 from .prompt_edit import PromptEdit
 from .prompt_popup import PromptPopup
@@ -53,7 +53,7 @@ def open_context_menu(entries: Tuple[ContextEntry, ...], below: QtWidgets.QWidge
     return menu
 
 
-class Mentions(PromptPopup):
+class Mentions(PromptPopup, metaclass=QtClass):
     """The names under an @ that begins a word. `asked(prefix)` wants rows; `chosen(key, word)` was picked.
 
     It takes no focus: the prompt keeps the caret, and its arrows, Enter, Tab and Esc come here while this is open. Esc

@@ -6,7 +6,7 @@ from typing import Optional
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, flag_value
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, flag_value
 from .chip_row import short_count
 from .panel_values import MeterValue
 from .theme import Theme, theme_of
@@ -14,7 +14,7 @@ from .theme import Theme, theme_of
 NEARLY_FULL = 0.8
 
 
-class ContextMeter(QtWidgets.QWidget):
+class ContextMeter(QtWidgets.QWidget, metaclass=QtClass):
     """The bar has no window to compare with when nobody says how large it is: then only the count is shown."""
 
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, Optional
 
-from ..qt import QtCore, QtGui, QtWidgets, flag_value
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, flag_value
 from .icons import icon_pixmap
 from .theme import Theme, theme_of
 
@@ -57,7 +57,7 @@ def draw_progress(painter: QtGui.QPainter, rect: QtCore.QRectF, share: float, th
         painter.drawRoundedRect(filled, radius, radius)
 
 
-class Button(QtWidgets.QAbstractButton):
+class Button(QtWidgets.QAbstractButton, metaclass=QtClass):
     """An icon, a word, or both; `tip` is its tooltip and, without a word, its name for screen readers."""
 
     def __init__(
@@ -188,7 +188,7 @@ class Button(QtWidgets.QAbstractButton):
         return theme.space(2 if self._kind == "ghost" else 3)
 
 
-class Text(QtWidgets.QWidget):
+class Text(QtWidgets.QWidget, metaclass=QtClass):
     """Words that wrap, in one of the theme's colours and sizes; `elide` keeps them on one line.
 
     `middle` centres them upright where there is more room than they need.
@@ -275,7 +275,7 @@ class Text(QtWidgets.QWidget):
         return role_color(self._role, theme)
 
 
-class Icon(QtWidgets.QWidget):
+class Icon(QtWidgets.QWidget, metaclass=QtClass):
     """One icon of the set in one of the theme's colours."""
 
     def __init__(self, name: str, *, role: TextRole = "dim", parent: Optional[QtWidgets.QWidget] = None) -> None:
@@ -308,7 +308,7 @@ def role_color(role: TextRole, theme: Theme) -> QtGui.QColor:
     }[role]
 
 
-class Hairline(QtWidgets.QWidget):
+class Hairline(QtWidgets.QWidget, metaclass=QtClass):
     """A one-pixel line between regions."""
 
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None, *, vertical: bool = False) -> None:
@@ -324,7 +324,7 @@ class Hairline(QtWidgets.QWidget):
         painter.end()
 
 
-class Ground(QtWidgets.QWidget):
+class Ground(QtWidgets.QWidget, metaclass=QtClass):
     """A plain opaque surface: `raised` with a hairline and round corners, or the window's own ground."""
 
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None, *, raised: bool = False) -> None:

@@ -6,7 +6,7 @@ from typing import Dict, Optional, Tuple
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
 from .controls import Button, Ground, Hairline, Text, draw_focus_ring, draw_icon
 from .grouped_model import GroupedModel
 from .line_edit import LineEdit
@@ -21,7 +21,7 @@ _LEFT = flag_value(Qt.AlignmentFlag.AlignLeft) | flag_value(Qt.AlignmentFlag.Ali
 _RIGHT = flag_value(Qt.AlignmentFlag.AlignRight) | flag_value(Qt.AlignmentFlag.AlignVCenter)
 
 
-class ConversationModel(GroupedModel[ConversationRow]):
+class ConversationModel(GroupedModel[ConversationRow], metaclass=QtClass):
     """Headings and conversations, newest first. `renamed(id, title)`."""
 
     renamed = Signal(str, str)
@@ -61,7 +61,7 @@ class ConversationModel(GroupedModel[ConversationRow]):
         return found | Qt.ItemFlag.ItemIsEditable if self.conversation(index.row()) is not None else found
 
 
-class ConversationList(Ground):
+class ConversationList(Ground, metaclass=QtClass):
     """`opened(id)`, `renamed(id, title)`, `delete_requested(id)`, `new_requested`."""
 
     opened = Signal(str)
@@ -110,7 +110,7 @@ class ConversationList(Ground):
         return QtCore.QSize(theme.space(62), theme.space(100))
 
 
-class _ConversationView(RowList):
+class _ConversationView(RowList, metaclass=QtClass):
     opened = Signal(str)
     delete_requested = Signal(str)
 
@@ -181,7 +181,7 @@ class _ConversationView(RowList):
         menu.popup(self.viewport().mapToGlobal(position))
 
 
-class _ConversationDelegate(QtWidgets.QStyledItemDelegate):
+class _ConversationDelegate(QtWidgets.QStyledItemDelegate, metaclass=QtClass):
     """One line a conversation: mark, title, time; on hover the time gives way to a cross."""
 
     def __init__(self, view: _ConversationView) -> None:

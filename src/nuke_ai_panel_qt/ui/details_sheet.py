@@ -6,7 +6,7 @@ from typing import Optional
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 from .controls import Button, Text
 from .scroll_bar import quiet_scrolling
 from .sheets import Sheet
@@ -15,7 +15,7 @@ from .theme import scaled_font, theme_of
 Qt = QtCore.Qt
 
 
-class DetailsSheet(Sheet):
+class DetailsSheet(Sheet, metaclass=QtClass):
     """`copy_requested` and `retry_requested` when their buttons are pressed."""
 
     copy_requested = Signal()

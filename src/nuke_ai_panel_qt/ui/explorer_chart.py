@@ -9,7 +9,7 @@ from typing import List, Optional, Sequence, Tuple
 
 from nuke_ai_panel.words import later, tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
 from .controls import draw_focus_ring
 from .explorer_values import Measure, UseLine, amount_text
 from .theme import theme_of
@@ -24,7 +24,7 @@ _MOST = {
 }
 
 
-class UseChart(QtWidgets.QWidget):
+class UseChart(QtWidgets.QWidget, metaclass=QtClass):
     """`day_chosen(YYYY-MM-DD)` for a bar of one day."""
 
     day_chosen = Signal(str)

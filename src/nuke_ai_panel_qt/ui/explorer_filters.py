@@ -7,7 +7,7 @@ from typing import Optional, Tuple
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 from .chip_row import ChipRow
 from .controls import Button
 from .explorer_values import DATES, FLAGS, KINDS, FilterChoices, Filters
@@ -19,7 +19,7 @@ Qt = QtCore.Qt
 _LONGEST_WORDS = 60
 
 
-class FilterBar(QtWidgets.QWidget):
+class FilterBar(QtWidgets.QWidget, metaclass=QtClass):
     """`changed(filters)` when the artist chose; `opening` before the menu shows, so that its choices are of now."""
 
     changed = Signal(object)

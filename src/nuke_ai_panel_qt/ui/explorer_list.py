@@ -10,7 +10,7 @@ from typing import List, Optional, Sequence, Set, Tuple, Union
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
 from .controls import draw_focus_ring, draw_icon
 from .explorer_values import ExplorerRow, Span
 from .line_edit import LineEdit
@@ -30,7 +30,7 @@ _WITH = flag_value(Qt.KeyboardModifier.ControlModifier) | flag_value(Qt.Keyboard
 NEAR_END_ROWS = 20
 
 
-class ExplorerModel(QtCore.QAbstractListModel):
+class ExplorerModel(QtCore.QAbstractListModel, metaclass=QtClass):
     """Headings (a plain str) and rows. `renamed(conversation_id, title)`."""
 
     renamed = Signal(str, str)
@@ -94,7 +94,7 @@ class ExplorerModel(QtCore.QAbstractListModel):
         return True
 
 
-class ExplorerList(RowList):
+class ExplorerList(RowList, metaclass=QtClass):
     """`opened(row)`, `selected` when other rows are, `more_wanted` near the end, `typed(text)` for the search field."""
 
     opened = Signal(object)
@@ -264,7 +264,7 @@ class ExplorerList(RowList):
             self.more_wanted.emit()
 
 
-class _RowDelegate(QtWidgets.QStyledItemDelegate):
+class _RowDelegate(QtWidgets.QStyledItemDelegate, metaclass=QtClass):
     """Two lines a row: marks, title, time; who said it, the snippet with what was searched for, tags."""
 
     def __init__(self, view: ExplorerList) -> None:

@@ -6,7 +6,7 @@ from typing import Optional, Sequence, Tuple
 
 from nuke_ai_panel.words import later, tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 from .controls import Button, Text
 from .explorer_filters import menu_words
 from .explorer_values import ExplorerRow
@@ -23,7 +23,7 @@ _TURNS = {
 }
 
 
-class SelectionBar(QtWidgets.QWidget):
+class SelectionBar(QtWidgets.QWidget, metaclass=QtClass):
     """`acted(name)`: pin, unpin, archive, unarchive, delete, restore, forget, export:FORMAT; `tagged(tag, is_added)`.
 
     A `message` row stands for its conversation.
@@ -166,7 +166,7 @@ class SelectionBar(QtWidgets.QWidget):
         self.left.emit()
 
 
-class _TagEdit(LineEdit):
+class _TagEdit(LineEdit, metaclass=QtClass):
     """Esc leaves it alone, and not what it lies in."""
 
     cancelled = Signal()

@@ -6,7 +6,7 @@ from typing import List, Optional, Tuple
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal, flag_value
 from .controls import Button, Text, draw_progress
 from .explorer_chart import UseChart
 from .explorer_values import MEASURES, Measure, UseLine, UsePage
@@ -20,7 +20,7 @@ _RIGHT = flag_value(Qt.AlignmentFlag.AlignRight) | flag_value(Qt.AlignmentFlag.A
 FIRST_LINES = 8
 
 
-class UseView(QtWidgets.QScrollArea):
+class UseView(QtWidgets.QScrollArea, metaclass=QtClass):
     """`day_chosen(day)` from the chart, `name_chosen(what, name)` from a line; `what` is model, provider or script."""
 
     day_chosen = Signal(str)
@@ -91,7 +91,7 @@ class UseView(QtWidgets.QScrollArea):
             self.chart.set_days(page.days, measure)
 
 
-class _Sum(QtWidgets.QAbstractButton):
+class _Sum(QtWidgets.QAbstractButton, metaclass=QtClass):
     """One sum; a click draws it."""
 
     def __init__(self, title: str, measure: Measure) -> None:
@@ -139,7 +139,7 @@ class _Sum(QtWidgets.QAbstractButton):
         painter.end()
 
 
-class _Table(QtWidgets.QWidget):
+class _Table(QtWidgets.QWidget, metaclass=QtClass):
     """The lines of one kind, the most used first."""
 
     chosen = Signal(str, str)
@@ -189,7 +189,7 @@ class _Table(QtWidgets.QWidget):
         self.set_lines(self._lines, self._measure)
 
 
-class _Line(QtWidgets.QAbstractButton):
+class _Line(QtWidgets.QAbstractButton, metaclass=QtClass):
     """A name, its amount, and a bar of its share of the most used one."""
 
     def __init__(self, what: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Generic, List, Optional, Protocol, Tuple, TypeVar, Union
 
-from ..qt import QtCore
+from ..qt import QtClass, QtCore
 from .model_list import Index
 
 Qt = QtCore.Qt
@@ -22,7 +22,7 @@ class GroupedRow(Protocol):
 R = TypeVar("R", bound=GroupedRow)
 
 
-class GroupedModel(QtCore.QAbstractListModel, Generic[R]):
+class GroupedModel(QtCore.QAbstractListModel, Generic[R], metaclass=QtClass):
     """Headings (a plain str) and rows in one list. A subclass says what is known of a row by role."""
 
     def __init__(self, parent: Optional[QtCore.QObject] = None) -> None:

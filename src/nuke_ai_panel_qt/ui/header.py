@@ -6,7 +6,7 @@ from typing import Optional
 
 from nuke_ai_panel.words import later, tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 from .controls import Button
 from .line_edit import LineEdit
 from .shortcuts import Shortcuts
@@ -16,7 +16,7 @@ Qt = QtCore.Qt
 TEMPORARY = later("Temporary chat: nothing of it is stored, and it is gone when the program ends")
 
 
-class TitleEdit(LineEdit):
+class TitleEdit(LineEdit, metaclass=QtClass):
     """The title while it is being renamed; leaving it keeps what was typed, Esc does not."""
 
     finished = Signal()
@@ -32,7 +32,7 @@ class TitleEdit(LineEdit):
             self.finished.emit()
 
 
-class Header(QtWidgets.QWidget):
+class Header(QtWidgets.QWidget, metaclass=QtClass):
     """`renamed(title)`; the buttons speak for themselves."""
 
     renamed = Signal(str)

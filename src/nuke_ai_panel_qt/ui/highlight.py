@@ -14,7 +14,7 @@ from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]  #
 from pygments.token import Token, _TokenType  # type: ignore[import-untyped]  # the same
 from pygments.util import ClassNotFound  # type: ignore[import-untyped]  # the same
 
-from ..qt import QtCore, QtGui
+from ..qt import QtClass, QtCore, QtGui
 from .theme import Theme
 
 FIRST_SLICE_S = 0.004
@@ -79,7 +79,7 @@ def _role(kind: _TokenType) -> str:
     return ""
 
 
-class CodeHighlighter(QtGui.QSyntaxHighlighter):
+class CodeHighlighter(QtGui.QSyntaxHighlighter, metaclass=QtClass):
     """Colours one document in slices; before and after, its text is the same."""
 
     def __init__(self, document: QtGui.QTextDocument) -> None:

@@ -10,7 +10,7 @@ from typing import List, Optional, Tuple, Union
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal, flag_value
 from .controls import Text, draw_icon
 from .line_edit import LineEdit
 from .panel_values import LedgerPage, LedgerRow
@@ -29,7 +29,7 @@ _PLACE_ICONS = {"machine": "local", "house": "node", "cloud": "link"}
 FILTER_AFTER_MS = 120
 
 
-class LedgerView(Sheet):
+class LedgerView(Sheet, metaclass=QtClass):
     """`conversation_requested(id)` when a row is opened."""
 
     conversation_requested = Signal(str)
@@ -96,7 +96,7 @@ class LedgerView(Sheet):
             self.conversation_requested.emit(row.conversation_id)
 
 
-class _Rows(QtCore.QAbstractListModel):
+class _Rows(QtCore.QAbstractListModel, metaclass=QtClass):
     """Days (a plain str) and requests in one list."""
 
     def __init__(self, parent: QtCore.QObject) -> None:
@@ -134,7 +134,7 @@ class _Rows(QtCore.QAbstractListModel):
         return Qt.ItemFlag.NoItemFlags
 
 
-class _RowDelegate(QtWidgets.QStyledItemDelegate):
+class _RowDelegate(QtWidgets.QStyledItemDelegate, metaclass=QtClass):
     """Draws a day as a heading, a request as two lines: what and what it cost, where it went and how it ended."""
 
     def __init__(self, view: QtWidgets.QListView) -> None:

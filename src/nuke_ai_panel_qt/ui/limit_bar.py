@@ -6,7 +6,7 @@ from typing import Optional
 
 from nuke_ai_panel.words import later, tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 from .controls import Button, Text, draw_icon
 from .message_parts import flow, hint_width
 from .theme import theme_of
@@ -21,7 +21,7 @@ CHOICES = (
 CANCEL = ("cancel", later("Cancel"), later("Stop summarising"))
 
 
-class LimitBar(QtWidgets.QWidget):
+class LimitBar(QtWidgets.QWidget, metaclass=QtClass):
     """`chosen(name)` of trim, summarise, new_chat, cancel."""
 
     chosen = Signal(str)

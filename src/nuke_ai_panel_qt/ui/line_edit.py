@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 from .controls import draw_focus_ring, draw_icon
 from .shortcuts import Shortcuts
 from .theme import Theme, theme_of
@@ -12,7 +12,7 @@ from .theme import Theme, theme_of
 Qt = QtCore.Qt
 
 
-class LineEdit(QtWidgets.QLineEdit):
+class LineEdit(QtWidgets.QLineEdit, metaclass=QtClass):
     """One line of input on the code ground with a visible ring; Esc is the panel's, Up and Down its neighbours'."""
 
     arrow_pressed = Signal(int)

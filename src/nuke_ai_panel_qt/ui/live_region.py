@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import List
 
-from ..qt import QtCore, QtGui, QtWidgets
+from ..qt import QtClass, QtCore, QtGui, QtWidgets
 
 KEPT = 20
 
 
-class LiveRegion(QtWidgets.QWidget):
+class LiveRegion(QtWidgets.QWidget, metaclass=QtClass):
     """Nothing to see. `say` announces a sentence; `said` are the last ones."""
 
     def __init__(self, parent: QtWidgets.QWidget) -> None:

@@ -9,7 +9,7 @@ from typing import Optional, Tuple
 
 from nuke_ai_panel.words import later, tr
 
-from ..qt import QtCore, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtWidgets, Signal
 from .controls import Button, Text
 from .details_sheet import colour_page, text_page
 from .line_edit import LineEdit
@@ -27,7 +27,7 @@ _ORDER = tuple(value for _, value in LEVELS)
 FILTER_AFTER_MS = 120
 
 
-class LogView(Sheet):
+class LogView(Sheet, metaclass=QtClass):
     """`copy_requested` and `refresh_requested` when their buttons are pressed."""
 
     copy_requested = Signal()

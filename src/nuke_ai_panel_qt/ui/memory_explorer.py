@@ -11,7 +11,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from nuke_ai_panel.words import later, tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 from .controls import Button, Ground, Hairline, Text, TextRole
 from .explorer_filters import FilterBar
 from .explorer_list import ExplorerList
@@ -33,7 +33,7 @@ PAGES: Tuple[Tuple[str, Page, str], ...] = (
 )
 
 
-class MemoryExplorer(Ground):
+class MemoryExplorer(Ground, metaclass=QtClass):
     """`asked` when words, filters or the page changed; `opened(row)`, `more_wanted`, `renamed(id, title)`."""
 
     asked = Signal()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Optional, Tuple
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 from .controls import Button
 
 Qt = QtCore.Qt
 
 
-class Select(Button):
+class Select(Button, metaclass=QtClass):
     """Shows the chosen words; a click, Space or the arrows choose others. `chosen` carries the new value."""
 
     chosen = Signal(str)

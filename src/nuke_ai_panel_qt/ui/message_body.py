@@ -12,7 +12,7 @@ from typing import Dict, List, Literal, Optional, Tuple, Union
 from nuke_ai_panel.messages import clean_text
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtWidgets, Signal
 from .code_block import CodeBlock
 from .markdown import Code, parse_question
 from .markdown_stream import MarkdownStream, Segment, final_segments, group
@@ -33,7 +33,7 @@ CHEAP_PARSE_S = 0.004
 PARSE_REST = 10
 
 
-class MessageBody(QtWidgets.QWidget):
+class MessageBody(QtWidgets.QWidget, metaclass=QtClass):
     """A column of text views, tables and code blocks."""
 
     link_activated = Signal(str)

@@ -6,7 +6,7 @@ from typing import List, Sequence, Tuple
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal, flag_value
 from .controls import Button
 from .safe_text import plain_tip, visible_prose
 from .theme import Theme
@@ -17,7 +17,7 @@ Qt = QtCore.Qt
 _VCENTER = flag_value(Qt.AlignmentFlag.AlignVCenter)
 
 
-class BranchSwitch(QtWidgets.QWidget):
+class BranchSwitch(QtWidgets.QWidget, metaclass=QtClass):
     """‹ 2/3 ›: which of several answers, or of several wordings of a question, is shown."""
 
     stepped = Signal(str)
@@ -73,7 +73,7 @@ class BranchSwitch(QtWidgets.QWidget):
         self.stepped.emit(self.sender().objectName())
 
 
-class QuestionTools(QtWidgets.QWidget):
+class QuestionTools(QtWidgets.QWidget, metaclass=QtClass):
     """What can be done to a question, in the free space at its right."""
 
     triggered = Signal(str)
@@ -112,7 +112,7 @@ class QuestionTools(QtWidgets.QWidget):
         self.triggered.emit(self.sender().objectName())
 
 
-class Footer(QtWidgets.QWidget):
+class Footer(QtWidgets.QWidget, metaclass=QtClass):
     """The last row of a message: who answered and the facts at the left, what can be done at the right."""
 
     triggered = Signal(str)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 
 
-class MessageMenu(QtWidgets.QMenu):
+class MessageMenu(QtWidgets.QMenu, metaclass=QtClass):
     """`chosen` carries copy, copy_plain, source, sent, fork, keep_prompt or delete."""
 
     chosen = Signal(str)

@@ -10,7 +10,7 @@ from typing import List, Optional, Sequence, Tuple
 
 from nuke_ai_panel.words import later, tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal, flag_value
 from .controls import Button, draw_focus_ring, draw_icon, draw_progress
 from .icons import icon_names
 from .markdown import Para, Run
@@ -73,7 +73,7 @@ def flow(buttons: Sequence[QtWidgets.QWidget], left: int, top: int, width: int, 
     return y + height if buttons else top
 
 
-class Disclosure(QtWidgets.QAbstractButton):
+class Disclosure(QtWidgets.QAbstractButton, metaclass=QtClass):
     """A quiet line with an icon that folds what stands below it."""
 
     def __init__(self, theme: Theme, parent: QtWidgets.QWidget) -> None:
@@ -113,7 +113,7 @@ class Disclosure(QtWidgets.QAbstractButton):
         painter.end()
 
 
-class StateLine(QtWidgets.QWidget):
+class StateLine(QtWidgets.QWidget, metaclass=QtClass):
     """An icon and a sentence: what is waited for, why it ended early, what to know. Perhaps with an action."""
 
     triggered = Signal(str)
@@ -184,7 +184,7 @@ class StateLine(QtWidgets.QWidget):
             self.triggered.emit(self._action.objectName())
 
 
-class ChipFlow(QtWidgets.QWidget):
+class ChipFlow(QtWidgets.QWidget, metaclass=QtClass):
     """The context that travelled with a question, as chips that open."""
 
     opened = Signal(object)
@@ -227,7 +227,7 @@ class ChipFlow(QtWidgets.QWidget):
         self.opened.emit(self._chips[int(self.sender().objectName())])
 
 
-class ErrorPanel(QtWidgets.QWidget):
+class ErrorPanel(QtWidgets.QWidget, metaclass=QtClass):
     """A failure at the place where it happened: cause, next step, facts, and what can be done about it."""
 
     triggered = Signal(str)

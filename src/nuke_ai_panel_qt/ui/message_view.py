@@ -11,7 +11,7 @@ from typing import List, Optional, Tuple
 
 from nuke_ai_panel.words import later, tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 from .controls import draw_focus_ring
 from .markdown import plain_words
 from .message_body import MessageBody, Place
@@ -40,7 +40,7 @@ class ViewState:
     as_source: bool = False
 
 
-class MessageView(QtWidgets.QWidget):
+class MessageView(QtWidgets.QWidget, metaclass=QtClass):
     """The widget of one row."""
 
     action = Signal(str, str, object)

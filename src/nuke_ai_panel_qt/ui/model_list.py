@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import FrozenSet, List, Optional, Tuple, Union
 
-from ..qt import QtCore, QtWidgets
+from ..qt import QtClass, QtCore, QtWidgets
 from .panel_values import ModelEntry, ModelSection
 
 Qt = QtCore.Qt
@@ -16,7 +16,7 @@ Row = Union[ModelSection, ModelEntry]
 ROW_ROLE = 0x0100 + 1  # Qt.UserRole + 1
 
 
-class ModelList(QtCore.QAbstractListModel):
+class ModelList(QtCore.QAbstractListModel, metaclass=QtClass):
     """Sections in order; a row is a `ModelSection` (heading) or a `ModelEntry`."""
 
     def __init__(self, parent: Optional[QtCore.QObject] = None) -> None:
@@ -83,7 +83,7 @@ class ModelList(QtCore.QAbstractListModel):
         return Qt.ItemFlag.NoItemFlags
 
 
-class ModelFilter(QtCore.QSortFilterProxyModel):
+class ModelFilter(QtCore.QSortFilterProxyModel, metaclass=QtClass):
     """One picker's view of the shared list."""
 
     def __init__(self, models: ModelList, parent: Optional[QtWidgets.QWidget] = None) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 from .icons import icon
 from .panel_values import MenuEntry
 from .theme import theme_of
 
 
-class ModelMenu(QtWidgets.QMenu):
+class ModelMenu(QtWidgets.QMenu, metaclass=QtClass):
     """`chosen` carries the command of the entry that was picked."""
 
     chosen = Signal(str)

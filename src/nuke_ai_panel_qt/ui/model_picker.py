@@ -9,7 +9,7 @@ from typing import Dict, Optional, Tuple
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
 from .controls import Button, Ground, Text, draw_icon
 from .line_edit import LineEdit
 from .model_list import ROW_ROLE, Index, ModelFilter, ModelList
@@ -23,7 +23,7 @@ Qt = QtCore.Qt
 HEIGHT_STEPS = 110
 
 
-class ModelPicker(Ground):
+class ModelPicker(Ground, metaclass=QtClass):
     """`chosen(provider, id)`, `starred(provider, id)`, `refresh_requested`, `menu_requested(provider, id, place)`.
 
     The list itself is shared; `menu` shows what the presenter says can be done with one model.
@@ -203,7 +203,7 @@ class ModelPicker(Ground):
         self.list.scrollTo(index)
 
 
-class _Query(LineEdit):
+class _Query(LineEdit, metaclass=QtClass):
     """The filter; Ctrl+D stars the selected model, Ctrl+M or the menu key opens its menu, the panel's own pass on."""
 
     star_pressed = Signal()
@@ -224,7 +224,7 @@ class _Query(LineEdit):
         super().keyPressEvent(event)
 
 
-class _ModelView(QtWidgets.QListView):
+class _ModelView(QtWidgets.QListView, metaclass=QtClass):
     picked = Signal(object)
     starred = Signal(str, str)
     menu_wanted = Signal(object, object)
@@ -267,7 +267,7 @@ class _ModelView(QtWidgets.QListView):
         event.accept()
 
 
-class _ModelDelegate(QtWidgets.QStyledItemDelegate):
+class _ModelDelegate(QtWidgets.QStyledItemDelegate, metaclass=QtClass):
     """Two lines a model: its name, then provider, what it can do and what it costs. A star at the right."""
 
     def __init__(self, view: QtWidgets.QListView) -> None:

@@ -6,7 +6,7 @@ from typing import Callable, Optional
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 from .controls import Button, Ground, Text, draw_icon
 from .line_edit import LineEdit
 from .panel_values import Banner
@@ -16,7 +16,7 @@ from .theme import theme_of
 TOAST_MS = 8000
 
 
-class Toast(Ground):
+class Toast(Ground, metaclass=QtClass):
     """One line over the composer with at most one action; goes by itself, stays while the pointer is on it."""
 
     def __init__(self, parent: QtWidgets.QWidget) -> None:
@@ -70,7 +70,7 @@ class Toast(Ground):
             run()
 
 
-class BannerBar(QtWidgets.QWidget):
+class BannerBar(QtWidgets.QWidget, metaclass=QtClass):
     """A lasting notice under the header with an icon, its words, up to two actions, and a way to dismiss it.
 
     Two actions stand below the words: a narrow pane has no room for them beside.
@@ -159,7 +159,7 @@ class BannerBar(QtWidgets.QWidget):
         self.dismissed.emit()
 
 
-class FindBar(QtWidgets.QWidget):
+class FindBar(QtWidgets.QWidget, metaclass=QtClass):
     """Finds words in the conversation: `changed(text)`, `step(+1 or -1)`, `closed`."""
 
     changed = Signal(str)

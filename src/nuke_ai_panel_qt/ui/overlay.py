@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import List, Literal, Optional
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
 from .theme import mix, theme_of
 
 Qt = QtCore.Qt
@@ -17,7 +17,7 @@ SLIDE_MS = 120
 MAX_WIDTH_STEPS = 110
 
 
-class Overlay(QtWidgets.QWidget):
+class Overlay(QtWidgets.QWidget, metaclass=QtClass):
     """Holds one content at a time. `bottom` stands over the composer's row, `left` slides in, `full` covers all."""
 
     closed = Signal()

@@ -11,7 +11,7 @@ from typing import List, Optional, Tuple
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal, flag_value
 from .safe_text import is_right_to_left
 from .scroll_bar import quiet_scrolling
 from .shortcuts import Shortcuts
@@ -25,7 +25,7 @@ MIN_LINES = 1
 UNBROKEN_LINE = 10_000  # beyond this Qt's word wrapping takes seconds
 
 
-class PromptEdit(QtWidgets.QPlainTextEdit):
+class PromptEdit(QtWidgets.QPlainTextEdit, metaclass=QtClass):
     """`submitted` on the sending key; `long_paste` and `files_pasted` for what is not inserted as it is."""
 
     submitted = Signal()

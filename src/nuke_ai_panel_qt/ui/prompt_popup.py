@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from ..qt import QtCore, QtGui, QtWidgets
+from ..qt import QtClass, QtCore, QtGui, QtWidgets
 from .prompt_edit import PromptEdit
 from .scroll_bar import quiet_scrolling
 
@@ -15,7 +15,7 @@ Qt = QtCore.Qt
 _KEYS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Tab, Qt.Key.Key_Escape)
 
 
-class PromptPopup(QtWidgets.QListWidget):
+class PromptPopup(QtWidgets.QListWidget, metaclass=QtClass):
     """A subclass looks at what is typed, takes what was picked, and remembers that it was dismissed."""
 
     def __init__(self, name: str, prompt: PromptEdit, parent: QtWidgets.QWidget) -> None:

@@ -9,7 +9,7 @@ from typing import Mapping, Optional, Tuple
 
 from nuke_ai_panel.words import later, tr
 
-from ..qt import QtCore, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtWidgets, Signal
 from .controls import Button, Icon, Text, TextRole
 from .line_edit import LineEdit
 from .menus import Select
@@ -32,7 +32,7 @@ PLACES = (
 )
 
 
-class ProviderCard(Sheet):
+class ProviderCard(Sheet, metaclass=QtClass):
     """`saved` and `tested` carry (name, base_url, key, place of the key); an empty key keeps the old one."""
 
     saved = Signal(str, str, str, str)

@@ -6,7 +6,7 @@ from typing import Optional
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 from .controls import Button, Text
 from .scroll_bar import quiet_scrolling
 from .theme import theme_of
@@ -15,7 +15,7 @@ Qt = QtCore.Qt
 WIDTH_STEPS, HEIGHT_STEPS = 190, 165
 
 
-class ReportDialog(QtWidgets.QDialog):
+class ReportDialog(QtWidgets.QDialog, metaclass=QtClass):
     """`again_requested` asks for a fresh report."""
 
     again_requested = Signal()

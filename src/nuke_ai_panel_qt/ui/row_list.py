@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Optional
 
-from ..qt import QtCore, QtGui, QtWidgets
+from ..qt import QtClass, QtCore, QtGui, QtWidgets
 from .scroll_bar import quiet_scrolling
 from .shortcuts import Shortcuts
 
 Qt = QtCore.Qt
 
 
-class RowList(QtWidgets.QListView):
+class RowList(QtWidgets.QListView, metaclass=QtClass):
     """Takes every key that is no command of the panel, and F2; a command goes on to the panel."""
 
     def __init__(

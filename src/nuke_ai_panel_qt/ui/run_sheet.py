@@ -10,7 +10,7 @@ from typing import Optional, Tuple
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 from .code_book import CodeLine
 from .controls import Button, Text
 from .menus import Select
@@ -24,7 +24,7 @@ Qt = QtCore.Qt
 _SHOWN = 200_000
 
 
-class _RunButton(Button):
+class _RunButton(Button, metaclass=QtClass):
     """Answers to a click and to Space, never to Enter, whatever the desktop's habit is."""
 
     def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
@@ -34,7 +34,7 @@ class _RunButton(Button):
         super().keyPressEvent(event)
 
 
-class _Lines(QtWidgets.QWidget):
+class _Lines(QtWidgets.QWidget, metaclass=QtClass):
     """Findings, one under the other."""
 
     def __init__(self, parent: QtWidgets.QWidget) -> None:
@@ -76,7 +76,7 @@ class _Lines(QtWidgets.QWidget):
         self.setVisible(bool(self._lines))
 
 
-class RunSheet(Sheet):
+class RunSheet(Sheet, metaclass=QtClass):
     """`run_requested(target)`: the artist has read it and wants it; `target` is the chosen knob or empty."""
 
     run_requested = Signal(str)

@@ -5,13 +5,13 @@ Main thread. The host's style still decides where the thumb is and what a click 
 
 from __future__ import annotations
 
-from ..qt import QtCore, QtGui, QtWidgets
+from ..qt import QtClass, QtCore, QtGui, QtWidgets
 from .theme import theme_of
 
 Qt = QtCore.Qt
 
 
-class ScrollBar(QtWidgets.QScrollBar):
+class ScrollBar(QtWidgets.QScrollBar, metaclass=QtClass):
     """Vertical."""
 
     def __init__(self, area: QtWidgets.QAbstractScrollArea) -> None:

@@ -9,7 +9,7 @@ from typing import Optional, Tuple
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 from .controls import Button, Hairline, Text
 from .settings_keyboard import KeyboardPage, KeyButton
 from .settings_list import SettingsList
@@ -22,7 +22,7 @@ WIDTH_STEPS, HEIGHT_STEPS, LIST_STEPS = 190, 165, 46
 LEAST_STEPS = (130, 80)
 
 
-class SettingsDialog(QtWidgets.QDialog):
+class SettingsDialog(QtWidgets.QDialog, metaclass=QtClass):
     """`page_chosen(id)`, `edited(setting, text)`; what only one page says is on that page."""
 
     page_chosen = Signal(str)

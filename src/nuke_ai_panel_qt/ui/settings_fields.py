@@ -10,7 +10,7 @@ from typing import Optional
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 from .controls import Button, Text, draw_focus_ring
 from .line_edit import LineEdit
 from .menus import Select
@@ -22,7 +22,7 @@ Qt = QtCore.Qt
 LABEL_STEPS, LINES_STEPS, NARROW_STEPS = 34, 22, 100
 
 
-class Switch(Button):
+class Switch(Button, metaclass=QtClass):
     """On or off; the words beside it say which."""
 
     def __init__(self, name: str, parent: Optional[QtWidgets.QWidget] = None) -> None:
@@ -65,7 +65,7 @@ class Switch(Button):
         self.setAccessibleName(f"{self._name}: {'on' if self.isChecked() else 'off'}")
 
 
-class TextArea(QtWidgets.QPlainTextEdit):
+class TextArea(QtWidgets.QPlainTextEdit, metaclass=QtClass):
     """Several lines on the code ground; Tab leaves it. `left` when the focus goes."""
 
     left = Signal()
@@ -127,7 +127,7 @@ class TextArea(QtWidgets.QPlainTextEdit):
     placeholder = ""
 
 
-class LabelledRow(QtWidgets.QBoxLayout):
+class LabelledRow(QtWidgets.QBoxLayout, metaclass=QtClass):
     """A label at the left of a column, above it where there is little room."""
 
     def __init__(self, label: Text, column: QtWidgets.QBoxLayout) -> None:
@@ -154,7 +154,7 @@ class LabelledRow(QtWidgets.QBoxLayout):
         self._label.setMaximumWidth(1 << 14 if is_narrow else theme.space(LABEL_STEPS))
 
 
-class SettingField(QtWidgets.QWidget):
+class SettingField(QtWidgets.QWidget, metaclass=QtClass):
     """A label at the left, the field and its words at the right. `edited(name, text)`."""
 
     edited = Signal(str, str)

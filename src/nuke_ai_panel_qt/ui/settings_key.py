@@ -10,7 +10,7 @@ from typing import Dict, Optional, Tuple
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtGui, QtWidgets, Signal
+from ..qt import QtClass, QtGui, QtWidgets, Signal
 from .controls import Button, Hairline, Text
 from .line_edit import LineEdit
 from .menus import Select
@@ -19,7 +19,7 @@ from .settings_values import Choices, KeyValue
 from .theme import theme_of
 
 
-class KeySection(QtWidgets.QWidget):
+class KeySection(QtWidgets.QWidget, metaclass=QtClass):
     """`stored(provider, key, place)` and `forgot(provider)`."""
 
     stored = Signal(str, str, str)

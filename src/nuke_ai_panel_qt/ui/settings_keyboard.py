@@ -6,7 +6,7 @@ from typing import Dict, Optional, Tuple
 
 from nuke_ai_panel.words import later, tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 from .controls import Button, Hairline, Text
 from .settings_pages import Page
 from .settings_values import ShortcutRow
@@ -38,7 +38,7 @@ def why_not(keys: str) -> str:
     return ""
 
 
-class KeyButton(Button):
+class KeyButton(Button, metaclass=QtClass):
     """A command's keys; pressed, it waits for others. `captured(keys)`."""
 
     captured = Signal(str)
@@ -107,7 +107,7 @@ class KeyButton(Button):
         self.update()
 
 
-class _CommandRow(QtWidgets.QWidget):
+class _CommandRow(QtWidgets.QWidget, metaclass=QtClass):
     """One command."""
 
     def __init__(self, row: ShortcutRow, page: KeyboardPage) -> None:
@@ -161,7 +161,7 @@ class _CommandRow(QtWidgets.QWidget):
         self._page.rebound.emit(self.command, ())
 
 
-class KeyboardPage(Page):
+class KeyboardPage(Page, metaclass=QtClass):
     """`rebound(command, keys)`: a tuple of keys, empty for none, None for those it came with; `all_reset`."""
 
     rebound = Signal(str, object)

@@ -6,7 +6,7 @@ from typing import Optional, Tuple
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal, flag_value
 from .controls import draw_focus_ring, draw_icon
 from .grouped_model import GroupedModel
 from .model_list import ROW_ROLE, Index
@@ -20,7 +20,7 @@ _LEFT = flag_value(Qt.AlignmentFlag.AlignLeft) | flag_value(Qt.AlignmentFlag.Ali
 _RIGHT = flag_value(Qt.AlignmentFlag.AlignRight) | flag_value(Qt.AlignmentFlag.AlignVCenter)
 
 
-class SettingsList(QtWidgets.QListView):
+class SettingsList(QtWidgets.QListView, metaclass=QtClass):
     """`chosen(page id)` when another row becomes current."""
 
     chosen = Signal(str)
@@ -68,7 +68,7 @@ class SettingsList(QtWidgets.QListView):
             self.chosen.emit(row.id)
 
 
-class _RowModel(GroupedModel[ListRow]):
+class _RowModel(GroupedModel[ListRow], metaclass=QtClass):
     """Pages under headings."""
 
     def data(self, index: Index, role: int = 0) -> object:
@@ -88,7 +88,7 @@ class _RowModel(GroupedModel[ListRow]):
         return None
 
 
-class _RowDelegate(QtWidgets.QStyledItemDelegate):
+class _RowDelegate(QtWidgets.QStyledItemDelegate, metaclass=QtClass):
     """Draws headings and pages."""
 
     def __init__(self, view: SettingsList) -> None:

@@ -9,7 +9,7 @@ from typing import Dict, Optional, Tuple
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtWidgets, Signal
 from .controls import Button, Hairline, Icon, Text
 from .line_edit import LineEdit
 from .menus import Select
@@ -24,7 +24,7 @@ from .theme import theme_of
 Qt = QtCore.Qt
 
 
-class Page(QtWidgets.QScrollArea):
+class Page(QtWidgets.QScrollArea, metaclass=QtClass):
     """A heading and a column that scrolls; the field with the focus is always in sight."""
 
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
@@ -57,7 +57,7 @@ class Page(QtWidgets.QScrollArea):
             field.commit()
 
 
-class FieldColumn(QtWidgets.QWidget):
+class FieldColumn(QtWidgets.QWidget, metaclass=QtClass):
     """Groups of fields under headings. `edited(name, text)`."""
 
     edited = Signal(str, str)
@@ -105,7 +105,7 @@ class FieldColumn(QtWidgets.QWidget):
             before = field.editor
 
 
-class SettingsPage(Page):
+class SettingsPage(Page, metaclass=QtClass):
     """A page of fields and nothing else."""
 
     edited = Signal(str, str)
@@ -127,7 +127,7 @@ class SettingsPage(Page):
         self.column.show_groups(page.groups)
 
 
-class ProviderSettingsPage(SettingsPage):
+class ProviderSettingsPage(SettingsPage, metaclass=QtClass):
     """A provider: `switched`, `tested`, `removed` carry its name; the key's signals are on `key`."""
 
     switched = Signal(str, bool)
@@ -208,7 +208,7 @@ class ProviderSettingsPage(SettingsPage):
             self.remove.updateGeometry()
 
 
-class AddProviderPage(Page):
+class AddProviderPage(Page, metaclass=QtClass):
     """A provider of one's own: `added(name, kind, address)`."""
 
     added = Signal(str, str, str)

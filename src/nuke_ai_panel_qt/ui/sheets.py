@@ -6,7 +6,7 @@ from typing import Optional
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal, flag_value
 from .controls import Button, Ground, Hairline, Text
 from .scroll_bar import quiet_scrolling
 from .shortcuts import BINDINGS, COMPOSER_KEYS, CONTROL_SENDS_KEYS, Shortcuts
@@ -17,7 +17,7 @@ PREVIEW_CHARACTERS = 200_000
 MAX_WIDTH_STEPS = 130
 
 
-class Sheet(Ground):
+class Sheet(Ground, metaclass=QtClass):
     """A title, a close button, and a column that scrolls when it must."""
 
     close_requested = Signal()
@@ -63,7 +63,7 @@ class Sheet(Ground):
         box.addWidget(area, 1)
 
 
-class ShortcutSheet(Sheet):
+class ShortcutSheet(Sheet, metaclass=QtClass):
     """Every key of the panel, from the same table that makes them work."""
 
     def __init__(
@@ -92,7 +92,7 @@ class ShortcutSheet(Sheet):
         self.body.addWidget(Hairline())
 
 
-class _KeyRow(QtWidgets.QWidget):
+class _KeyRow(QtWidgets.QWidget, metaclass=QtClass):
     def __init__(self, sentence: str, keys: str) -> None:
         super().__init__()
         row = QtWidgets.QHBoxLayout(self)
@@ -103,7 +103,7 @@ class _KeyRow(QtWidgets.QWidget):
         self.setAccessibleName(f"{sentence}: {keys}")
 
 
-class _Keys(QtWidgets.QWidget):
+class _Keys(QtWidgets.QWidget, metaclass=QtClass):
     """Key names at the right edge, over two lines where there is no room for one."""
 
     def __init__(self, keys: str) -> None:
@@ -136,7 +136,7 @@ class _Keys(QtWidgets.QWidget):
         painter.end()
 
 
-class TextSheet(Sheet):
+class TextSheet(Sheet, metaclass=QtClass):
     """An attachment's exact text; `insert_requested` puts a pasted one into the composer after all."""
 
     insert_requested = Signal(str)

@@ -7,7 +7,7 @@ from typing import List, Optional, Tuple
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 from .icons import icon
 from .panel_values import PromptRow
 from .prompt_edit import PromptEdit
@@ -22,7 +22,7 @@ _VARIABLE = re.compile(r"\{\{[^{}\n]{1,80}\}\}")
 _KEYS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Tab, Qt.Key.Key_Escape)
 
 
-class SlashList(PromptPopup):
+class SlashList(PromptPopup, metaclass=QtClass):
     """`asked(typed)` wants rows, `chosen(name)` was picked; what was typed is gone by then.
 
     It takes no focus: the question keeps the caret, and its arrows, Enter, Tab and Esc come here while this is open.
@@ -98,7 +98,7 @@ class SlashList(PromptPopup):
         self.setGeometry(x, max(0, corner.y() - height - theme.space(3.5)), width, height)
 
 
-class VariableSteps(QtCore.QObject):
+class VariableSteps(QtCore.QObject, metaclass=QtClass):
     """Tab goes from one `{{variable}}` to the next, as long as a prompt of the library is being filled in."""
 
     def __init__(self, prompt: PromptEdit) -> None:

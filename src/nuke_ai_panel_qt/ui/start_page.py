@@ -6,7 +6,7 @@ from typing import Dict, Optional, Tuple
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal, flag_value
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal, flag_value
 from .controls import Button, Ground, Text, draw_icon, draw_progress
 from .panel_values import StartChoice
 from .scroll_bar import quiet_scrolling
@@ -16,7 +16,7 @@ Qt = QtCore.Qt
 _WRAPPED = flag_value(Qt.AlignmentFlag.AlignLeft) | flag_value(Qt.TextFlag.TextWordWrap)
 
 
-class ProgressLine(QtWidgets.QWidget):
+class ProgressLine(QtWidgets.QWidget, metaclass=QtClass):
     """How far something is, from 0 to 1."""
 
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
@@ -36,7 +36,7 @@ class ProgressLine(QtWidgets.QWidget):
         painter.end()
 
 
-class ChoiceCard(Ground):
+class ChoiceCard(Ground, metaclass=QtClass):
     """One way to begin: what it is, what leaves the machine, one button."""
 
     chosen = Signal(str)
@@ -94,7 +94,7 @@ class ChoiceCard(Ground):
         self.chosen.emit(self.choice.id)
 
 
-class Suggestion(Button):
+class Suggestion(Button, metaclass=QtClass):
     """A question to begin with, on as many lines as it needs."""
 
     def __init__(self, text: str) -> None:
@@ -132,7 +132,7 @@ class Suggestion(Button):
         return theme.space(3) + theme.icon_px + theme.space(2)
 
 
-class StartPage(QtWidgets.QScrollArea):
+class StartPage(QtWidgets.QScrollArea, metaclass=QtClass):
     """`chosen(choice id)` at first run, `suggested(text)` in an empty conversation."""
 
     chosen = Signal(str)

@@ -6,7 +6,7 @@ from typing import Mapping, Optional
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets
+from ..qt import QtClass, QtCore, QtGui, QtWidgets
 from .controls import Button
 from .panel_values import ConnectionState, ConnectionValue
 from .theme import Theme
@@ -22,7 +22,7 @@ SHORTEST_NAME = 4
 _QUIET = ("unknown", "connected")
 
 
-class StatusChip(Button):
+class StatusChip(Button, metaclass=QtClass):
     """State shape, model, chevron."""
 
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:

@@ -9,7 +9,7 @@ from typing import Optional, Tuple
 
 from nuke_ai_panel.words import later, tr
 
-from ..qt import QtCore, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtWidgets, Signal
 from .controls import Button, Text
 from .line_edit import LineEdit
 from .menus import Select
@@ -35,7 +35,7 @@ _WORDS = {  # noun → title, lead, what an empty field means, the button, its t
 OWN = "own"
 
 
-class SystemSheet(Sheet):
+class SystemSheet(Sheet, metaclass=QtClass):
     """`used(text)`, `chosen(choice)`, `saved(title, text)`, `deleted(choice)`."""
 
     used = Signal(str)

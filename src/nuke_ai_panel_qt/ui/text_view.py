@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, List, Optional, Tuple, Union
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
 from .code_book import CodeBook, book_of
 from .markdown import Para, Table
 from .markdown_stream import Segment
@@ -22,7 +22,7 @@ from .thin_bar import ThinBar
 Qt = QtCore.Qt
 
 
-class TextView(QtWidgets.QTextBrowser):
+class TextView(QtWidgets.QTextBrowser, metaclass=QtClass):
     """One stretch of prose, or one table."""
 
     link_activated = Signal(str)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ..qt import QtCore, QtGui, QtWidgets
+from ..qt import QtClass, QtCore, QtGui, QtWidgets
 from .theme import Theme
 
 Qt = QtCore.Qt
 
 
-class ThinBar(QtWidgets.QScrollBar):
+class ThinBar(QtWidgets.QScrollBar, metaclass=QtClass):
     """Horizontal; as tall as two and a half steps of the grid, always reserved by its owner."""
 
     def __init__(self, theme: Theme, parent: QtWidgets.QWidget) -> None:

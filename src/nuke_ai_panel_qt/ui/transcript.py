@@ -11,7 +11,7 @@ from typing import Iterable, List, Optional, Tuple
 
 from nuke_ai_panel.messages import clean_text
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 from .code_book import CodeBook
 from .theme import scaled_font, theme_of
 from .transcript_find import Hit
@@ -23,7 +23,7 @@ from .values import MessageItem
 Qt = QtCore.Qt
 
 
-class Transcript(TranscriptView):
+class Transcript(TranscriptView, metaclass=QtClass):
     """Shows `MessageItem`s; what an artist does goes out through `action`.
 
     `action(name, message id, payload)` with name of copy, copy_code, regenerate, edit, delete, retry, switch_model,

@@ -12,7 +12,7 @@ from typing import Dict, List, Optional, Tuple
 
 from nuke_ai_panel.words import tr
 
-from ..qt import QtCore, QtGui, QtWidgets, Signal, is_valid
+from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal, is_valid
 from .controls import Button
 from .heights import Heights
 from .message_body import Place
@@ -35,7 +35,7 @@ BOTTOM_STEPS = 3
 Anchor = Tuple[str, Place]
 
 
-class TranscriptView(QtWidgets.QAbstractScrollArea):
+class TranscriptView(QtWidgets.QAbstractScrollArea, metaclass=QtClass):
     """Lays out, scrolls and follows; what is in the rows is its subclass's business."""
 
     action = Signal(str, str, object)
