@@ -55,6 +55,7 @@ from .tools import Toolbox
 from .utils.event_loop_manager import create_task, get_event_loop_manager, shutdown_event_loop
 from .utils.file_watch import FileWatch
 from .utils.main_thread import MainThread, PumpedMainThread
+from .words import choose as choose_language
 from .words import tr
 
 __all__ = [
@@ -85,6 +86,7 @@ class App:
         gate: Optional[StudioGate] = None, env: Optional[Mapping[str, str]] = None,
     ) -> None:
         self.settings = settings
+        choose_language(settings.panel.language or "", [settings.home / "locale"])
         self.keys = keys
         self.store = store
         self.gate = gate if gate is not None else StudioGate(

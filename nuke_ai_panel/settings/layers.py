@@ -37,6 +37,7 @@ ENVIRONMENT: Mapping[str, Path_] = {
     "NUKE_AI_PANEL_PROVIDER": ("default_provider",),
     "NUKE_AI_PANEL_MODEL": ("default_model",),
     "NUKE_AI_PANEL_DEVELOPER": ("developer", "reload"),
+    "NUKE_AI_PANEL_LOCALE": ("panel", "language"),
     **{variable: ("providers", name, "base_url") for variable, name in ADDRESS_ENVS.items()},
 }
 _SWITCHES = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}

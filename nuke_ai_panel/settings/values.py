@@ -92,6 +92,9 @@ class PanelSettings:
     enter_sends: bool = _setting(True, "Whether Enter sends and Shift+Enter breaks the line; off, Ctrl+Enter sends.")
     notifications: bool = _setting(
         True, "Whether an answer that is ready while nobody looks at the panel is told by the desktop.")
+    language: Optional[str] = _setting(
+        None, "The panel's language, such as de or pt_BR, where a catalogue for it lies in the home's folder locale; "
+        "absent is English. Counts from the next start.")
     font_scale: float = _setting(1.0, "The size of the panel's text against the host's.", minimum=0.5, maximum=3)
     shortcuts: Mapping[str, Tuple[str, ...]] = _setting(
         {}, 'Keys of your own for commands, such as new = ["Ctrl+T"]; an empty list takes a command\'s keys away.',
