@@ -1,4 +1,4 @@
-"""Every class that derives from one of Qt's is made by QtClass, or each reload leaks it (docs/adr: Qt classes serve again)."""
+"""Every class that derives from one of Qt's is made by QtClass, or each reload leaks it (ADR 23)."""
 
 from __future__ import annotations
 
