@@ -31,12 +31,16 @@ _OPTIONS = {
 }
 
 
-def plan_of(app: App, command: Mapping[str, Json], *, samples: int = 3) -> Plan:
-    """The plan of a command. Raises InvalidBatchError and what `make_plan` raises; sends nothing."""
+def plan_of(app: App, command: Mapping[str, Json], *, samples: int = 3, rows: object = None) -> Plan:
+    """The plan of a command; `rows` are its rows where it names none. Sends nothing.
+
+    Raises InvalidBatchError and what `make_plan` raises.
+    """
     given = _whole(command)
     limit, repeat = given.get("limit"), given.get("repeat") or 1
     return make_plan(
-        app, _source(given), template=Path(given["template"]) if given.get("template") else None,
+        app, rows if rows is not None else _source(given),
+        template=Path(given["template"]) if given.get("template") else None,
         provider=given.get("provider"), model=given.get("model"), base_url=given.get("base_url"),
         system=given.get("system"), schema=_schema(given.get("schema")), variables=_variables(given.get("var") or ()),
         parameters=Parameters(temperature=given.get("temperature"), max_tokens=given.get("max_tokens")),

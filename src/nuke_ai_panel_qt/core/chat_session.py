@@ -410,6 +410,7 @@ class ChatSession:
         self.writer.flush()
         self._unsubscribe()
         self._leave_history()
+        self.craft.batches.close()
         self.bridge.close()
         self.notifier.close()
         for future in self._learning.values():

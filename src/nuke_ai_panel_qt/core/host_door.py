@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Optional, Protocol, Tuple
 
 from nuke_ai_panel.nk.api_names import Names
+from nuke_ai_panel.nk.context_text import NodeFacts
 from nuke_ai_panel.nk.fences import CodeKind
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,10 @@ class Host(Protocol):
 
     def node_names(self) -> Tuple[str, ...]:
         """The names of the script's nodes."""
+        ...
+
+    def facts(self, names: Tuple[str, ...]) -> Tuple[NodeFacts, ...]:
+        """What there is to tell of these nodes; those that are gone are left out."""
         ...
 
     def hold(self, names: Tuple[str, ...]) -> str:

@@ -25,8 +25,8 @@ from ..ui.chat_panel import ChatPanel
 from ..ui.panel_values import Banner, QueuedQuestion
 from .announcer import announce
 from .answer_options import AnswerOptions
-from .batch_desk import BatchDesk
 from .backups_desk import BackupsDesk
+from .batch_desk import BatchDesk
 from .chat_session import ChatSession
 from .code_desk import CodeDesk
 from .context_desk import ContextDesk

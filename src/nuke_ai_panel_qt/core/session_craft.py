@@ -17,6 +17,7 @@ from nuke_ai_panel.messages import Json
 from nuke_ai_panel.utils.event_loop_manager import create_task
 from nuke_ai_panel.words import tr
 
+from .batch_board import BatchBoard
 from .conversation_parameters import merged
 from .prompt_shelf import PromptShelf
 
@@ -30,6 +31,7 @@ class SessionCraft:
     def __init__(self, session: ChatSession) -> None:
         self._session = session
         self.prompts = PromptShelf(session.app, session.bridge)
+        self.batches = BatchBoard(session.bridge)
         self.systems: Dict[str, str] = {}
         self.parameters: Dict[str, Parameters] = {}
         self.summaries: Dict[str, Summary] = {}

@@ -78,28 +78,19 @@ def _reload() -> None:
 
 
 def _reconnect() -> None:
-    from nuke_ai_panel import troubleshooter
-
-    from ..core.mending import say_when_done
-
-    _in_panel(lambda manager: say_when_done(manager, tr("Reconnecting …"),
-        lambda: _sentence(troubleshooter.reconnect())))
-
-
-def _sentence(states: Dict[str, str]) -> str:
-    return tr("Reconnected. ") + "; ".join(f"{name}: {state}" for name, state in states.items()) + "."
+    _in_panel(lambda manager: manager.trouble.reconnect())
 
 
 def _restart() -> None:
-    from ..core.mending import restart_soon
+    _in_panel(lambda manager: manager.trouble.restart())
 
-    _in_panel(lambda manager: restart_soon())
+
+def _log() -> None:
+    _in_panel(lambda manager: manager.trouble.open_log())
 
 
 def _developer_mode() -> None:
-    from ..core.mending import switch_developer_mode
-
-    _in_panel(switch_developer_mode)
+    _in_panel(lambda manager: manager.trouble.switch_developer())
 
 
 def _report() -> None:
@@ -129,6 +120,7 @@ def _documentation() -> None:
 ACTIONS: Dict[str, Union[Action, str]] = {
     "open": _open, "explorer": _explorer, "new_conversation": _new_conversation,
     "ask_selection": ".selection:ask_selection", "ask_error": ".selection:ask_error",
-    "reconnect": _reconnect, "restart": _restart, "reload": _reload, "report": _report,
+    "batch_selection": ".selection:batch_selection",
+    "reconnect": _reconnect, "restart": _restart, "reload": _reload, "report": _report, "log": _log,
     "developer_mode": _developer_mode, "settings": _settings, "documentation": _documentation,
 }

@@ -15,6 +15,7 @@ import nuke
 
 from nuke_ai_panel.errors import HostError
 from nuke_ai_panel.nk.api_names import LiveNames, Names
+from nuke_ai_panel.nk.context_text import NodeFacts
 from nuke_ai_panel.words import tr
 
 from ..core.host_door import Job, Ran, Taken
@@ -74,6 +75,11 @@ class NukeHost:
     def node_names(self) -> Tuple[str, ...]:
         """The names of the nodes outside groups."""
         return tuple(str(node.name()) for node in top_nodes())
+
+    def facts(self, names: Tuple[str, ...]) -> Tuple[NodeFacts, ...]:
+        """What there is to tell of these nodes."""
+        found = map(find_node, names)
+        return tuple(self._scene.facts(node for node in found if node is not None))
 
     def hold(self, names: Tuple[str, ...]) -> str:
         """Holds on to nodes; they are found again under another name."""

@@ -40,12 +40,15 @@ ENTRIES: Tuple[Entry, ...] = (
     Entry(later("Ask about the selection"), "ask_selection", later("Begin a conversation about the selected nodes.")),
     Entry(later("Ask about the last error"), "ask_error",
     later("Begin a conversation about the last traceback or broken node.")),
+    Entry(later("Batch over selection"), "batch_selection",
+          later("Ask one prompt about every selected node: see the plan, then run it.")),
     Entry(),
     Entry(later("Reconnect"), "reconnect",
     later("Close every connection, connect anew, and say how each provider stands.")),
     Entry(later("Restart"), "restart", later(
     "End everything in the background and start anew on the same conversations.")),
     Entry(later("Reload"), "reload", later("Take the panel's code from disk into service.")),
+    Entry(later("Log"), "log", later("What the panel wrote down about itself, to filter and to copy.")),
     Entry(later("Report…"), "report", later("What the panel knows about itself, to read and to copy. Holds no keys.")),
     Entry(later("Developers' mode on or off"), "developer_mode",
     later("Load the panel's code again whenever a file is saved.")),
@@ -54,7 +57,7 @@ ENTRIES: Tuple[Entry, ...] = (
     Entry(later("Documentation"), "documentation", later("What the panel can do, in a browser.")),
 )
 # What a right click on the node graph offers.
-NODE_ENTRIES: Tuple[Entry, ...] = (ENTRIES[3], ENTRIES[2])
+NODE_ENTRIES: Tuple[Entry, ...] = (ENTRIES[3], ENTRIES[2], ENTRIES[5])
 
 
 def add_menus() -> None:

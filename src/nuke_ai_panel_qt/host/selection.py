@@ -34,3 +34,8 @@ def ask_error() -> None:
             next_step=tr("Run the code in the Script Editor first, or look at the node that fails."),
         )
     in_panel(lambda manager: manager.context.ask_about(keys=tuple(found)))
+
+
+def batch_selection() -> None:
+    """A batch over the selected nodes, planned and ready to run; with none selected the view says so."""
+    in_panel(lambda manager: manager.batch.over_selection())

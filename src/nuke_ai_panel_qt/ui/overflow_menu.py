@@ -28,13 +28,16 @@ _FILES: Tuple[Entry, ...] = (
 )
 _MORE: Tuple[Entry, ...] = (
     _LINE, (later("System prompt …"), "text", "system"), (later("Prompt library …"), "star", "prompts"),
+    (later("Batch …"), "run", "batch"),
     (later("Answer options …"), "chat", "answer_options"), (later("Settings …"), "settings", "settings"),
-    (later("Refresh models"), "retry", "refresh_models"), (later("What left this machine"), "ledger", "ledger"), _LINE,
+    (later("Refresh models"), "retry", "refresh_models"), (later("What left this machine"), "ledger", "ledger"),
+    (later("Backups of the history …"), "history", "backups"), _LINE,
     (later("Keys"), "keyboard", "help"),
 )
 _TROUBLE: Tuple[Entry, ...] = (
     (later("Reconnect"), "link", "reconnect"), (later("Reload the code"), "retry", "reload_code"),
-    (later("Log"), "text", "log"),
+    (later("Restart everything in the background"), "run", "restart"), (later("Log"), "text", "log"),
+    (later("Trace the next question"), "script", "trace"),
     (later("Report …"), "file", "report"), _LINE,
 )
 
