@@ -73,6 +73,21 @@ class StreamWarning(NamedTuple):
     code: str
 
 
+class Quota(NamedTuple):
+    """So much of `limit` is left; after `reset_s` all of it is there again, None when nobody says."""
+
+    limit: float
+    remaining: float
+    reset_s: Optional[float] = None
+
+
+class Allowance(NamedTuple):
+    """What the service allows after this request, as the head of its answer says."""
+
+    requests: Optional[Quota] = None
+    tokens: Optional[Quota] = None
+
+
 class Restarted(NamedTuple):
     """The upstream began again: everything since StreamStarted is void."""
 
@@ -86,7 +101,7 @@ class Finish(NamedTuple):
 
 StreamEvent = Union[
     StreamStarted, TextDelta, ThinkingDelta, ThinkingOpaque, ToolCall, UsageReport, Keepalive, Progress,
-    StreamWarning, Restarted, Finish,
+    StreamWarning, Allowance, Restarted, Finish,
 ]
 
 # ---------------------------------------------------------------- turn → front end

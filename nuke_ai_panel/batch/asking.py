@@ -9,7 +9,7 @@ from typing import List, Optional, Tuple
 from ..app import App, ModelChoice
 from ..core.tokens import estimate_messages
 from ..errors import ProviderError, provider_error
-from ..events import Finish, Restarted, StreamStarted, TextDelta, ThinkingDelta, UsageReport
+from ..events import Allowance, Finish, Restarted, StreamStarted, TextDelta, ThinkingDelta, UsageReport
 from ..messages import Message, Usage, clean_text
 from ..providers.base import ChatRequest, Parameters
 from .values import Answer, Job, Said
@@ -50,6 +50,8 @@ async def ask(
     first: Optional[float] = None
     usage: Optional[Usage] = None
     finish: Optional[Finish] = None
+    allowance: Optional[Allowance] = None
+    allowed_at = 0.0
     start = StreamStarted()
     stream = app.providers.stream(choice, request)
     try:
@@ -64,6 +66,8 @@ async def ask(
                 usage = _joined(usage, event.usage)
             elif isinstance(event, StreamStarted):
                 start = StreamStarted(*(new or old for new, old in zip(event, start)))
+            elif isinstance(event, Allowance):
+                allowance, allowed_at = event, loop.time()
             elif isinstance(event, Restarted):
                 said.clear()
                 thoughts.clear()
@@ -80,7 +84,7 @@ async def ask(
         raise provider_error("content_filter", "the answer was withheld", provider=choice.provider, model=choice.model)
     return Answer(
         clean_text("".join(said)), finish.reason, usage, clean_text("".join(thoughts)), start.response_id,
-        start.request_id, start.model, first, loop.time() - started,
+        start.request_id, start.model, first, loop.time() - started, allowance, allowed_at,
     )
 
 

@@ -8,7 +8,8 @@ from typing import Optional
 
 from ..app import ModelChoice
 from ..errors import NukeAIError, PolicyError, ProviderError, SettingsError
-from .pacing import Bucket, LearntRate
+from ..events import Allowance
+from .pacing import Bucket, LearntRate, ToldLimits
 from .values import LaneState
 from .windows import Window
 
@@ -48,6 +49,7 @@ class Lane:
         self._requests = Bucket(rpm) if rpm else None
         self._tokens = Bucket(tpm, stock_s=5.0) if tpm else None
         self._rate = LearntRate()
+        self._told = ToldLimits(max_wait_s)
         self._max_wait_s = max_wait_s
         self._paused_until = float("-inf")
         self._probing_since: Optional[float] = None
@@ -60,15 +62,15 @@ class Lane:
         at_once = 1 if self._probing_since is not None else self.window.at_once
         if self.stopped is not None or self.running >= at_once:
             return None
-        wait_s = max(self._paused_until - now, self._rate.wait_s(now))
+        wait_s = max(self._paused_until - now, self._rate.wait_s(now), self._told.wait_s(tokens, now))
         if self._requests is not None:
             wait_s = max(wait_s, self._requests.wait_s(1.0, now))
         if self._tokens is not None:
             wait_s = max(wait_s, self._tokens.wait_s(float(tokens), now))
         return max(0.0, wait_s)
 
-    def begin(self, tokens: int, now: float) -> None:
-        """A request leaves."""
+    def begin(self, tokens: int, now: float) -> int:
+        """A request leaves; its number."""
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         self._rate.took(now)
@@ -76,6 +78,7 @@ class Lane:
             self._requests.take(1.0, now)
         if self._tokens is not None:
             self._tokens.take(float(tokens), now)
+        return self._told.took(tokens)
 
     def end(self) -> None:
         """It is over, and what it brought is written."""
@@ -91,6 +94,11 @@ class Lane:
         self._rate.answered(now, started_at)
         if self._tokens is not None and used is not None:
             self._tokens.give_back(float(estimated - used))
+
+    def told(self, allowance: Allowance, number: int, now: float, *, said_at: float) -> None:
+        """The head of the answer to request `number` said what is left; little is a reason to go slower at once."""
+        if self._told.hear(allowance, number, now, said_at):
+            self.window.refused(now, now)
 
     def failed(self, error: ProviderError, now: float, started_at: float) -> Optional[Pause]:
         """A request failed; how long everybody waits for that, None for not at all."""

@@ -1,4 +1,4 @@
-"""How many requests and tokens a minute one server gets: what was said, or what refusals taught. Pure.
+"""How many requests and tokens a minute one server gets: what we or it said, or what refusals taught. Pure.
 
 A service that counts by the minute refuses in bursts, whatever the number of requests at once. So between two bursts
 of refusals the rate that was really let through is measured, and from then on requests leave at that rate. It grows
@@ -7,7 +7,11 @@ until the server refuses, goes back a little, and stays below that for a while.
 
 from __future__ import annotations
 
-from typing import Optional
+from collections import deque
+from dataclasses import dataclass
+from typing import Deque, Optional, Tuple
+
+from ..events import Allowance, Quota
 
 _MINUTE_S = 60.0
 # Fewer answers than this say nothing about a rate; over a round as long as this they say exactly what it is.
@@ -16,6 +20,8 @@ _TELLING, _LONG_S = 8, 20.0
 _BACK, _FAST, _SLOW = 0.92, 0.1, 0.002
 # So long without a refusal, the server may allow more than it did.
 _QUIET_S = 60.0
+# Under this share of what is allowed fewer at once are asked; so many requests are remembered to count what is left.
+_SCARCE, _REMEMBERED = 0.1, 4096
 
 
 class Bucket:
@@ -46,6 +52,70 @@ class Bucket:
         if self._at is not None:
             self._level = min(self._most, self._level + (now - self._at) * self._rate)
         self._at = now
+
+
+class ToldLimits:
+    """What the heads of answers say is left: requests and tokens that come back steadily until all are there again."""
+
+    def __init__(self, longest_s: float) -> None:
+        self._longest_s = longest_s
+        self._requests: Optional[_Left] = None
+        self._tokens: Optional[_Left] = None
+        self._taken: Deque[Tuple[int, int]] = deque(maxlen=_REMEMBERED)
+        self._count = self._heard = 0
+        self._is_scarce = False
+
+    def wait_s(self, tokens: int, now: float) -> float:
+        """Seconds until a request of that size is allowed; never longer than a lane may wait."""
+        waits = [left.wait_s(amount, now) for left, amount in (
+            (self._requests, 1.0), (self._tokens, float(tokens))) if left is not None]
+        return min(self._longest_s, max(waits, default=0.0))
+
+    def took(self, tokens: int) -> int:
+        """A request leaves; its number."""
+        self._count += 1
+        self._taken.append((self._count, tokens))
+        if self._requests is not None:
+            self._requests.level -= 1.0
+        if self._tokens is not None:
+            self._tokens.level -= tokens
+        return self._count
+
+    def hear(self, allowance: Allowance, number: int, now: float, said_at: float) -> bool:
+        """Takes what the head of an answer said; True when from now on under a tenth is left."""
+        if number < self._heard:
+            return False
+        self._heard = number
+        # What left after it is not in its numbers.
+        later = [size for one, size in self._taken if one > number]
+        self._requests = _left(allowance.requests, len(later), now, said_at)
+        self._tokens = _left(allowance.tokens, sum(later), now, said_at)
+        was_scarce, self._is_scarce = self._is_scarce, any(
+            one is not None and one.remaining < _SCARCE * one.limit for one in (allowance.requests, allowance.tokens))
+        return self._is_scarce and not was_scarce
+
+
+@dataclass
+class _Left:
+    """What is left of one limit, and how fast it comes back."""
+
+    level: float
+    most: float
+    per_s: float
+    at: float
+
+    def wait_s(self, amount: float, now: float) -> float:
+        self.level = min(self.most, self.level + max(0.0, now - self.at) * self.per_s)
+        self.at = now
+        return max(0.0, (min(amount, self.most) - self.level) / self.per_s) if self.per_s else 0.0
+
+
+def _left(quota: Optional[Quota], taken: float, now: float, said_at: float) -> Optional[_Left]:
+    if quota is None or quota.remaining >= quota.limit:
+        return None
+    per_s = (quota.limit - quota.remaining) / max(0.05, quota.reset_s if quota.reset_s is not None else _MINUTE_S)
+    level = quota.remaining - taken + (now - said_at) * per_s
+    return _Left(min(quota.limit, level), quota.limit, per_s, now)
 
 
 class LearntRate:

@@ -159,10 +159,10 @@ class Runner:
             )
             return None
         self._next = None
-        lane.begin(tokens, now)
+        number = lane.begin(tokens, now)
         self._tally.sent += 1
         self._tally.again += work.failures > 0
-        self._spawn(self._work(work, lane, held, tokens))
+        self._spawn(self._work(work, lane, held, tokens, number))
         return 0.0
 
     def _choose(self, feed: Feed, now: float) -> Optional[Work]:
@@ -241,7 +241,7 @@ class Runner:
 
     # ------------------------------------------------------------ one request
 
-    async def _work(self, work: Work, lane: Lane, held: float, tokens: int) -> None:
+    async def _work(self, work: Work, lane: Lane, held: float, tokens: int, number: int) -> None:
         limit = self._limit(lane)
         settled = False
         is_taken = False
@@ -269,6 +269,8 @@ class Runner:
             work.cost += cost
             used = answer.usage.total if answer.usage is not None else None
             lane.answered(self._loop.time(), began, estimated=tokens, used=used)
+            if answer.allowance is not None:
+                lane.told(answer.allowance, number, self._loop.time(), said_at=answer.allowed_at)
             limit.answered()
             await self._answered(work, lane, answer, conversation_id)
         finally:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Mapping, Optional, Tuple, Union
 
 from ..core.request import NO_PARAMETERS
+from ..events import Allowance
 from ..messages import Attachment, Json, Usage
 from ..providers.base import Parameters
 
@@ -100,7 +101,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Answer:
-    """A model's answer to one request, with what it took."""
+    """A model's answer to one request, with what it took, and what its head (at `allowed_at`) said of the next ones."""
 
     text: str
     finish: str
@@ -111,6 +112,8 @@ class Answer:
     reported_model: Optional[str] = None
     first_token_s: Optional[float] = None
     total_s: float = 0.0
+    allowance: Optional[Allowance] = None
+    allowed_at: float = 0.0
 
 
 # ---------------------------------------------------------------- events

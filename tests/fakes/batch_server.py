@@ -21,8 +21,9 @@ Refusal = Tuple[int, Mapping[str, Any], Mapping[str, str]]  # Any: a vendor's er
 class BatchServer(Server):
     """`delay_s` is how long an answer takes, `slots` how many it computes at once while the others wait in its queue.
 
-    `per_s` lets so many through a second and refuses the rest with `refusal_headers`; `refuse` may refuse by prompt and
-    number of times asked; `say` is the answer to a prompt; `broken` answers a prompt with raw bytes instead.
+    `per_s` lets so many through a second, refuses the rest with `refusal_headers`; `tells_limit` has answers say what
+    is left; `refuse` may refuse by prompt and number of times asked; `say` is the answer to a prompt;
+    `broken` answers a prompt with raw bytes instead.
     """
 
     def __init__(self) -> None:
@@ -32,6 +33,7 @@ class BatchServer(Server):
         self.queue_limit: Optional[int] = None
         self.per_s: Optional[float] = None
         self.stock = 10.0
+        self.tells_limit = False
         self.refusal_headers: Callable[[], Mapping[str, str]] = lambda: {"Retry-After": "2"}
         self.refuse: Callable[[str, int], Optional[Refusal]] = lambda prompt, times: None
         self.say: Callable[[str], str] = lambda prompt: f"ok {prompt}"
@@ -107,7 +109,9 @@ class BatchServer(Server):
         if self.per_s is None:
             return True
         now = time.monotonic()
-        if self._filled_at:
+        if not self._filled_at:
+            self._level = self.stock
+        else:
             self._level = min(self.stock, self._level + (now - self._filled_at) * self.per_s)
         self._filled_at = now
         if self._level < 1.0:
@@ -126,14 +130,14 @@ class BatchServer(Server):
                      {"model": body["model"], "message": none, "done": True, "done_reason": "stop",
                       "prompt_eval_count": tokens[0], "eval_count": tokens[1]}]
             await connection.send(raw_answer(200, b"".join(json.dumps(one).encode() + b"\n" for one in lines),
-                                             {"Content-Type": "application/x-ndjson"}))
+                                             {"Content-Type": "application/x-ndjson", **self._limit_headers()}))
             return
         base = {"id": "chatcmpl-1", "created": 1, "model": body["model"]}
         if not body.get("stream"):
             said = {"role": "assistant", "content": self.say(prompt)}
             choice = {"index": 0, "finish_reason": "stop", "message": said}
             await self._plain(connection, 200, {**base, "object": "chat.completion", "choices": [choice],
-                                                "usage": usage}, {})
+                                                "usage": usage}, self._limit_headers())
             return
         events = [
             {**base, "object": "chat.completion.chunk",
@@ -142,7 +146,15 @@ class BatchServer(Server):
              "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": usage},
         ]
         stream = b"".join(b"data: " + json.dumps(one).encode() + b"\n\n" for one in events) + b"data: [DONE]\n\n"
-        await connection.send(raw_answer(200, stream, {"Content-Type": "text/event-stream"}))
+        await connection.send(raw_answer(200, stream, {"Content-Type": "text/event-stream", **self._limit_headers()}))
+
+    def _limit_headers(self) -> Dict[str, str]:
+        if not self.tells_limit or self.per_s is None:
+            return {}
+        return {
+            "x-ratelimit-limit-requests": f"{self.stock:.0f}", "x-ratelimit-remaining-requests": f"{int(self._level)}",
+            "x-ratelimit-reset-requests": f"{(self.stock - self._level) / self.per_s * 1e3:.0f}ms",
+        }
 
     async def _plain(
         self, connection: Connection, status: int, body: Mapping[str, Any], headers: Mapping[str, str]

@@ -7,7 +7,7 @@ import statistics
 import time
 import zlib
 from email.utils import formatdate
-from typing import Callable, Dict, List, Tuple
+from typing import Callable, Dict, List, Optional, Tuple
 
 import pytest
 
@@ -17,6 +17,8 @@ from nuke_ai_panel.batch.lane import Lane
 from nuke_ai_panel.batch.values import LanePaused, LaneStopped
 from nuke_ai_panel.batch.windows import HostedWindow
 from nuke_ai_panel.errors import provider_error
+from nuke_ai_panel.events import Allowance, Quota
+from nuke_ai_panel.providers.rate_limits import read_allowance
 from tests.fakes.batch_server import BatchServer, raw_answer
 
 from .kit import Bench, rows
@@ -184,18 +186,65 @@ def test_lane_uses_what_a_rate_limit_allows(per_s: float, stock: float, pause_s:
     assert used >= 0.9 and refused <= 0.03
 
 
-def simulated(per_s: float, stock: float, pause_s: float, *, seconds: float) -> Tuple[float, float]:
+@pytest.mark.parametrize(("per_s", "stock"), [(10.0, 10.0), (20.0, 100.0), (50.0, 500.0)])
+def test_lane_keeps_to_what_answers_say_is_left(per_s: float, stock: float) -> None:
+    used, refused = simulated(per_s, stock, 2.0, seconds=600.0, is_told=True)
+    print(f"{per_s:g}/s told: {used:.1%} of what is allowed, {refused:.2%} refused")
+    assert used >= 0.9 and refused <= 0.005
+
+
+@pytest.mark.parametrize(("headers", "requests", "tokens"), [
+    ({"x-ratelimit-limit-requests": "60", "x-ratelimit-remaining-requests": "59", "x-ratelimit-reset-requests": "1s",
+      "x-ratelimit-limit-tokens": "150000", "x-ratelimit-remaining-tokens": "149984",
+      "x-ratelimit-reset-tokens": "6m0s"}, Quota(60, 59, 1.0), Quota(150000, 149984, 360.0)),
+    ({"x-ratelimit-limit-requests": "60", "x-ratelimit-remaining-requests": "59",
+      "x-ratelimit-reset-requests": "500ms"}, Quota(60, 59, 0.5), None),
+    ({"x-ratelimit-limit-requests": "14400", "x-ratelimit-remaining-requests": "14370",
+      "x-ratelimit-reset-requests": "2m59.5s"}, Quota(14400, 14370, 179.5), None),
+    ({"anthropic-ratelimit-requests-limit": "50", "anthropic-ratelimit-requests-remaining": "49",
+      "anthropic-ratelimit-requests-reset": "2001-09-09T01:46:42Z", "anthropic-ratelimit-input-tokens-limit": "100",
+      "anthropic-ratelimit-input-tokens-remaining": "90", "anthropic-ratelimit-output-tokens-limit": "100",
+      "anthropic-ratelimit-output-tokens-remaining": "5"}, Quota(50, 49, 2.0), Quota(100, 5, None)),
+    ({"x-ratelimit-limit": "20", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "1000000030000"},
+     Quota(20, 0, 30.0), None),
+    ({"x-ratelimit-limit-req-minute": "30", "x-ratelimit-remaining-req-minute": "3"}, Quota(30, 3, 60.0), None),
+    ({"x-ratelimit-limit-requests": "many", "x-ratelimit-remaining-requests": "-1"}, None, None),
+    ({"x-ratelimit-limit-requests": "0", "x-ratelimit-remaining-requests": "0"}, None, None),
+    ({"content-type": "text/event-stream"}, None, None),
+])
+def test_heads_of_answers_say_what_is_left(
+    headers: Dict[str, str], requests: Optional[Quota], tokens: Optional[Quota]
+) -> None:
+    found = read_allowance(headers, 1_000_000_000.0)
+    assert (found.requests, found.tokens) == (requests, tokens) if found is not None else requests is tokens is None
+
+
+def test_limit_that_answers_tell_is_kept_without_a_refusal(bench: Bench) -> None:
+    server = bench.server
+    server.per_s, server.stock, server.tells_limit = 40.0, 20.0, True
+    began = time.monotonic()
+    report = bench.run(rows(80), max_concurrency=8)
+    print(f"{80 / (time.monotonic() - began):.0f}/s of 40/s, {server.refused} refused")
+    assert (report.code, report.answered) == (0, 80) and server.refused <= 2
+
+
+def simulated(
+    per_s: float, stock: float, pause_s: float, *, seconds: float, is_told: bool = False
+) -> Tuple[float, float]:
     """Ten minutes of a lane at a server with a rate limit, without waiting for them."""
     lane = Lane("server", ModelChoice("p", "m"), HostedWindow(64))
     level, filled, now, count = stock, 0.0, 0.0, 0
     outcomes = [0, 0]
-    ends: List[Tuple[float, int, bool, float]] = []
+    ends: List[Tuple[float, int, bool, float, float]] = []
     while now < seconds:
         while ends and ends[0][0] <= now:
-            at, _, is_good, started = heapq.heappop(ends)
+            at, number, is_good, started, left = heapq.heappop(ends)
             lane.end()
             if is_good:
                 lane.answered(at, started, estimated=1, used=1)
+                if is_told:
+                    left_now = Allowance(Quota(stock, left, (stock - left) / per_s))
+                    lane.told(left_now, number, at, said_at=started)
             else:
                 lane.failed(provider_error("rate_limit", "slow down", retry_after_s=pause_s), at, started)
         wait_s = lane.wait_s(1, now)
@@ -205,7 +254,7 @@ def simulated(per_s: float, stock: float, pause_s: float, *, seconds: float) -> 
             is_good = level >= 1
             level -= is_good
             outcomes[not is_good] += 1
-            heapq.heappush(ends, (now + (0.1 if is_good else 0.005), count, is_good, now))
+            heapq.heappush(ends, (now + (0.1 if is_good else 0.005), count, is_good, now, level))
         else:
             soonest = ends[0][0] if ends else now + 1.0
             now = max(now + 1e-6, min(soonest, now + wait_s) if wait_s is not None else soonest)
