@@ -7,15 +7,13 @@ import re
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Literal, Mapping, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, Literal, Mapping, Optional, Sequence, Tuple
 
 from . import __version__
+from .secret_places import secrets_of
 
 State = Literal["ok", "note", "wrong"]
 MARKS: Mapping[State, str] = {"ok": " ", "note": "·", "wrong": "!"}
-# Environment variables that hold secrets, by their names: also those of somebody else's tools.
-_SECRET_NAMES = re.compile(r"(?:^|_)(?:api_?key|key|keys|token|secret|password|passwd|pwd|credentials?)$", re.I)
-_SHORTEST_SECRET = 8
 UNMASKED = "(left out: it could not be masked)"
 
 
@@ -86,16 +84,14 @@ class Mask:
         self._names: Tuple[Tuple[str, str], ...] = ()
         self._secrets: Tuple[str, ...] = ()
         try:
+            from .settings import settings_files
             from .settings.presets import BUILT_IN, OTHER_KEY_ENVS
             from .settings.user import host_names, personal_names
         except Exception:  # noqa: BLE001  (then no line can be masked, and each says so)
             return
         variables = [*key_envs, *(str(row["key_env"]) for row in BUILT_IN.values() if "key_env" in row)]
         variables += [name for others in OTHER_KEY_ENVS.values() for name in others]
-        found = {env[name].strip() for name in variables if env.get(name, "").strip()}
-        found |= {text.strip() for name, text in env.items()
-                  if _SECRET_NAMES.search(name) and len(text.strip()) >= _SHORTEST_SECRET}
-        self._secrets = tuple(found | _texts_in(key_file))
+        self._secrets = tuple(secrets_of(env, variables, settings_files(env), key_file))
         pairs = [(name, "<user>") for name in personal_names()] + [(name, "<host>") for name in host_names()]
         self._names = tuple(sorted(pairs, key=lambda pair: len(pair[0]), reverse=True))
 
@@ -113,15 +109,6 @@ class Mask:
         for name, label in self._names:
             text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", label, text, flags=re.IGNORECASE)
         return text
-
-
-def _texts_in(file: Optional[Path]) -> Set[str]:
-    """Every quoted text of the private key file, read without understanding it: it may be damaged."""
-    try:
-        text = file.read_text(encoding="utf-8", errors="replace") if file is not None else ""
-    except OSError:
-        return set()
-    return {one for one in re.findall(r'=\s*"((?:[^"\\]|\\.)*)"', text) if len(one) >= _SHORTEST_SECRET}
 
 
 def _rows_of(lines: Sequence[Line]) -> List[str]:

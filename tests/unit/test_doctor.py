@@ -15,6 +15,7 @@ from nuke_ai_panel.app import App
 from nuke_ai_panel.diagnosis import make_report
 from nuke_ai_panel.install import packages
 from nuke_ai_panel.install.packages import Package, look_at, second_copies
+from nuke_ai_panel.providers.redact import MASK, masked
 
 from .cli_kit import Cli
 
@@ -61,6 +62,57 @@ def test_no_canary_is_in_the_report(address: str, home: Path, monkeypatch: pytes
     for value in (*CANARIES.values(), key_file, "CanaryOfTheProxy55", "canaryInTheAddress"):
         assert value not in text and value[:12] not in text, value
     assert "canary" not in json.dumps(make_report().json()).lower()
+
+
+PLANTED = {
+    "key of the environment": "plainlookingkeyvalue", "password of a proxy": "Pr0xyP4ssw0rd",
+    "password without a scheme": "N0SchemePw77", "coded password": "p%40ss%2Fword9", "decoded password": "p@ss/word9",
+    "password of the settings": "SettingsPr0xyPw", "header": "hdrSecretValue123456", "query": "querySecret98765abc",
+    "quoted key": "singleQuotedKey55",
+}
+SAID = ("it failed with %s", "Authorization: Bearer %s", '{"api_key": "%s"}', "x-goog-api-key: %s", "https://u:%s@host/p")
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_what_lies_in_settings_and_proxies_is_left_out_even_when_they_cannot_be_read(
+    is_broken: bool, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEIRD_NAME_FOR_IT", PLANTED["key of the environment"])
+    monkeypatch.setenv("HTTPS_PROXY", f"http://artist:{PLANTED['password of a proxy']}@proxy:3128")
+    monkeypatch.setenv("HTTP_PROXY", f"artist:{PLANTED['password without a scheme']}@proxy:3128")
+    monkeypatch.setenv("ALL_PROXY", f"http://artist:{PLANTED['coded password']}@proxy:3128")
+    (home / "settings.toml").write_text(
+        '[providers.studio]\nkind = "openai"\nkey_env = "WEIRD_NAME_FOR_IT"\n'
+        f'base_url = "https://llm.studio/v1?api-key={PLANTED["query"]}"\n'
+        f'proxy = "http://me:{PLANTED["password of the settings"]}@px:3128"\n'
+        f'[providers.studio.headers]\n"X-Gateway" = "{PLANTED["header"]}"\n' + ("[broken\n" if is_broken else ""),
+        encoding="utf-8")
+    (home / "keys.toml").write_text(f"'nuke-ai-panel groq' = '{PLANTED['quoted key']}'\n", encoding="utf-8")
+    os.chmod(home / "keys.toml", 0o600)
+    (home / "logs").mkdir()
+    for form in SAID:
+        (home / "logs" / "nuke-ai-panel.log").write_text("".join(
+            f"2026-11-21 10:00:00,000 1 ERROR nuke_ai_panel: {form % value}\n" for value in PLANTED.values()),
+            encoding="utf-8")
+        text = make_report().text()
+        assert [name for name, value in PLANTED.items() if value in text] == [], form
+
+
+@pytest.mark.parametrize("text", [
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3", "AKIAIOSFODNN7EXAMPLE", "token: abcdef0123456789",
+    "ghp_abcdefghijklmnopqrstuvwxyz0123456789", "xoxb-123456789012-abcdefghijkl", "{'x-api-key': 'unknownkey'}",
+    "api key: unknown-key-0001", "password=hunter2hunter2",
+])
+def test_what_looks_like_a_key_is_masked_wherever_it_comes_from(text: str) -> None:
+    assert MASK in masked(text) and text.split()[-1].strip("'}") not in masked(text)
+
+
+@pytest.mark.parametrize("text", [
+    "The token limit is 4096.", "Incorrect API key provided.", "tokens: 12345678 in, 90 out", "node: Blur1 at 12:30:45",
+    "the api key: it is missing", "password: ask your administrator", "mail a@b.studio:25 at 10:00",
+])
+def test_plain_sentences_are_left_as_they_are(text: str) -> None:
+    assert masked(text) == text
 
 
 def test_names_and_the_home_folder_are_left_out(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
