@@ -187,6 +187,10 @@ class Library:
         """Lets automatic backups go on after a restore."""
         backups.unpause(self.file)
 
+    def backups_are_paused(self) -> bool:
+        """Whether automatic backups wait for `confirm_restore`. Looks at a folder."""
+        return backups.is_paused(self.file)
+
     def check(self) -> Future[Check]:
         """The state of the history, with SQLite's whole integrity check."""
         return self._worker.submit(lambda db: restoring.check(db, full_text=self.has_full_text()), writes=False)

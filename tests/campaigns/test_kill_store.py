@@ -20,7 +20,7 @@ import pytest
 from nuke_ai_panel.store import Store
 from tests.unit.store_kit import WAIT_S, other_process
 
-ROUNDS = 4 * int(os.environ.get("NUKE_AI_PANEL_CAMPAIGN", "1"))
+ROUNDS = 5 * int(os.environ.get("NUKE_AI_PANEL_CAMPAIGN", "1"))
 SEED = int(os.environ.get("NUKE_AI_PANEL_SEED", "20260101"))
 
 # Tells its parent about a message only after the store acknowledged it: the id and how much of it.

@@ -94,6 +94,7 @@ class ChatSession:
         self.writer = SettingsWriter(app, self.bridge, self.settings_changed)
         self.conversations: Tuple[Conversation, ...] = ()
         self.unread: FrozenSet[str] = frozenset()
+        self.read_notice: Optional[ErrorInfo] = None  # what was said of the history and put away by somebody
         self._views: List[View] = []
         self._visible: List[View] = []
         self._runs: Dict[str, Run] = {}

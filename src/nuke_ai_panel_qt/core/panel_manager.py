@@ -151,7 +151,8 @@ class PanelManager(QtCore.QObject, metaclass=QtClass):
         """The command that opens what lies over the panel."""
         on_top = self.panel.overlay.content()
         return next((command for command, sheet in (
-            ("ledger", self.ledger.view), ("batch", self.batch.view), ("backups", self.backups.view), ("explorer", self.explorer.view),
+            ("ledger", self.ledger.view), ("batch", self.batch.view), ("backups", self.backups.view),
+            ("explorer", self.explorer.view),
             ("log", self.trouble.log), ("help", self.panel.key_sheet),
             ("list", self.panel.conversations), ("pick_model", self.panel.picker),
             ("answer_options", self.panel.answer_sheet),
@@ -354,7 +355,7 @@ class PanelManager(QtCore.QObject, metaclass=QtClass):
 
     def show_notice(self, notice: ErrorInfo) -> None:
         """Says once what was mended in the history, or ought to be known about it."""
-        self.panel.banner.set_banner(self.backups.banner_of(notice))
+        self.backups.show_notice(notice)
 
     def _history_restored(self) -> None:
         self.session.refresh_conversations()

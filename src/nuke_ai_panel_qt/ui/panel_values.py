@@ -144,6 +144,24 @@ class Banner:
 
 
 @dataclass(frozen=True)
+class BackupRow:
+    """One backup of the history: `when` it was made, and what is known of it."""
+
+    name: str
+    when: str
+    facts: str
+
+
+@dataclass(frozen=True)
+class BackupsPage:
+    """The backups, the newest first; `paused` says why no automatic one is made, empty while they are."""
+
+    rows: Tuple[BackupRow, ...] = ()
+    lead: str = ""
+    paused: str = ""
+
+
+@dataclass(frozen=True)
 class LogEntry:
     """One entry of the log with all its lines; `level` is debug, info, warning or error."""
 
