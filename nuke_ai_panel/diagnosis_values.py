@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Literal, Mapping, Optional, Sequence, Tuple
 
 from . import __version__
-from .secret_places import secrets_of
+from .utils.secret_places import secrets_of
 
 State = Literal["ok", "note", "wrong"]
 MARKS: Mapping[State, str] = {"ok": " ", "note": "·", "wrong": "!"}
