@@ -9,24 +9,30 @@ The panel's menu and `nuke-ai-panel doctor` use the same calls. Any thread but t
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
 from typing import Dict, List, Optional
 
 from . import api
-from .app import App
+from .app import App, open_apps
 from .core.provider_status import ProviderStatus
 from .log_file import install_log, log_folder
 from .messages import Json
 from .providers.trace import trace_next
-from .reload import Outcome, When, running_answers
+from .reload import Outcome, When, holds_parts, restart_below, running_answers
 from .reload import reload as reload_code
 from .report import report_text
+from .utils.event_loop_manager import shutdown_event_loop
+from .words import tr
 
 __all__ = ["log", "reconnect", "reload", "report", "restart", "status", "trace_next_request"]
 
 CHECK_S = 20.0
+# Whose parts stand on the App: the panels.
+PANELS = "nuke_ai_panel_qt."
 
 
 def reconnect(provider: Optional[str] = None) -> Dict[str, str]:
@@ -39,24 +45,53 @@ def reconnect(provider: Optional[str] = None) -> Dict[str, str]:
     for name in names:
         app.providers.settings(name)  # raises SettingsError for a name that is not there
         app.providers.reset(name)
+    if not names:
+        _say(tr("No provider is turned on. Turn one on in Settings."))
+        return {}
+    titles = ", ".join(app.providers.settings(name).label for name in names)
+    _say(tr("Closed the connections of {titles}. Connecting anew …", titles=titles))
     checks: Dict[str, Future[ProviderStatus]] = {name: app.providers.check(name) for name in names}
     states: Dict[str, str] = {}
     for name, check in checks.items():
-        state = check.result(CHECK_S)
+        try:
+            state = check.result(CHECK_S)
+        except FutureTimeoutError:
+            check.cancel()
+            state = app.providers.status(name)
+            _say(tr("{title}: no answer within {seconds} s.", title=state.title, seconds=f"{CHECK_S:g}"))
+        else:
+            _say(_line(state))
         states[name] = state.state
-        _say(_line(state))
+    if all(state == "connected" for state in states.values()):
+        _say(tr("Ask your next question."))
+    else:
+        _say(tr("Ask one that is connected, or do what stands beside the others and reconnect again."))
     return states
 
 
 def restart() -> None:
-    """Ends the background loop and every connection, and starts anew on the same conversations."""
+    """Ends the background loop and every connection, and starts anew on the same conversations.
+
+    Open panels come back as they were; with one open it is for the main thread, and not for a slot of the panel.
+    """
+    if holds_parts(PANELS) and threading.current_thread() is not threading.main_thread():
+        _say(tr("Nothing was done: a panel is open, and only the main thread may take it down and up again."))
+        _say(tr("Call restart() in the Script Editor, or choose Restart in the panel's menu."))
+        return
+    restart_below(PANELS, _restart, Outcome(True, tr("Restarted."), tr("The next question connects anew.")))
+    _say(tr("Started anew. The next question connects."))
+
+
+def _restart() -> None:
     stopped = running_answers()
     api.close()
-    _say("Closed the connections and the loop.")
+    if not open_apps():  # somebody else's App goes on where it is
+        shutdown_event_loop()
+    _say(tr("Closed the connections and the loop."))
     if stopped:
-        _say(f"Stopped {stopped} running answer{'s' if stopped > 1 else ''}; what had arrived is kept.")
+        _say(tr("Stopped {count} running answer; what had arrived is kept.",
+                "Stopped {count} running answers; what had arrived is kept.", count=stopped))
     _app()
-    _say("Started anew. The next question connects.")
 
 
 def reload(*, when: When = "finished", timeout_s: Optional[float] = None) -> Outcome:
@@ -128,5 +163,6 @@ def _line(state: ProviderStatus) -> str:
 
 
 def _say(line: str) -> None:
-    """One line where the artist typed the call."""
-    sys.stdout.write(line + "\n")
+    """One line where the artist typed the call; a program without a console has nowhere for it."""
+    if sys.stdout is not None:
+        sys.stdout.write(line + "\n")

@@ -69,6 +69,9 @@ def _connected(console: Console, *, is_told: bool) -> Report:
                 next_step = f". {error.user_text or error.message} {error.next_step}".rstrip() if error else ""
                 console.say(f"{state.title}: {state.state}{next_step}")
         if is_told:
+            is_well = all(app.providers.status(name).state == "connected" for name in app.providers.names())
+            console.say("Every provider answers. Ask your question." if is_well else
+                        "Do what stands beside each provider that is not connected, then run this again.")
             console.say("")
         return make_report()
     finally:

@@ -10,14 +10,15 @@ from typing import Any, Iterator, List
 
 import pytest
 
-from nuke_ai_panel import reload
+from nuke_ai_panel import api, reload, troubleshooter
 from nuke_ai_panel.log_file import install_log, remove_log
 from nuke_ai_panel.utils import loop_watch
-from nuke_ai_panel.utils.event_loop_manager import create_task
-from nuke_ai_panel_qt.core import stall_watch, update_watch
+from nuke_ai_panel.utils.event_loop_manager import create_task, get_event_loop
+from nuke_ai_panel_qt.core import pane, panel_reload, report_desk, stall_watch, update_watch
 from nuke_ai_panel_qt.core.log_lines import entries_of
 from nuke_ai_panel_qt.core.update_watch import UpdateWatch, code_on_disk
 from nuke_ai_panel_qt.qt import QtWidgets
+from nuke_ai_panel_qt.ui.report_dialog import ReportDialog
 from tests.conftest import LogLines
 from tests.fakes.model_server import FakeModelServer
 from tests.qt.panel_kit import Desk
@@ -157,11 +158,67 @@ def test_log_is_read_filtered_and_copied(desk: Desk, home: Path) -> None:
 
 
 def test_report_is_read_before_it_is_copied(desk: Desk) -> None:
+    QtWidgets.QApplication.clipboard().setText("untouched")
     desk.panel.run("report")
-    desk.until(lambda: desk.panel.overlay.content() is not None, 30_000)
-    sheet = desk.panel.overlay.content()
-    assert sheet is desk.manager.trouble.details
-    assert "Python" in desk.manager.trouble.details.text()
+    dialog = next(one for one in QtWidgets.QApplication.topLevelWidgets() if isinstance(one, ReportDialog))
+    assert not dialog.copy_button.isEnabled()
+    desk.until(dialog.copy_button.isEnabled, 30_000)
+    assert "Python" in dialog.view.toPlainText()
+    assert QtWidgets.QApplication.clipboard().text() == "untouched"
+    desk.click(dialog.copy_button)
+    assert QtWidgets.QApplication.clipboard().text() == dialog.view.toPlainText()
+    report_desk._close()
+
+
+def test_restart_brings_the_panel_back_on_a_new_loop_with_its_conversation(
+    qtbot: Any, model_server: FakeModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", model_server.base_url)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-restart")
+    frame = panel_reload.open_pane()
+    qtbot.addWidget(frame)
+    frame.show()
+    for round_ in range(2):
+        # As the Script Editor calls it, and as the menu does.
+        before, widget = get_event_loop(), pane.content(frame)
+        assert widget is not None and widget.manager is not None
+        widget.manager.panel.composer.set_text(f"a draft {round_}")
+        if round_:
+            widget.manager.panel.run("restart")
+        else:
+            troubleshooter.restart()
+        qtbot.waitUntil(lambda old=widget: pane.content(frame) not in (None, old), timeout=10_000)
+        back = pane.content(frame)
+        assert back is not None and back.manager is not None
+        qtbot.waitUntil(lambda now=back: now.manager.panel.composer.text() != "", timeout=10_000)
+        assert back.manager.panel.composer.text() == f"a draft {round_}"
+        assert get_event_loop() is not before
+        qtbot.waitUntil(lambda now=back: "Restarted" in now.manager.panel.toast.label.text(), timeout=10_000)
+        assert api.shared_app().providers.check("openai").result(20).state == "connected"
+    frame.close()
+    panel_reload.freeze()
+    api.close()
+
+
+def test_restart_from_another_thread_touches_no_panel(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    panel_reload.take_part()
+    worker = threading.Thread(target=troubleshooter.restart)
+    worker.start()
+    worker.join(20)
+    said = capsys.readouterr().out
+    assert "only the main thread" in said and "Script Editor" in said
+    assert not desk.session.app.is_closed
+    panel_reload.freeze()
+
+
+def test_trace_is_armed_from_the_menu(desk: Desk, home: Path) -> None:
+    desk.panel.run("trace")
+    assert "are written to" in desk.panel.toast.label.text()
+    desk.ask_and_wait("what goes over the wire")
+    desk.until(lambda: ["= answered" in one.read_text(encoding="utf-8") for one in home.glob("logs/trace-*")] == [True])
+    api.close()
 
 
 def test_blocked_loop_is_said_and_the_next_question_is_answered(

@@ -20,10 +20,12 @@ LOOK_EVERY_MS = 50
 _open: List[ReportDialog] = []
 
 
-def show_report(host: Mapping[str, str]) -> ReportDialog:
-    """The window with the report, brought to the front if it is open. `host` is what is known of the host."""
+def show_report(host: Mapping[str, str], parent: Optional[QtWidgets.QWidget] = None) -> ReportDialog:
+    """The window with the report, brought to the front if it is open. `host` is what is known of the host; `parent`
+    is for where there is no Nuke.
+    """
     _open[:] = [one for one in _open if is_valid(one)]
-    dialog = _open[0] if _open else ReportDialog(main_window())
+    dialog = _open[0] if _open else ReportDialog(main_window() or parent)
     if not _open:
         _open.append(dialog)
         dialog.again_requested.connect(lambda: _fill(dialog, host))

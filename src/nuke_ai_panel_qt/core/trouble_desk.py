@@ -1,7 +1,8 @@
-"""What one panel offers when something is stuck or changed: reload, reconnect, developers' mode, the log, the report.
+"""What one panel offers when something is stuck or changed: reload, reconnect, restart, developers' mode, the log, the
+trace of a request, the report. Its own menu and Nuke's come here.
 
-Main thread. A reload destroys the panel that asked for it, so it is only asked for here and happens later, in Qt's
-event loop.
+Main thread. A reload or a restart destroys the panel that asked for it, so it is only asked for here and happens later,
+in Qt's event loop.
 """
 
 from __future__ import annotations
@@ -10,15 +11,15 @@ import threading
 from concurrent.futures import Future
 from typing import Callable, Dict, List, Optional, Tuple, TypeVar
 
+from nuke_ai_panel import troubleshooter
 from nuke_ai_panel.core.provider_status import ProviderStatus
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.log_file import log_files, log_folder
 from nuke_ai_panel.providers.redact import masked
 from nuke_ai_panel.reload import Outcome, request_reload, running_answers
-from nuke_ai_panel.report import report_text
 from nuke_ai_panel.words import tr
 
-from ..qt import QtWidgets, is_valid
+from ..qt import QtCore, QtWidgets, is_valid
 from ..ui.chat_panel import ChatPanel
 from ..ui.details_sheet import DetailsSheet
 from ..ui.log_view import LogView
@@ -26,6 +27,7 @@ from ..ui.panel_values import Banner, LogEntry
 from .chat_session import ChatSession
 from .event_bridge import outcome
 from .log_lines import read_entries
+from .report_desk import show_report
 
 T = TypeVar("T")
 
@@ -37,6 +39,11 @@ def _updated() -> Banner:
 def _running() -> Banner:
     words = tr("An answer is being written, and code is never changed under one.")
     return Banner("info", words, tr("Stop and reload"), tr("Reload when finished"))
+
+
+def _restarting() -> Banner:
+    words = tr("An answer is being written. A restart stops it; what has arrived is kept.")
+    return Banner("info", words, tr("Restart"))
 
 
 def _replaced() -> Banner:
@@ -59,7 +66,7 @@ class TroubleDesk:
         self.log: Optional[LogView] = None
         self.commands: Dict[str, Callable[[], None]] = {
             "reload_code": self.reload, "reconnect": self.reconnect, "developer": self.switch_developer,
-            "log": self.open_log, "report": self.open_report,
+            "log": self.open_log, "report": self.open_report, "restart": self.restart, "trace": self.trace,
         }
         panel.banner.action_clicked.connect(self._act)
         panel.banner.more_clicked.connect(self._act_otherwise)
@@ -102,6 +109,8 @@ class TroubleDesk:
         elif shown == _running():
             self._panel.banner.set_banner(None)
             request_reload("stop")
+        elif shown == _restarting():
+            self._restart_soon()
         elif shown == _replaced():
             self.open_log()
         elif shown is not None and shown is self._failure:
@@ -121,7 +130,20 @@ class TroubleDesk:
             self._panel.say(tr("The code is reloaded when the answer is finished."))
         request_reload("finished")
 
-    # ------------------------------------------------------------ connections and developers' mode
+    # ------------------------------------------------------------ restart, connections and developers' mode
+
+    def restart(self) -> None:
+        """Has everything in the background end and start anew; asks first while an answer is being written."""
+        if running_answers():
+            self._panel.banner.set_banner(_restarting())
+        else:
+            self._restart_soon()
+
+    def _restart_soon(self) -> None:
+        self._panel.banner.set_banner(None)
+        self._panel.overlay.close_content()
+        # A function of the library's: nothing of this panel's waits for it.
+        QtCore.QTimer.singleShot(0, troubleshooter.restart)
 
     def reconnect(self) -> None:
         """Closes every provider's connections and connects anew; says how each stands when all have answered."""
@@ -139,7 +161,8 @@ class TroubleDesk:
                 rest = [f"{one.title}: {one.state}" for one in found if one.state != "connected"]
                 self._panel.say(". ".join(filter(None, (
                     tr("Connected: {names}", names=', '.join(well)) if well else "", "; ".join(rest),
-                ))) or tr("No provider is turned on."))
+                    tr("What to do about it stands in Settings.") if rest else "",
+                ))))
 
         for name in names:
             providers.reset(name)
@@ -185,7 +208,12 @@ class TroubleDesk:
 
     def open_report(self) -> None:
         """The report as it would be copied, to be read first."""
-        self._session.bridge.when_done(_started(report_text), self._report_made, owner=self._panel)
+        show_report({}, self._panel.window())
+
+    def trace(self) -> None:
+        """Has the next question and its answer written down as they go over the wire."""
+        path = troubleshooter.trace_next_request()
+        self._panel.say(tr("Ask now: the next question and its answer are written to {path}", path=path))
 
     def _read_log(self) -> None:
         home = self._session.app.settings.home
@@ -197,11 +225,6 @@ class TroubleDesk:
             self.log.set_entries(
                 outcome(future).value or (), place=str(log_folder(self._session.app.settings.home))
             )
-
-    def _report_made(self, future: Future[str]) -> None:
-        done = outcome(future)
-        text = done.value if done.value is not None else tr("The report could not be made: {error}", error=done.error)
-        self._open_details(tr("Report"), tr("This is what Copy takes. Keys, names and paths are masked."), text)
 
     def _open_details(self, title: str, lead: str, text: str, *, can_retry: bool = False) -> None:
         if self.details is None or not is_valid(self.details):
