@@ -1,4 +1,5 @@
-"""Lives with the panel for a while: questions, reconnects, reloads, panels opened and closed, settings edited.
+"""Lives with the panel in a Nuke for a while: questions about the script, other scripts, reconnects, reloads, restarts,
+panels opened and closed, settings edited.
 
 A few seconds with all tests. NUKE_AI_PANEL_SOAK_S says for how long: 600 each night, 86400 for a day. Prints what grew.
 """
@@ -15,7 +16,7 @@ from typing import Any, Dict, List, Tuple
 import pytest
 
 from tests.fakes.model_server import FakeModelServer
-from tests.unit.reload_kit import PANEL, Copy, Worker
+from tests.unit.reload_kit import PANEL, REPO, Copy, Worker
 
 SOAK_S = float(os.environ.get("NUKE_AI_PANEL_SOAK_S", "6"))
 # What the target says of memory counts after the first hour; a short run only prints it.
@@ -23,13 +24,19 @@ SLOPE_KB_AN_HOUR = 1024.0
 WARM_S = 3600.0
 HAS_QT = any(importlib.util.find_spec(one) for one in ("PySide2", "PySide6"))
 
-START = PANEL + """
+LAYOUT = ('<layout><window><dock id="" activePageId="com.nuke_ai_panel.chat"><page id="DAG.1"/>'
+          '<page id="com.nuke_ai_panel.chat"/></dock></window></layout>')
+START = PANEL + f"""
 import resource
+sys.path.append({str(REPO)!r})
+layout = {LAYOUT!r}
+""" + """
+from tests.fakes.nuke import Host
 def content():
     return current("nuke_ai_panel_qt.core.pane").content(pane)
 def ask(text):
     panel = content().panel
-    until(lambda: not panel.composer.is_running())
+    until(lambda: not panel.composer.is_running() and not content().manager.shown.is_loading)
     panel.composer.set_text(text)
     panel.composer.send.click()
     until(lambda: panel.composer.is_running() or panel.transcript.items()[-1].text == "Hello, artist.")
@@ -49,6 +56,24 @@ def reconnect():
     app = current("nuke_ai_panel.api").shared_app()
     app.providers.reset("openai")
     return app.providers.check("openai").result(30).state
+def restart():
+    sys.modules["nuke_ai_panel"].troubleshooter.restart()
+    until(lambda: content() is not None and content().panel is not None)
+def another_script(number):
+    nuke, path = host.nuke, os.path.join(os.environ["NUKE_AI_PANEL_HOME"], "shot.nk")
+    nuke.scriptClose()
+    nuke.scriptNew()
+    for one in range(12):
+        nuke.nodes.Blur(name="Blur%d" % (number * 12 + one)).setSelected(True)
+    content().manager.context.add("selection")
+    until(lambda: content().panel.composer.chips.buttons())
+    ask("what do these nodes do")
+    nuke.undo(); nuke.redo() if hasattr(nuke, "redo") else None
+    nuke.scriptSaveAs(path, 1)
+    nuke.scriptClose()
+    nuke.scriptOpen(path)
+    pump(0.1)
+    return len(nuke.allNodes())
 def edit(text):
     app = current("nuke_ai_panel.api").shared_app()
     (app.settings.home / "settings.toml").write_text("system = \\"" + text + "\\"\\n")
@@ -64,7 +89,15 @@ def now():
     return {"rss_kb": rss, "threads": threading.active_count(), "descriptors": len(os.listdir("/proc/self/fd")),
             "tasks": tasks(), "widgets": len(application.allWidgets())}
 application = current("nuke_ai_panel_qt.qt").QtWidgets.QApplication([])
-pane = current("nuke_ai_panel_qt.core.panel_reload").open_pane()
+host = Host((16, 0, 8) if current("nuke_ai_panel_qt.qt").BINDING == "PySide6" else (15, 1, 4))
+host.install()
+pump_qt = pump
+def pump(seconds=0.05):
+    pump_qt(seconds); host.pump()
+current("nuke_ai_panel_qt").install()
+host.pump()
+(view,) = host.restore_layout(layout)
+pane = view.widget
 pane.resize(460, 700)
 pane.show()
 until(lambda: content() is not None and content().panel is not None)
@@ -90,7 +123,7 @@ def test_panel_can_be_lived_with(
         one_round(worker, rounds + 2)
         rounds += 1
         points.append((time.monotonic() - began, worker.do("result = now()")))
-    worker.do("pane.close(); application.processEvents(); application.aboutToQuit.emit(); pane = None")
+    worker.do("pane = view = None; application.aboutToQuit.emit(); host.quit()")
     errors = worker.end()
     first, last = points[0][1], points[-1][1]
     slope = slope_kb_an_hour([(at, one["rss_kb"]) for at, one in points if at >= min(WARM_S, SOAK_S / 2)])
@@ -112,7 +145,10 @@ def one_round(worker: Worker, number: int) -> None:
     assert worker.do("result = reload()") is True
     assert worker.do("result = ask('and again')") == "Hello, artist."
     assert worker.do("result = reconnect()") == "connected"
+    assert worker.do(f"result = another_script({number})") == 12
     worker.do(f"edit('round {number}'); another_pane()")
+    if number % 4 == 3:
+        worker.do("restart()")
 
 
 def slope_kb_an_hour(points: List[Tuple[float, float]]) -> float:
