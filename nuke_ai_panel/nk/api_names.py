@@ -7,6 +7,7 @@ given, on the main thread, and so knows this very Nuke and this script; it still
 from __future__ import annotations
 
 import json
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Tuple
@@ -41,6 +42,29 @@ class Names:
     def knob(self) -> FrozenSet[str]:
         """What knobs of any type can do."""
         return _shipped().knob
+
+    @property
+    def submodules(self) -> FrozenSet[str]:
+        """Modules below `nuke`."""
+        return _SUBMODULES
+
+    @property
+    def scripts(self) -> FrozenSet[str]:
+        """Names of the module `nukescripts`; there are others."""
+        return _shipped().scripts
+
+    @property
+    def binding(self) -> str:
+        """The Qt binding of this Nuke; empty where that is not known."""
+        return ""
+
+    def members(self, class_name: str) -> FrozenSet[str]:
+        """What objects of a class of the module can do."""
+        return _shipped().members.get(class_name, frozenset())
+
+    def node_names(self) -> FrozenSet[str]:
+        """The nodes of the script outside groups; empty where there is none."""
+        return frozenset()
 
     @property
     def classes(self) -> FrozenSet[str]:
@@ -95,6 +119,21 @@ class LiveNames(Names):
     def knob(self) -> FrozenSet[str]:
         return super().knob | self._knob
 
+    @property
+    def scripts(self) -> FrozenSet[str]:
+        return super().scripts.union(dir(sys.modules.get("nukescripts")))
+
+    @property
+    def binding(self) -> str:
+        major = getattr(self._nuke, "NUKE_VERSION_MAJOR", 0)
+        return ("PySide6" if major >= 16 else "PySide2") if isinstance(major, int) and major else ""
+
+    def members(self, class_name: str) -> FrozenSet[str]:
+        return super().members(class_name).union(dir(getattr(self._nuke, class_name, None)))
+
+    def node_names(self) -> FrozenSet[str]:
+        return frozenset(str(node.name()) for node in self._nuke.allNodes(group=self._nuke.root()))
+
     def can_create(self, class_name: str) -> Optional[bool]:
         if class_name not in self._can:
             try:
@@ -143,6 +182,11 @@ class _Shipped:
         self.node = _family(classes, "Node")
         self.knob = _family(classes, "Knob")
         self.classes = frozenset([*node_classes(), *more["classes"]])
+        self.scripts = frozenset(more["nukescripts"])
+        bars = ("Menu", "MenuItem", "MenuBar", "ToolBar")  # which of them Nuke hands out depends on the menu
+        self.members = {name: frozenset([*row["members"], *more["members"].get(name, ())])
+                        for name, row in classes.items()}
+        self.members.update(dict.fromkeys(bars, frozenset().union(*(self.members[name] for name in bars))))
         self.knobs = frozenset(common_knobs()).union(
             *(one.knobs for one in node_classes().values()), *self.more_knobs.values())
 

@@ -14,6 +14,8 @@ from .code_kinds import NODE, Kind, text_of
 # (kind, what, where, suggestion)
 Note = Tuple[Any, str, ast.expr, str]
 _DIGITS = re.compile(r"\d+\Z")
+# Nodes that every script has, by the name they are always found under.
+_BY_NAME = {"root": "Root", "preferences": "Preferences"}
 
 
 class NameNotes:
@@ -59,7 +61,7 @@ class NameNotes:
         label = menu_labels().get(stem, stem).split("|")[0]
         if stem and name != stem and label in self.names.classes:
             return Kind("node", label, is_certain=False)
-        return Kind("node", "Root") if name == "root" else NODE
+        return Kind("node", _BY_NAME[name]) if name in _BY_NAME else NODE
 
     def _knob_call(self, owner: Kind, name: str, node: ast.Call) -> None:
         text = text_of(node.args[0]) if node.args else None
@@ -87,8 +89,8 @@ class NameNotes:
             return True
         others = self.names.classes - {name}
         told = label if label in others else likely_names.node_class(name, others) or ""
-        if exists is None and not told:
-            return True
+        if exists is None and (not told or told in name.split("_")):
+            return True  # unknown; or a studio's own, named after what it wraps
         shown = f"nuke.nodes.{told}" if written.startswith("nuke.nodes") else f'"{told}"'
         self._note("class", f"There is no node class {name}", where, shown if told else "")
         return False
@@ -110,7 +112,8 @@ class NameNotes:
         told, is_sure = likely_names.knob_name(name, owner.class_name, known)
         if not owner.class_name:
             # Of a node that could be any, only what is nearly right is a slip.
-            told = told if is_sure or likely_names.near(name, known, 0.86) else None
+            told = told if is_sure or (told and not _is_part(told, name) and likely_names.near(name, known, 0.86)
+                                       ) else None
         elif not known and not is_complete:
             return
         # A node that is only called like a class may be of another.
@@ -119,7 +122,8 @@ class NameNotes:
             return
         if told is None and not is_complete:
             return
-        if not is_sure and not is_complete and any(name.startswith(one + "_") for one in known):
+        is_slip = is_sure or likely_names.near(name, known, 0.92) is not None
+        if not is_slip and not is_complete and any(name.startswith(one + "_") for one in known):
             return  # feather_type beside feather: rather a knob that is not in the tables
         of = f"{owner.class_name} has" if owner.class_name else "A node has"
         self._note("knob", f"{of} no knob “{name}”", where, f'"{told}"' if told else "")
@@ -146,6 +150,12 @@ class NameNotes:
             self._note("call", f"{name} takes the number of the input and a node", node, told)
         elif not node.args and not node.keywords:
             self._note("call", f"{name} takes the number of the input and a node", node, f"{name}(0, node)")
+
+
+def _is_part(one: str, other: str) -> bool:
+    """Whether one name is a longer one with a word before or behind it: that is another knob, no slip."""
+    short, long = sorted((one.lower().replace("_", ""), other.lower().replace("_", "")), key=len)
+    return len(long) - len(short) > 1 and (long.startswith(short) or long.endswith(short))
 
 
 def source_of(node: Optional[ast.expr]) -> str:

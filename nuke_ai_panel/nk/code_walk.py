@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ast
-import re
 from typing import Any, List, Optional
 
 from . import likely_names
 from .code_kinds import (
     LIST_MEMBERS,
-    NODE,
     NODE_RETURNS,
     RETURNS,
     Env,
@@ -22,22 +20,22 @@ from .code_kinds import (
     parameters,
     text_of,
 )
-from .code_notes import NameNotes, source_of
-from .errors import NkSyntaxError
-from .parser import parse_knobs
+from .code_notes import source_of
+from .code_objects import MADE_BY, ObjectNotes
 
 _RICH_KNOBS = frozenset({"curves", "tracks", "toolbar"})  # of types of their own, with members of their own
 # Not knobs, and taken by nuke.nodes.X(…).
 _MAKER_WORDS = frozenset({"name", "inputs", "xpos", "ypos", "label", "tile_color"})
 
 
-class CodeWalk(NameNotes):
+class CodeWalk(ObjectNotes):
     """One program. `found` holds the notes."""
 
     def run(self, tree: ast.Module) -> None:
         """Goes through a module."""
         self._guarded = guarded_names(tree)
-        self._block(tree.body, {"nuke": Kind("module")})
+        self.survey(tree)
+        self._block(tree.body, {"nuke": Kind("module"), "nukescripts": Kind("scripts")})
 
     # ------------------------------------------------------------ statements
 
@@ -50,7 +48,7 @@ class CodeWalk(NameNotes):
             for extra in (*one.decorator_list, *one.args.defaults, *(d for d in one.args.kw_defaults if d)):
                 self._kind(extra, env)
             # When it is called the names around it may hold something else.
-            inner: Env = {name: kind for name, kind in env.items() if kind is not None and kind.what == "module"}
+            inner: Env = {name: kind for name, kind in env.items() if kind and kind.what in ("module", "scripts")}
             inner.update(dict.fromkeys((*parameters(one.args), *bound_names(one.body))))
             self._block(one.body, inner)
             env[one.name] = None
@@ -96,14 +94,17 @@ class CodeWalk(NameNotes):
 
     def _either(self, env: Env, first: List[ast.stmt], second: List[ast.stmt]) -> None:
         ways = [dict(env), dict(env)]
+        self._conditions += 1
         self._block(first, ways[0])
         self._block(second, ways[1])
+        self._conditions -= 1
         env.update(joined(ways))
 
     def _try(self, one: ast.Try, env: Env) -> None:
         caught = {name.id for handler in one.handlers for name in ast.walk(handler.type or ast.Name("Exception"))
                   if isinstance(name, ast.Name)}
         self._lenient += bool(caught & {"AttributeError", "NameError"})
+        self._conditions += 1
         body = dict(env)
         self._block(one.body, body)
         self._lenient -= bool(caught & {"AttributeError", "NameError"})
@@ -111,16 +112,24 @@ class CodeWalk(NameNotes):
         for handler in one.handlers:
             ways.append({**env, **({handler.name: None} if handler.name else {})})
             self._block(handler.body, ways[-1])
+        self._conditions -= 1
         self._block(one.orelse, body)
         env.update(joined(ways))
         self._block(one.finalbody, env)
 
     def _import(self, one: Any, env: Env) -> None:
+        if isinstance(one, ast.ImportFrom) and one.module and not one.level:
+            self.binding(one.module, one)
         for alias in one.names:
             bound = (alias.asname or alias.name).split(".")[0]
-            env[bound] = Kind("module") if isinstance(one, ast.Import) and alias.name == "nuke" else None
+            plain = {"nuke": Kind("module"), "nukescripts": Kind("scripts")}
+            env[bound] = plain.get(alias.name) if isinstance(one, ast.Import) else None
+            if isinstance(one, ast.Import):
+                self.binding(alias.name, one)
             if isinstance(one, ast.Import) and alias.name.startswith("nuke.") and not alias.asname:
                 env[bound] = Kind("module")
+            if alias.name.startswith("nukescripts.") and not alias.asname:
+                env[bound] = Kind("scripts")
             if isinstance(one, ast.ImportFrom) and one.module == "nuke" and not one.level and alias.name != "*":
                 if not self._module_has(alias.name):
                     told = likely_names.module_name(alias.name, self.names.module, self.names.classes)
@@ -229,6 +238,11 @@ class CodeWalk(NameNotes):
             if not self._module_has(name):
                 told = likely_names.module_name(name, self.names.module, self.names.classes)
                 self._note("name", f"There is no nuke.{name}", node, told)
+            return self.type_of(name)
+        elif owner.what == "object":
+            return self.object_member(owner, node)
+        elif owner.what == "scripts":
+            self.scripts_member(node)
         elif owner.what == "maker":
             self._class(name, node, is_creation=True, written=f"nuke.nodes.{name}")
         elif owner.what == "node" and name not in self.names.node and name not in self._guarded:
@@ -248,6 +262,7 @@ class CodeWalk(NameNotes):
         owner = self._kind(node.value, env)
         name = text_of(_index(node))
         if owner is not None and owner.what == "node":
+            self.missing_node(node.value)
             if name is not None:
                 self._knob(owner, name, node)
                 return Kind("knob", owner.class_name, owner.name, name) if name not in _RICH_KNOBS else None
@@ -292,8 +307,12 @@ class CodeWalk(NameNotes):
             self._note("name", "nuke.undo is a function", function, f"nuke.Undo.{name}")
         if owner is None:
             return None
-        self._member(function, owner)
+        made = self._member(function, owner)
+        if owner.what == "object":
+            return made
         if owner.what == "module":
+            if name in self.names.submodules:
+                self.submodule_call(name, function)
             return self._module_call(name, node, env)
         if owner.what == "maker":
             for word in node.keywords:
@@ -309,6 +328,7 @@ class CodeWalk(NameNotes):
             return self._node_call(owner, name, node, env)
         if owner.what == "knob":
             self._knob_call(owner, name, node)
+            return Kind("object", "AnimationCurve") if name == "animation" else None
         return None
 
     def _arguments(self, node: ast.Call, env: Env) -> None:
@@ -326,9 +346,9 @@ class CodeWalk(NameNotes):
     def _module_call(self, name: str, node: ast.Call, env: Env) -> Optional[Kind]:
         first = node.args[0] if node.args else None
         text = text_of(first)
-        result = RETURNS.get(name)
+        result = RETURNS.get(name) or (Kind("object", MADE_BY[name]) if name in MADE_BY else None)
         if name == "createNode":
-            return self._create_node(text, node, env)
+            return self.create_node(text, node, env)
         if name in ("allNodes", "selectedNodes"):
             filter_name = text if text is not None else next(
                 (text_of(word.value) for word in node.keywords if word.arg == "filter"), None)
@@ -338,41 +358,21 @@ class CodeWalk(NameNotes):
         elif name == "toNode":
             if text is not None:
                 return self._named(text)
-            if first is not None and not self._known(first, env):
+            if first is not None and not self.known(first, env):
                 self._note("call", f"nuke.toNode takes a name as text, and {source_of(first)} is not defined", first,
                            f'nuke.toNode("{source_of(first)}")')
         elif name == "delete" and text is not None:
             self._note("call", "nuke.delete takes a node, not a name", node, f'nuke.delete(nuke.toNode("{text}"))')
         elif name == "execute" and text is None and first is None:
             self._note("call", "nuke.execute needs a node and its frames", node, "nuke.execute(node, first, last)")
+        elif name == "execute":
+            self.execute_order(node, [self._quiet(one, env) for one in node.args])
         return result
-
-    def _create_node(self, text: Optional[str], node: ast.Call, env: Env) -> Kind:
-        for word in node.keywords:
-            if word.arg not in (None, "node", "knobs", "inpanel", "typ", "filter"):
-                value = text_of(word.value) or source_of(word.value) or "value"
-                self._note("call", f"nuke.createNode takes no argument {word.arg}", node,
-                           f'nuke.createNode("{text or "Class"}", "{word.arg} {value}")')
-        first = node.args[0] if node.args else None
-        if isinstance(first, ast.Name) and first.id in self.names.classes and first.id not in env:
-            self._note("call", "nuke.createNode takes the class as text", first, f'nuke.createNode("{first.id}")')
-            return Kind("node", first.id)
-        if text is None or first is None:
-            return NODE
-        if self._class(text, first, is_creation=True, written=f'"{text}"'):
-            knobs = text_of(node.args[1]) if len(node.args) > 1 else next(
-                (text_of(word.value) for word in node.keywords if word.arg == "knobs"), None)
-            for row in _rows(knobs):
-                self._knob(Kind("node", text), row, node.args[1] if len(node.args) > 1 else node)
-            return Kind("node", text)
-        return NODE
-
-    def _known(self, node: ast.expr, env: Env) -> bool:
-        """Whether an argument may be something: only a bare name that looks like a node's and is nowhere set is not."""
-        return not (isinstance(node, ast.Name) and node.id not in env and re.match(r"[A-Z]\w*\d+\Z", node.id))
 
     def _node_call(self, owner: Kind, name: str, node: ast.Call, env: Env) -> Optional[Kind]:
         text = text_of(node.args[0]) if node.args else None
+        if isinstance(node.func, ast.Attribute):
+            self.missing_node(node.func.value)
         if name == "knob" and text is not None:
             self._knob(owner, text, node)
             return Kind("knob", owner.class_name, owner.name, text)
@@ -393,11 +393,3 @@ class CodeWalk(NameNotes):
 
 def _index(node: ast.Subscript) -> Optional[ast.expr]:
     return node.slice if isinstance(node.slice, ast.expr) else None
-
-
-def _rows(text: Optional[str]) -> List[str]:
-    """The names of knobs in `createNode`'s text."""
-    try:
-        return [row.name for row in parse_knobs(text)] if text else []
-    except NkSyntaxError:
-        return []

@@ -6,7 +6,7 @@ import difflib
 import json
 from functools import cache
 from pathlib import Path
-from typing import Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
 
 _DATA = Path(__file__).with_name("data") / "likely_names.json"
 
@@ -20,6 +20,9 @@ class _Table:
         # What is a function of the module and no method.
         self.node_by_module = _turned(data["node_by_module"])
         self.knob, self.classes = _turned(data["knob"]), _turned(data["classes"])
+        self.knob_types = _turned(data["knob_types"])
+        # By class of the module.
+        self.objects = {name: _turned(rows) for name, rows in data["objects"].items()}
         # By class, "" for any: a wrong knob → the right one.
         self.knobs = {name: _turned(rows) for name, rows in data["knobs"].items()}
 
@@ -57,6 +60,8 @@ def module_name(name: str, known: Iterable[str], classes: Iterable[str]) -> str:
         return f'nuke.createNode("{name}")'
     known = frozenset(known)
     told = _table().module.get(name)
+    if told is None and name.lower().endswith("knob"):
+        told = _knob_type(name, known)
     if told is None:
         close = near(name, known, 0.8)
         if close is not None:
@@ -64,6 +69,19 @@ def module_name(name: str, known: Iterable[str], classes: Iterable[str]) -> str:
         node = node_class(name, classes, 0.85) if name[:1].isupper() else None
         return f'nuke.createNode("{node}")' if node else f"nuke.{one}" if (one := near(name, known, 0.66)) else ""
     return told
+
+
+def _knob_type(name: str, known: FrozenSet[str]) -> Optional[str]:
+    """The type of knob that is spelt alike, or begins with what is written: Enum_Knob is an Enumeration_Knob."""
+    stem = _plain(name)[:-4]
+    types = {_plain(one)[:-4]: one for one in sorted(known, reverse=True) if one.endswith("_Knob")}
+    for other, word in _table().knob_types.items():
+        if _plain(name) == _plain(other):
+            return f"nuke.{word}"
+    begun = [types[one] for one in types if len(stem) > 2 and one.startswith(stem)]
+    if stem in types or begun:
+        return f"nuke.{types.get(stem) or min(begun, key=len)}"
+    return None
 
 
 def node_member(name: str, known: Iterable[str], *, is_sure: bool = False) -> str:
@@ -78,6 +96,11 @@ def knob_member(name: str, known: Iterable[str]) -> str:
     """What a member of a knob was meant to be, as code."""
     told = _table().knob.get(name) or near(name, known, 0.7)
     return f"knob.{told}" if told else ""
+
+
+def object_member(name: str, class_name: str, known: Iterable[str]) -> str:
+    """What a member of one of the module's objects was meant to be."""
+    return _table().objects.get(class_name, {}).get(name) or near(name, known) or ""
 
 
 def node_class(name: str, known: Iterable[str], least: float = 0.8) -> Optional[str]:
