@@ -20,11 +20,10 @@ from .anthropic_dialect import Traits, encode, lost, read_options
 from .anthropic_models import next_page, read_models, traits_of, unlisted
 from .anthropic_repair import explain_limit, explain_size, learnt, refuses_thoughts, room_left
 from .base import ChatRequest, ModelInfo
-from .classify import classify_error
 from .connection import ask_life, ask_list, bearer, has_own_key, is_list, open_client
 from .error_facts import read_error
 from .http_stream import StreamResponse
-from .reading import check_head, read_events, sse_parser
+from .reading import check_head, read_events, read_refusal, sse_parser
 from .urls import is_private_url, join_url, normalise_base_url
 
 DEFAULT_BASE_URL = "https://api.anthropic.com"
@@ -123,11 +122,7 @@ class AnthropicProvider:
             if response.status not in (400, 422):
                 await self._check(response, request.model)
                 return response, lost(request, body, traits)
-            raw = await response.read_body()
-            response.close()
-            error = self._client.redacted(classify_error(
-                response.status, raw, response.headers, provider=self._label, model=request.model
-            ))
+            error, raw = await read_refusal(response, provider=self._label, model=request.model)
             explain_size(error)
             words = read_error(raw).words
             if has_thoughts and refuses_thoughts(words):

@@ -15,14 +15,13 @@ from ..events import StreamEvent
 from ..settings import ProviderSettings
 from ..words import tr
 from .base import ChatRequest, ModelInfo
-from .classify import classify_error
 from .connection import ask_life, has_own_key, is_list, open_client
 from .error_facts import read_error
 from .google_decoder import GoogleDecoder
 from .google_dialect import MAX_REPAIRS, Repair, encode, losses, read_options, repair_for
 from .google_models import next_page, read_models
 from .http_stream import StreamResponse
-from .reading import check_head, read_events, sse_parser
+from .reading import check_head, read_events, read_refusal, sse_parser
 from .urls import has_path, is_private_url, join_url, normalise_base_url
 
 DEFAULT_BASE_URL = "https://generativelanguage.googleapis.com/v1beta"
@@ -111,14 +110,12 @@ class GoogleProvider:
             if response.status != 400:
                 await check_head(response, provider=self._label, model=request.model)
                 return response
-            raw = await response.read_body()
-            response.close()
-            error = classify_error(response.status, raw, response.headers, provider=self._label, model=request.model)
+            error, raw = await read_refusal(response, provider=self._label, model=request.model)
             repair = repair_for(read_error(raw)) if error.kind in ("bad_request", "unsupported_feature") else None
             if repair is None or repair in repairs:
-                raise self._client.redacted(error)
+                raise error
             self._repairs[request.model] = repairs | {repair}
-        raise self._client.redacted(error)
+        raise error
 
     def _thinks(self, model: str) -> Optional[bool]:
         """Whether the list says that the model thinks; None when it says nothing."""

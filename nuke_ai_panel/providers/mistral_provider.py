@@ -12,14 +12,13 @@ from typing import AsyncIterator, Dict, FrozenSet, List, Optional, Tuple
 from ..events import StreamEvent
 from ..settings import ProviderSettings
 from .base import ChatRequest, ModelInfo
-from .classify import classify_error
 from .connection import ask_life, ask_list, bearer, has_own_key, is_list, open_client
 from .error_facts import read_error
 from .http_stream import StreamResponse
 from .mistral_decoder import MistralDecoder
 from .mistral_dialect import encode, read_options, refused_field
 from .mistral_models import read_models
-from .reading import check_head, read_events, sse_parser
+from .reading import check_head, read_events, read_refusal, sse_parser
 from .urls import has_path, is_private_url, join_url, normalise_base_url
 
 DEFAULT_BASE_URL = "https://api.mistral.ai/v1"
@@ -92,11 +91,7 @@ class MistralProvider:
             if response.status not in (400, 422):
                 await check_head(response, provider=self._label, model=request.model)
                 return response
-            raw = await response.read_body()
-            response.close()
-            error = self._client.redacted(classify_error(
-                response.status, raw, response.headers, provider=self._label, model=request.model
-            ))
+            error, raw = await read_refusal(response, provider=self._label, model=request.model)
             field = refused_field(read_error(raw), body)
             if field is None or field in refused:
                 break

@@ -19,7 +19,6 @@ from ..messages import Json
 from ..settings import ProviderSettings
 from ..words import tr
 from .base import ChatRequest, ModelInfo
-from .classify import classify_error
 from .connection import ask_life, bearer, has_own_key, open_client
 from .http_stream import StreamResponse
 from .ollama_decoder import OllamaDecoder
@@ -36,7 +35,7 @@ from .ollama_dialect import (
 from .ollama_errors import explain, explain_pull
 from .ollama_launch import START_TIMEOUT_S, find_program, start_server
 from .pictures import pdf_refused, pdfs_of
-from .reading import check_head, ndjson_parser, read_events
+from .reading import check_head, ndjson_parser, read_events, read_refusal
 from .services import LoadedModel
 from .urls import is_loopback_url, is_private_url, ollama_base_url
 
@@ -244,9 +243,7 @@ class OllamaProvider:
             response = await self._client.post_stream(f"{self._base}/api/chat", body, headers=self._headers)
             if response.status != 400 or "think" not in body:
                 break
-            raw = await response.read_body()
-            response.close()
-            error = classify_error(400, raw, response.headers, provider=self._label, model=request.model)
+            error, _ = await read_refusal(response, provider=self._label, model=request.model)
             if "think" not in error.message.lower():
                 raise error
             is_degree = isinstance(body["think"], str) and "support thinking" not in error.message.lower()

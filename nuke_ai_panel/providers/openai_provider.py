@@ -19,7 +19,6 @@ from ..settings.presets import BUILT_IN, FORWARDING
 from ..words import tr
 from .azure_address import AzureAddress, read_address
 from .base import ChatRequest, ModelInfo
-from .classify import classify_error
 from .connection import ask_life, ask_list, bearer, has_own_key, is_list, open_client
 from .error_facts import read_error
 from .http_stream import StreamResponse
@@ -28,7 +27,7 @@ from .openai_dialect import Dialect, encode
 from .openai_models import DETAIL_READERS, azure_deployments, llamacpp_window, read_models
 from .openai_repairs import MAX_REPAIRS, Repair, loss_of, repair_for
 from .openai_vendors import Vendor, vendor_of
-from .reading import check_head, read_events, sse_parser
+from .reading import check_head, read_events, read_refusal, sse_parser
 from .urls import has_path, is_loopback_url, is_private_url, join_url, normalise_base_url
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
@@ -159,10 +158,7 @@ class OpenAIProvider:
             if response.status not in (400, 404, 422):
                 await check_head(response, provider=self._label, model=request.model)
                 return response
-            raw = await response.read_body()
-            response.close()
-            error = self._client.redacted(classify_error(
-                response.status, raw, response.headers, provider=self._label, model=request.model))
+            error, raw = await read_refusal(response, provider=self._label, model=request.model)
             if (error.status == 404 and error.kind == "bad_request" and self._azure is None
                     and not has_path(self._base)):
                 self._base = join_url(self._base, "v1")  # nearly every server that was named by its host alone

@@ -8,7 +8,7 @@ second, so that a conversation needs one TCP connection.
 from __future__ import annotations
 
 import time
-from typing import AsyncGenerator, List, Optional, Protocol, Sequence
+from typing import AsyncGenerator, List, Optional, Protocol, Sequence, Tuple
 
 from ..errors import ProviderError, provider_error
 from ..events import Keepalive, StreamEvent, StreamWarning, TextDelta, ThinkingDelta
@@ -57,20 +57,29 @@ async def check_head(response: StreamResponse, *, provider: str, model: str) -> 
     is_page = response.content_type in ("text/html", "application/xhtml+xml")
     if 200 <= response.status < 300 and not is_page:
         return
+    if response.status >= 300:
+        error, _ = await read_refusal(response, provider=provider, model=model)
+        raise error
     try:
-        body = await response.read_body(_SHOWN_BYTES if response.status < 300 else 1 << 20)
+        body = await response.read_body(_SHOWN_BYTES)
     finally:
         response.close()
-    if response.status >= 300:
-        raise response.redacted(
-            classify_error(response.status, body, response.headers, provider=provider, model=model)
-        )
     shown = " ".join(plain_text(body.decode("utf-8", "replace")).split())[:_SHOWN_CHARACTERS]
     raise response.redacted(provider_error(
         "protocol", f"a web page came instead of an answer: {shown}", provider=provider, model=model,
         request_id=response.request_id, user_text=tr("{provider} answered with a web page.", provider=provider),
         next_step=tr("Check the base URL; a proxy or a sign-in page may stand in between."),
     ))
+
+
+async def read_refusal(response: StreamResponse, *, provider: str, model: str) -> Tuple[ProviderError, bytes]:
+    """The error that an answer of another status than 200 is, without secrets, and its body. Closes the response."""
+    try:
+        body = await response.read_body()
+    finally:
+        response.close()
+    error = classify_error(response.status, body, response.headers, provider=provider, model=model)
+    return response.redacted(error), body
 
 
 async def read_events(
