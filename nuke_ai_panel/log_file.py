@@ -38,11 +38,15 @@ def log_files(home: Path) -> List[Path]:
 
 
 class LogFile(logging.Handler):
-    """Appends to the log in `folder`, and begins a new file when the old one is large; `KEPT` old ones stay."""
+    """Appends to the log in `folder`, and begins a new file when the old one is large; `KEPT` old ones stay.
 
-    def __init__(self, folder: Path, level: int = logging.NOTSET) -> None:
+    A file with a `name` of its own is only appended to.
+    """
+
+    def __init__(self, folder: Path, level: int = logging.NOTSET, *, name: str = FILE_NAME) -> None:
         super().__init__(level)
         self.folder = folder
+        self._file_name = name
         self.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -50,8 +54,9 @@ class LogFile(logging.Handler):
         try:
             text = "\n".join(masked(line)[:_LONGEST_LINE] for line in self.format(record).split("\n"))
             self.folder.mkdir(parents=True, exist_ok=True)
-            path = self.folder / FILE_NAME
-            _rotate_if_large(path)
+            path = self.folder / self._file_name
+            if self._file_name == FILE_NAME:
+                _rotate_if_large(path)
             # One write of the whole: what several processes append does not mix.
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             try:

@@ -12,7 +12,9 @@ from ..errors import ProviderError, provider_error
 from ..events import Allowance, Finish, Restarted, StreamStarted, TextDelta, ThinkingDelta, UsageReport
 from ..messages import Message, Usage, clean_text
 from ..providers.base import ChatRequest, Parameters
-from .values import Answer, Job, Said
+from .values import Answer, Job, Said, StreamMode
+
+SHORT_TOKENS = 512
 
 
 def messages_of(said: Tuple[Said, ...], conversation_id: str) -> Tuple[Message, ...]:
@@ -27,9 +29,15 @@ def messages_of(said: Tuple[Said, ...], conversation_id: str) -> Tuple[Message, 
     return tuple(made)
 
 
+def streams(mode: StreamMode, job: Job, *, is_near: bool) -> bool:
+    """Whether to ask for a stream: a short answer of a near server costs less processor time in one piece."""
+    most = job.parameters.max_tokens
+    return mode == "on" or (mode == "auto" and not (is_near and most is not None and most <= SHORT_TOKENS))
+
+
 async def ask(
     app: App, choice: ModelChoice, job: Job, *, conversation_id: str, more: Tuple[Said, ...] = (),
-    most_tokens: Optional[int] = None,
+    most_tokens: Optional[int] = None, streams: bool = True,
 ) -> Answer:
     """The whole answer. Raises ProviderError, also for one that stopped half-way, PolicyError and SettingsError.
 
@@ -42,6 +50,7 @@ async def ask(
     window = await _window(app, choice, job, messages, parameters)
     request = ChatRequest(
         choice.model, messages, system=job.system, parameters=parameters, window_tokens=window, schema=job.schema,
+        streams=streams,
     )
     loop = asyncio.get_running_loop()
     started = loop.time()

@@ -12,6 +12,7 @@ from .history import BatchHistory
 from .json_shape import bare_json
 from .lane import Lane
 from .line_writer import LineWriter
+from .remembered import Remembered
 from .results import error_line, extra_of, result_line, text_of
 from .run_folder import Past, RunFolder
 from .tally import Tally
@@ -39,10 +40,10 @@ class Endings:
 
     def __init__(
         self, folder: RunFolder, past: Past, writer: LineWriter, tally: Tally, *,
-        emit: Callable[[BatchEvent], None], history: Optional[BatchHistory],
+        emit: Callable[[BatchEvent], None], history: Optional[BatchHistory], remembered: Optional[Remembered] = None,
     ) -> None:
         self._folder, self._past, self._writer, self._tally = folder, past, writer, tally
-        self._emit, self._history = emit, history
+        self._emit, self._history, self._remembered = emit, history, remembered
 
     async def answer(self, work: Work, lane: Lane, answer: Answer, conversation_id: str) -> int:
         """Writes an answer; its place in the file."""
@@ -60,7 +61,17 @@ class Endings:
                            conversation_id=extra.get("conversation_id")))
         if self._history is not None:
             await self._history.add(job, lane.choice, answer, conversation_id)
+        if self._remembered is not None:
+            await self._remembered.add(job, answer)
         return place
+
+    async def recall(self, job: Job, answer: Answer) -> None:
+        """Writes the answer that a former run got to the same request."""
+        extra = {**extra_of(job, attempts=0, cost_usd=None, host="cache", answer=answer), "usage": None, "cached": True}
+        place = await self._writer.add(self._folder.results, result_line(job, answer, extra))
+        self._past.places.put(number_of(job.key), place)
+        self._tally.end()
+        self._emit(RowDone(job.custom_id, answer.text, 0))
 
     async def copy(self, jobs: List[Job], place: int) -> None:
         """Gives rows that asked the same the answer that is written at `place`."""

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Callable, List, Optional
 
 from ..errors import NukeAIError
-from .compact_map import number_of
+from .compact_map import CompactMap, number_of
 from .errors import BatchError
+from .remembered import Remembered
 from .requests import JobMaker
 from .rows import Source
 from .run_folder import Past, is_same, mark
@@ -56,6 +57,8 @@ class Sorter:
     selection: Selection = field(default_factory=Selection)
     census: Census = field(default_factory=Census)
     rejected: Callable[[Reject], None] = lambda one: None
+    remembered: Optional[Remembered] = None
+    order: Optional[CompactMap] = None
     _number: int = 0
     _found: int = 0
 
@@ -99,6 +102,8 @@ class Sorter:
             self._reject(Reject(line, f"the id {job.custom_id} was there before ({job.place})"))
             return []
         census.rows += 1
+        if self.order is not None:
+            self.order.put(number, census.rows)
         is_done, is_known = is_same(known, job.key), known is not None
         self.past.answered.put(number, mark(job.key, is_seen=True))
         if is_done:
@@ -111,7 +116,7 @@ class Sorter:
             census.retried += 1
         census.changed += is_known
         census.jobs += 1
-        return [job]
+        return [self.remembered.with_answer(job) if self.remembered is not None else job]
 
     def _reject(self, reject: Reject) -> None:
         self.census.rejects += 1

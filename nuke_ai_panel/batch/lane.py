@@ -37,11 +37,12 @@ class Lane:
 
     def __init__(
         self, name: str, choice: ModelChoice, window: Window, *, rpm: Optional[float] = None,
-        tpm: Optional[float] = None, max_wait_s: float = 120.0,
+        tpm: Optional[float] = None, max_wait_s: float = 120.0, is_near: bool = False,
     ) -> None:
         self.name = name
         self.choice = choice
         self.window = window
+        self.is_near = is_near
         self.running = 0
         self.most_running = 0
         self.successes = 0

@@ -11,10 +11,11 @@ import csv
 import hashlib
 import io
 import json
+import random
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Callable, Dict, Iterable, Iterator, List, Mapping, NoReturn, Optional, Union
+from typing import IO, Callable, Dict, Iterable, Iterator, List, Mapping, NoReturn, Optional, Tuple, Union
 
 from ..messages import Json
 from .errors import InvalidBatchError
@@ -53,6 +54,35 @@ def source_of(rows: object, *, kind: str = "") -> Source:
     raise InvalidBatchError(
         f"rows cannot be a {type(rows).__name__}", next_step="Give a path, a list of dictionaries or an iterator."
     )
+
+
+def drawn(source: Source, *, shuffle: bool = False, sample: Optional[int] = None, seed: int = 0) -> Source:
+    """The same rows in an order of chance, or only some of them; the same ones for the same seed.
+
+    A shuffle holds all rows in memory, a sample as many as it draws.
+    """
+    def read() -> Iterator[Found]:
+        chance, count = random.Random(seed), 0
+        kept: List[Tuple[int, Row]] = []
+        for one in source.read():
+            if isinstance(one, Reject):
+                yield one
+                continue
+            count += 1
+            if sample is None or len(kept) < sample:
+                kept.append((count, one))
+            else:
+                place = chance.randrange(count)
+                if place < sample:
+                    kept[place] = (count, one)
+        if shuffle:
+            chance.shuffle(kept)
+        else:
+            kept.sort(key=lambda pair: pair[0])
+        for _, one in kept:
+            yield one
+
+    return replace(source, read=read) if shuffle or sample is not None else source
 
 
 def file_source(path: Path, *, kind: str = "") -> Source:

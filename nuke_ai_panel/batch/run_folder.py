@@ -14,7 +14,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, Mapping, Optional, Tuple
+from typing import IO, TYPE_CHECKING, Any, Dict, Iterable, Iterator, Mapping, Optional, Tuple
 
 from ..messages import Json
 from .compact_map import CompactMap, number_of
@@ -29,6 +29,7 @@ SCHEMA = 1
 RESULTS, ERRORS, REJECTS = "results.jsonl", "errors.jsonl", "rejects.jsonl"
 REQUESTS, RUN, LOCK = "requests.jsonl", "run.json", "lock"
 _FLOCK = ".lock"
+_LAST = 1 << 62
 
 
 @dataclass
@@ -193,6 +194,15 @@ class RunFolder:
         replace_file(self.errors, still(self.errors, has_error, has_answer))
         replace_file(self.results, still(self.results, has_answer, None))
 
+    def sort(self, order: CompactMap) -> None:
+        """Puts the lines into the order of the input, those of other rows at the end. Raises BatchError."""
+        for path in (self.results, self.errors):
+            places = sorted((order.get(number_of(str(line.get("custom_id")))) or _LAST, offset)
+                            for offset, line in lines_of(path))
+            if places:
+                with path.open("rb") as file:
+                    replace_file(path, (_line_from(file, offset) for _, offset in places))
+
     def _holder(self) -> str:
         try:
             info = self.read(LOCK)
@@ -281,6 +291,11 @@ def disk_error(path: Path, exc: OSError) -> BatchError:
     )
     error.code = 1
     return error
+
+
+def _line_from(file: IO[bytes], offset: int) -> bytes:
+    file.seek(offset)
+    return file.readline()
 
 
 def _extra(line: Mapping[str, Json]) -> Mapping[str, Any]:  # Any: what the line holds

@@ -17,7 +17,7 @@ from ..core.origin_limit import OriginLimit, limit_of
 from ..core.retry import spoken
 from ..errors import RETRYABLE_KINDS, NukeAIError, PolicyError, ProviderError, provider_error
 from ..providers.threads import in_daemon_thread
-from .asking import ask
+from .asking import ask, streams
 from .compact_map import number_of
 from .endings import Endings, Work
 from .errors import BatchError, CappedError, RefusedError
@@ -26,6 +26,7 @@ from .history import BatchHistory, conversation_of
 from .json_shape import objection
 from .lane import SLOW_DOWN_KINDS, UNREACHED_KINDS, Lane, backoff_s, is_fatal
 from .line_writer import LineWriter
+from .remembered import Remembered
 from .requests import line_of
 from .run_folder import REQUESTS, Past, RunFolder
 from .spending import ANSWER_TOKENS, Purse
@@ -43,7 +44,8 @@ class Runner:
 
     def __init__(
         self, app: App, folder: RunFolder, past: Past, options: Options, *, run_id: str, lanes: List[Lane],
-        purse: Purse, emit: Callable[[BatchEvent], None], tally: Tally, history: Optional[BatchHistory],
+        purse: Purse, emit: Callable[[BatchEvent], None], tally: Tally, history: Optional[BatchHistory] = None,
+        remembered: Optional[Remembered] = None,
     ) -> None:
         self._app, self._folder, self._past, self._options = app, folder, past, options
         self._run_id, self._lanes, self._purse, self._emit = run_id, lanes, purse, emit
@@ -60,7 +62,7 @@ class Runner:
         self.stopped: Optional[BaseException] = None
         self._writer = LineWriter()
         self._tally = tally
-        self._endings = Endings(folder, past, self._writer, tally, emit=emit, history=history)
+        self._endings = Endings(folder, past, self._writer, tally, emit=emit, history=history, remembered=remembered)
         self._limits: Dict[str, OriginLimit] = {}
 
     # ------------------------------------------------------------ commands
@@ -181,6 +183,9 @@ class Runner:
 
     def _begun(self, job: Job) -> Optional[Work]:
         """The work of a new job; None when another's answer will do."""
+        if job.known is not None:
+            self._spawn(self._counted(self._endings.recall(job, job.known)))
+            return None
         if self._options.dedupe:
             leader = self._leading.get(job.key)
             if leader is not None:
@@ -188,7 +193,7 @@ class Runner:
                 return None
             place = self._past.places.get(number_of(job.key))
             if place is not None:
-                self._spawn(self._copy(job, place))
+                self._spawn(self._counted(self._endings.copy([job], place)))
                 return None
         self._number += 1
         work = Work(0.0, self._number, job)
@@ -243,8 +248,7 @@ class Runner:
 
     async def _work(self, work: Work, lane: Lane, held: float, tokens: int, number: int) -> None:
         limit = self._limit(lane)
-        settled = False
-        is_taken = False
+        settled = is_taken = False
         try:
             began = await limit.take(lambda pause_s: None, is_again=work.attempts > 0)
             is_taken = True
@@ -257,6 +261,7 @@ class Runner:
                 answer = await ask(
                     self._app, choice, work.job, conversation_id=conversation_id, more=work.more,
                     most_tokens=ANSWER_TOKENS if self._purse.cap is not None else None,
+                    streams=streams(self._options.stream, work.job, is_near=lane.is_near),
                 )
             except NukeAIError as error:
                 was_heard = bool(getattr(error, "was_heard", False))
@@ -298,10 +303,10 @@ class Runner:
         self._leading.pop(job.key, None)
         await self._endings.copy(work.followers, place)
 
-    async def _copy(self, job: Job, place: int) -> None:
+    async def _counted(self, written: Coroutine[Any, Any, None]) -> None:  # Any: what a coroutine yields to its loop
         self._copies += 1
         try:
-            await self._endings.copy([job], place)
+            await written
         finally:
             self._copies -= 1
 

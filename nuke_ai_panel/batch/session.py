@@ -18,13 +18,17 @@ from ..app import App
 from ..errors import NukeAIError
 from ..messages import Json
 from ..providers.threads import in_daemon_thread
+from ..providers.urls import is_private_url
+from ..settings import ProviderSettings
 from ..settings.policy import Price
-from .compact_map import number_of
+from ..store.answer_cache import AnswerCache
+from .compact_map import CompactMap, number_of
 from .errors import BatchError, InvalidBatchError
 from .feed import Feed, Sorter
 from .history import BatchHistory
 from .lane import Lane
 from .planning import Plan
+from .remembered import Remembered
 from .reporting import Report, make_report, write_csv, write_pages, write_report
 from .requests import JobMaker
 from .results import kinds_of
@@ -95,8 +99,10 @@ class Session:
 
     async def _run(self, past: Past) -> Report:
         plan, options = self.plan, self._options
+        remembered = await in_daemon_thread(self._remembered)
         sorter = Sorter(
-            JobMaker(plan.recipe), past, selection=plan.selection, rejected=self._reject,
+            JobMaker(plan.recipe), past, selection=plan.selection, rejected=self._reject, remembered=remembered,
+            order=CompactMap() if options.ordered else None,
             retried_kinds=(lambda one: number_of(one) in self._retried) if options.retry_only is not None else None,
         )
         price = plan.price
@@ -110,7 +116,7 @@ class Session:
         tally.count_skipped = lambda: sorter.census.skipped + sorter.census.skipped_errors
         runner = self._runner = Runner(
             plan.app, self.folder, past, options, run_id=self._facts["id"], lanes=lanes, purse=purse,
-            emit=self._emit, tally=tally, history=history,
+            emit=self._emit, tally=tally, history=history, remembered=remembered,
         )
         if self._signal is not None:
             runner.drain()
@@ -129,6 +135,8 @@ class Session:
         finally:
             await in_daemon_thread(feed.close)
             await runner.close()
+            if remembered is not None:
+                await remembered.close()
         is_whole = feed.is_exhausted and not feed.has_job() and defect is None
         why, finished = runner.stopped or defect, tally.finished
         report = await in_daemon_thread(lambda: self._finish(past, sorter, why, is_whole, finished))
@@ -136,6 +144,14 @@ class Session:
         return report
 
     # ------------------------------------------------------------ blocking, on threads of their own
+
+    def _remembered(self) -> Optional[Remembered]:
+        """The answers of former runs, where they may be used: whoever asks a row often wants new ones."""
+        plan, mode = self.plan, self._options.cache
+        if mode == "off" or plan.selection.repeat > 1:
+            return None
+        addresses = [one.url for one in self._options.hosts] or [plan.app.providers.origin(plan.choice.provider)]
+        return Remembered(AnswerCache(plan.app.settings.home / "cache"), mode, addresses)
 
     def _open(self) -> Past:
         folder, plan = self.folder, self.plan
@@ -192,6 +208,8 @@ class Session:
         folder, census = self.folder, sorter.census
         if past.is_stale or census.changed or census.retried or past.errors:
             folder.compact(past)
+        if sorter.order is not None:
+            folder.sort(sorter.order)
         rows = census.rows if is_whole else self.plan.rows
         is_changed = self._input_changed()
         ended = census.skipped + census.skipped_errors + finished
@@ -294,7 +312,12 @@ def _lane(
     return Lane(
         name, replace(plan.choice, provider=row_name), window, rpm=options.rpm and options.rpm / count,
         tpm=options.tpm and options.tpm / count, max_wait_s=options.max_wait_s,
+        is_near=_is_near(app.providers.settings(row_name)),
     )
+
+
+def _is_near(row: ProviderSettings) -> bool:
+    return is_private_url(row.base_url) if row.base_url else row.kind in ("ollama", "local")
 
 
 def _version() -> str:

@@ -11,6 +11,8 @@ from ..messages import Attachment, Json, Usage
 from ..providers.base import Parameters
 
 ResumeMode = Literal["changed", "strict"]
+StreamMode = Literal["auto", "on", "off"]
+CacheMode = Literal["off", "read", "write", "rw"]
 
 # The exit codes of a run; `docs/batch.md` says what each means.
 DONE, DEFECT, INVALID, SOME_FAILED, REFUSED, CAPPED, LOCKED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 5, 6, 130, 143
@@ -47,7 +49,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Job:
-    """One row made into a request. `key` is the SHA-256 of everything that decides the answer."""
+    """One row made into a request. `key` is the SHA-256 of what decides the answer; `known` a former run's answer."""
 
     custom_id: str
     key: str
@@ -58,6 +60,7 @@ class Job:
     schema: Optional[Mapping[str, Json]] = None
     place: str = ""
     page: Optional[str] = None
+    known: Optional[Answer] = None
 
     @property
     def prompt_bytes(self) -> int:
@@ -97,6 +100,9 @@ class Options:
     retry_only: Optional[Tuple[str, ...]] = None
     page: Optional[str] = None
     csv: Optional[str] = None
+    stream: StreamMode = "auto"
+    cache: CacheMode = "off"
+    ordered: bool = False
 
 
 @dataclass(frozen=True)

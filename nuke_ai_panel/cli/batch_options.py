@@ -18,10 +18,12 @@ KEPT = (
     "input", "glob", "nk", "nodes", "format", "template", "var", "system", "schema", "provider", "model", "base_url",
     "temperature", "max_tokens", "id", "image", "root", "limit", "repeat", "out_file", "csv", "host",
     "max_concurrency", "rpm", "tpm", "max_attempts", "max_wait", "budget", "price_in", "price_out", "max_failures",
-    "stop_after", "no_dedupe", "no_history", "keep_requests", "timeout", "cwd",
+    "stop_after", "stream", "cache", "ordered", "shuffle", "sample", "seed",
+    "no_dedupe", "no_history", "keep_requests", "timeout", "cwd",
 )
 # What holds where neither the command line nor run.json says anything.
-_DEFAULTS = {"nodes": "all", "repeat": 1, "max_concurrency": 64, "max_attempts": 6, "max_wait": 120.0}
+_DEFAULTS = {"nodes": "all", "repeat": 1, "max_concurrency": 64, "max_attempts": 6, "max_wait": 120.0,
+             "stream": "auto", "cache": "off", "seed": 0}
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)\Z")
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -51,6 +53,8 @@ def add_rows_options(parser: argparse.ArgumentParser, *, format_option: str = "-
     parser.add_argument("--root", metavar="FOLDER", action="append", default=[], help=(
         "a folder that templates may read from, beside those of the input and the template"))
     parser.add_argument("--limit", metavar="COUNT", type=count(1, 10**9), help="the first so many rows")
+    parser.add_argument("--shuffle", action="store_true", help="take the rows in an order of chance")
+    parser.add_argument("--seed", metavar="NUMBER", type=int, help="the seed of --shuffle and of a sample (0)")
     parser.add_argument("--repeat", metavar="COUNT", type=count(1, 10_000), help="ask every row so often")
     parser.add_argument("--price-in", metavar="USD", type=number(0, 1e6), help="dollars for a million tokens in")
     parser.add_argument("--price-out", metavar="USD", type=number(0, 1e6), help="dollars for a million tokens out")
@@ -58,6 +62,12 @@ def add_rows_options(parser: argparse.ArgumentParser, *, format_option: str = "-
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """How it is carried out."""
+    parser.add_argument("--sample", metavar="COUNT", type=count(1, 10**9), help="only so many rows, drawn by chance")
+    parser.add_argument("--stream", choices=("auto", "on", "off"), help=(
+        "whether answers are streamed; auto: all but short ones (--max-tokens of 512 or less) of near servers"))
+    parser.add_argument("--cache", choices=("off", "read", "write", "rw"), help=(
+        "whether answers of former runs on this machine are used (read), remembered (write), or both (rw)"))
+    parser.add_argument("--ordered", action="store_true", help="at the end, put the results into the rows' order")
     parser.add_argument("--host", metavar="URL=SLOTS", action="append", default=[], help=(
         "a server, and how many requests it answers at once; may be given again"))
     parser.add_argument("--max-concurrency", metavar="COUNT", type=count(1, 4096), help=(
@@ -86,6 +96,7 @@ def add_progress_options(parser: argparse.ArgumentParser) -> None:
     """How much is told meanwhile."""
     parser.add_argument("--progress", choices=PROGRESS, default="auto", help=(
         f"how to tell how far it is: {', '.join(PROGRESS)}"))
+    parser.add_argument("--log-file", metavar="PATH", help="also append what happens, line by line, to this file")
     parser.add_argument("--quiet", action="store_true", help="tell nothing but errors")
 
 

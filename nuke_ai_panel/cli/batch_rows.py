@@ -94,7 +94,7 @@ def planned(
 
     first, last = rows if rows is not None else (0, None)
     return make_plan(
-        app, rows_of(arguments), template=Path(arguments.template) if arguments.template else None,
+        app, _drawn(rows_of(arguments), arguments), template=Path(arguments.template) if arguments.template else None,
         provider=getattr(arguments, "provider", None), model=arguments.model, system=arguments.system,
         schema=schema_of(arguments.schema), variables=variables_of(arguments.var), roots=arguments.root,
         parameters=Parameters(temperature=arguments.temperature, max_tokens=arguments.max_tokens), id=arguments.id,
@@ -121,6 +121,14 @@ def rows_of(arguments: argparse.Namespace) -> Source:
     if arguments.nk:
         return nodes_source(Path(arguments.nk), arguments.nodes)
     return source_of(arguments.input, kind=arguments.format or "")
+
+
+def _drawn(source: Source, arguments: argparse.Namespace) -> Source:
+    from ..batch.rows import drawn
+
+    # What `plan` calls a sample is shown; only a run draws one.
+    sample = getattr(arguments, "sample", None) if arguments.verb != "plan" else None
+    return drawn(source, shuffle=arguments.shuffle, sample=sample, seed=arguments.seed)
 
 
 def names_rows(arguments: argparse.Namespace) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Iterator, Optional
 from . import exits
 from .batch_options import command_of
 from .console import Console
+from .log_file import keep_log_in
 
 if TYPE_CHECKING:
     from ..batch.planning import Plan
@@ -35,7 +36,7 @@ def options_given(arguments: argparse.Namespace, *, retry_only: Optional[tuple[s
         "max_failures": arguments.max_failures, "stop_after_s": arguments.stop_after,
         "dedupe": not arguments.no_dedupe, "keep_requests": arguments.keep_requests,
         "keep_history": not arguments.no_history, "resume": arguments.resume, "retry_only": retry_only,
-        "csv": arguments.csv,
+        "csv": arguments.csv, "stream": arguments.stream, "cache": arguments.cache, "ordered": arguments.ordered,
     }, repeat=arguments.repeat)
 
 
@@ -54,6 +55,8 @@ def carry_out(
     how = "none" if arguments.quiet else arguments.progress
     if not _may_start(plan, arguments, console):
         return exits.INTERRUPTED
+    if arguments.log_file:
+        keep_log_in(Path(arguments.log_file))
     view = BatchView(console, how)
     session = Session(plan, out.absolute(), options, view.heard, command=command_of(arguments))
     with _signals(session) as came:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import time
 from dataclasses import asdict
 from typing import Optional
 
-from ..batch.values import BatchEvent, LanePaused, LaneStopped, Progress
+from ..batch.values import BatchEvent, LanePaused, LaneStopped, Progress, RowFailed
 from .console import Console
+
+log = logging.getLogger(__name__)
 
 _LINE_EVERY_S = 10.0
 _BAR = 24
@@ -33,14 +36,20 @@ class BatchView:
         """Remembers an event; never blocks."""
         if isinstance(event, Progress):
             self._latest = event
+        elif isinstance(event, RowFailed):
+            log.info("row %s failed: %s: %s", event.custom_id, event.kind, event.message)
         elif isinstance(event, LanePaused) and event.seconds >= 1:
+            log.info("%s rests for %.1f s: %s", event.lane, event.seconds, event.reason)
             self._notes.append(f"{event.lane} rests for {event.seconds:.0f} s: {event.reason}")
         elif isinstance(event, LaneStopped):
+            log.info("%s is not asked any more: %s", event.lane, event.reason)
             self._notes.append(f"{event.lane} is not asked any more: {event.reason}")
 
     def show(self, *, is_last: bool = False) -> None:
         """Prints, as often as the form of it wants."""
         latest = self._latest
+        if is_last and latest is not None:
+            log.info("%s", line(latest))
         notes, self._notes = self._notes, []
         if self._how == "none" or latest is None:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 from ..errors import SettingsError
 
@@ -12,6 +13,14 @@ def keep_log() -> None:
     root = logging.getLogger()
     if not any(isinstance(one, CommandLog) for one in root.handlers):
         root.addHandler(CommandLog())
+
+
+def keep_log_in(path: Path) -> None:
+    """From here on, what this package does is appended to `path` too."""
+    from ..log_file import LogFile
+
+    logging.getLogger(__package__.partition(".")[0]).setLevel(logging.INFO)
+    logging.getLogger().addHandler(LogFile(path.absolute().parent, logging.INFO, name=path.name))
 
 
 class CommandLog(logging.Handler):

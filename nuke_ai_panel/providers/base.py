@@ -41,6 +41,7 @@ class ChatRequest:
 
     `window_tokens` is the context window to ask a local server for (Ollama's num_ctx), None to leave it alone.
     `schema` is the JSON Schema that the answer's text must match; None asks for free text.
+    `streams` off asks for the answer in one piece, of those who give one (OpenAI's kin, Ollama).
     """
 
     model: str
@@ -51,6 +52,7 @@ class ChatRequest:
     window_tokens: Optional[int] = None
     think_tags: bool = False
     schema: Optional[Mapping[str, Json]] = None
+    streams: bool = True
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,8 @@ def encode_chat(
         "seed": parameters.seed,
         "stop": list(parameters.stop) or None,
     }
-    body: Dict[str, Json] = {"model": request.model, "messages": _messages(request, label), "stream": True}
+    body: Dict[str, Json] = {"model": request.model, "messages": _messages(request, label),
+                            "stream": request.streams}
     chosen = {name: value for name, value in chosen.items() if value is not None}
     if chosen:
         body["options"] = chosen

@@ -63,8 +63,8 @@ def encode(
     messages += _messages(request, dialect, provider, label or provider)
     if NO_SYSTEM in repairs and system:
         _prepend(messages, "\n\n".join(system))
-    body: Dict[str, Json] = {"model": request.model, "messages": messages, "stream": True}
-    if dialect.asks_for_usage:
+    body: Dict[str, Json] = {"model": request.model, "messages": messages, "stream": request.streams}
+    if dialect.asks_for_usage and request.streams:
         body["stream_options"] = {"include_usage": True}
     body.update(_parameters(request, dialect))
     if request.tools:
