@@ -18,7 +18,7 @@ from .calls import options_of
 from .errors import InvalidBatchError
 from .feed import Selection
 from .planning import Plan, make_plan
-from .rows import Source, source_of
+from .rows import Source, drawn, source_of
 from .script_rows import glob_source, nodes_source
 from .values import Options
 
@@ -28,25 +28,30 @@ _OPTIONS = {
     "max_concurrency": "max_concurrency", "host": "hosts", "rpm": "rpm", "tpm": "tpm", "max_attempts": "max_attempts",
     "max_wait": "max_wait_s", "budget": "budget", "price_in": "price_in", "price_out": "price_out",
     "max_failures": "max_failures", "stop_after": "stop_after_s", "keep_requests": "keep_requests", "csv": "csv",
+    "stream": "stream", "cache": "cache", "ordered": "ordered", "resume": "resume",
 }
 
 
-def plan_of(app: App, command: Mapping[str, Json], *, samples: int = 3, rows: object = None) -> Plan:
-    """The plan of a command; `rows` are its rows where it names none. Sends nothing.
+def plan_of(
+    app: App, command: Mapping[str, Json], *, samples: int = 3, rows: object = None, first: int = 0,
+    last: Optional[int] = None,
+) -> Plan:
+    """The plan of a command; `rows` are its rows where it names none, from `first` to `last`. Sends nothing.
 
     Raises InvalidBatchError and what `make_plan` raises.
     """
     given = _whole(command)
-    limit, repeat = given.get("limit"), given.get("repeat") or 1
+    source = drawn(source_of(rows) if rows is not None else _source(given), shuffle=bool(given.get("shuffle")),
+                   sample=given.get("sample"), seed=given.get("seed") or 0)
     return make_plan(
-        app, rows if rows is not None else _source(given),
+        app, source,
         template=Path(given["template"]) if given.get("template") else None,
         provider=given.get("provider"), model=given.get("model"), base_url=given.get("base_url"),
         system=given.get("system"), schema=_schema(given.get("schema")), variables=_variables(given.get("var") or ()),
         parameters=Parameters(temperature=given.get("temperature"), max_tokens=given.get("max_tokens")),
         roots=given.get("root") or (), id=given.get("id"), images=given.get("image") or (), page=given.get("out_file"),
         price_in=given.get("price_in"), price_out=given.get("price_out"), samples=samples,
-        selection=Selection(limit, repeat=repeat),
+        selection=Selection(given.get("limit"), first, last, given.get("repeat") or 1),
     )
 
 
@@ -97,4 +102,10 @@ def _schema(path: Optional[str]) -> Optional[Mapping[str, Json]]:
 
 
 def _variables(pairs: Any) -> Dict[str, str]:  # Any: a list of NAME=VALUE
-    return {name: value for name, _, value in (str(pair).partition("=") for pair in pairs)}
+    found = {}
+    for pair in map(str, pairs):
+        name, mark, value = pair.partition("=")
+        if not mark or not name.isidentifier():
+            raise InvalidBatchError(f"--var {pair} is not NAME=VALUE.", next_step="Write --var show=atlas.")
+        found[name] = value
+    return found

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional
+from typing import Dict, Mapping
 
 from ..messages import Json
-from .exits import UsageError
 from .options import add_reaching_options, count, number
 
 PROGRESS = ("auto", "bar", "plain", "json", "openjd", "none")
@@ -145,27 +143,3 @@ def settle(arguments: argparse.Namespace) -> None:
     for name, value in _DEFAULTS.items():
         if getattr(arguments, name, None) is None:
             setattr(arguments, name, value)
-
-
-def variables_of(pairs: List[str]) -> Dict[str, str]:
-    """The values of --var. Raises UsageError."""
-    found = {}
-    for pair in pairs:
-        name, mark, value = pair.partition("=")
-        if not mark or not name.isidentifier():
-            raise UsageError(f"--var {pair} is not NAME=VALUE.", next_step="Write --var show=atlas.")
-        found[name] = value
-    return found
-
-
-def schema_of(path: Optional[str]) -> Optional[Mapping[str, Json]]:
-    """The schema in a file. Raises UsageError."""
-    if path is None:
-        return None
-    try:
-        found = json.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as exc:
-        raise UsageError(f"The schema {path} cannot be read: {exc}.", next_step="Check the file.") from exc
-    if not isinstance(found, dict):
-        raise UsageError(f"The schema {path} is no JSON object.", next_step="Check the file.")
-    return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Callable, Iterator, Optional
 
 from ..errors import MissingKeyError, NukeAIError, PolicyError, SettingsError
 from . import exits
-from .batch_options import schema_of, settle, variables_of
+from .batch_options import settle
 from .console import Console
 from .exits import UsageError
 from .options import overrides_of
@@ -88,20 +88,13 @@ def planned(
     app: App, arguments: argparse.Namespace, *, samples: int = 0, rows: Optional[tuple[int, int]] = None
 ) -> Plan:
     """The plan that the command line asks for. Raises what `make_plan` raises, and UsageError."""
-    from ..batch.feed import Selection
-    from ..batch.planning import make_plan
-    from ..providers.base import Parameters
+    from ..batch.commands import plan_of
 
     first, last = rows if rows is not None else (0, None)
-    return make_plan(
-        app, _drawn(rows_of(arguments), arguments), template=Path(arguments.template) if arguments.template else None,
-        provider=getattr(arguments, "provider", None), model=arguments.model, system=arguments.system,
-        schema=schema_of(arguments.schema), variables=variables_of(arguments.var), roots=arguments.root,
-        parameters=Parameters(temperature=arguments.temperature, max_tokens=arguments.max_tokens), id=arguments.id,
-        images=arguments.image, page=getattr(arguments, "out_file", None), price_in=arguments.price_in,
-        price_out=arguments.price_out, samples=samples,
-        selection=Selection(arguments.limit, first, last, arguments.repeat),
-    )
+    given = dict(vars(arguments), base_url=None)  # it is in the App's settings already
+    if arguments.verb == "plan":
+        given["sample"] = None  # what `plan` calls a sample is shown; only a run draws one
+    return plan_of(app, given, samples=samples, rows=rows_of(arguments), first=first, last=last)
 
 
 def rows_of(arguments: argparse.Namespace) -> Source:
@@ -121,14 +114,6 @@ def rows_of(arguments: argparse.Namespace) -> Source:
     if arguments.nk:
         return nodes_source(Path(arguments.nk), arguments.nodes)
     return source_of(arguments.input, kind=arguments.format or "")
-
-
-def _drawn(source: Source, arguments: argparse.Namespace) -> Source:
-    from ..batch.rows import drawn
-
-    # What `plan` calls a sample is shown; only a run draws one.
-    sample = getattr(arguments, "sample", None) if arguments.verb != "plan" else None
-    return drawn(source, shuffle=arguments.shuffle, sample=sample, seed=arguments.seed)
 
 
 def names_rows(arguments: argparse.Namespace) -> bool:

@@ -27,17 +27,9 @@ _LOOK_S = 0.2
 
 def options_given(arguments: argparse.Namespace, *, retry_only: Optional[tuple[str, ...]] = None) -> Options:
     """What the command line says about how a plan is carried out. Raises InvalidBatchError."""
-    from ..batch.calls import options_of
+    from ..batch.commands import options_of_command
 
-    return options_of({
-        "max_concurrency": arguments.max_concurrency, "hosts": arguments.host, "rpm": arguments.rpm,
-        "tpm": arguments.tpm, "max_attempts": arguments.max_attempts, "max_wait_s": arguments.max_wait,
-        "budget": arguments.budget, "price_in": arguments.price_in, "price_out": arguments.price_out,
-        "max_failures": arguments.max_failures, "stop_after_s": arguments.stop_after,
-        "dedupe": not arguments.no_dedupe, "keep_requests": arguments.keep_requests,
-        "keep_history": not arguments.no_history, "resume": arguments.resume, "retry_only": retry_only,
-        "csv": arguments.csv, "stream": arguments.stream, "cache": arguments.cache, "ordered": arguments.ordered,
-    }, repeat=arguments.repeat)
+    return options_of_command(vars(arguments), retry_only=retry_only)
 
 
 def carry_out(
