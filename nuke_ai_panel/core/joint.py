@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from ..utils.fences import open_fence
 from .answer import CleanText
 
 # A shorter match is more likely the language than a repetition.
@@ -52,25 +53,6 @@ class JoinedText(CleanText):
         return super().add(rest) if rest else ""
 
 
-def open_fence(text: str) -> str:
-    """The fence of the code block that `text` ends inside of, such as ``` or ~~~~; empty outside of one."""
-    fence = ""
-    for line in text.splitlines():
-        mark = _FENCE.match(line)
-        if mark is None:
-            continue
-        if not fence:
-            fence = mark.group(1)
-        elif mark.group(1)[0] == fence[0] and len(mark.group(1)) >= len(fence) and not mark.group(2).strip():
-            fence = ""
-    return fence
-
-
-def is_in_fence(text: str) -> bool:
-    """Whether `text` ends inside a code block."""
-    return bool(open_fence(text))
-
-
 def may_repeat(before: str, held: str) -> bool:
     """Whether more text could still show that `held` repeats the end of `before`."""
     if len(held) >= _LONGEST:
@@ -104,7 +86,7 @@ def _without_fence(before: str, held: str) -> str:
     """
     mark = _FENCE.match(held.lstrip("\n"))
     fence = open_fence(before)
-    if mark is None or not fence or "\n" not in held.lstrip("\n") or mark.group(1)[0] != fence[0]:
+    if mark is None or fence is None or "\n" not in held.lstrip("\n") or mark.group(1)[0] != fence.mark[0]:
         return held
     is_closing = not mark.group(2).strip() and (held.startswith("\n") or before.endswith("\n"))
     return held if is_closing else held.lstrip("\n").partition("\n")[2]

@@ -15,6 +15,7 @@ from dataclasses import fields
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from ..messages import Attachment, Conversation, Json, Message
+from ..utils.fences import closed
 from . import conversations as conversation_rows
 from . import messages as message_rows
 from .conversations import unknown
@@ -24,7 +25,6 @@ FORMAT = "nuke-ai-panel.conversations"
 VERSION = 1
 _NOT_STORED = ("exact_text", "exact_reasoning", "conversation_id", "attachments")
 _COUNTED = ("message_count", "snippet")
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$")
 
 
 def as_json(database: Database, ids: Sequence[str]) -> str:
@@ -83,21 +83,6 @@ def heading(message: Message) -> str:
     if message.status != "complete":
         facts.append(message.status)
     return " · ".join(map(_one_line, facts))
-
-
-def closed(text: str) -> str:
-    """Markdown whose last code block is closed."""
-    fence = ""
-    for line in text.splitlines():
-        mark = _FENCE.match(line)
-        if mark is None:
-            continue
-        if not fence:
-            fence = mark.group(1)
-        elif mark.group(1)[0] == fence[0] and len(mark.group(1)) >= len(fence) and not mark.group(2).strip():
-            fence = ""
-    end = "" if text.endswith("\n") or not text else "\n"
-    return f"{text}{end}{fence}\n" if fence else f"{text}{end}"
 
 
 def _read(

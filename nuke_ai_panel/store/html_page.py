@@ -16,7 +16,8 @@ except ModuleNotFoundError:  # a farm's Python may come without: then an answer 
     MarkdownIt = None  # type: ignore[assignment,misc]  # asked for where it is used
 
 from ..messages import Attachment, Conversation, Message
-from .exporting import closed, heading
+from ..utils.fences import closed
+from .exporting import heading
 
 _LINKS = re.compile(r"(https?|mailto):", re.IGNORECASE)
 _IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})

@@ -8,6 +8,7 @@ from typing import Iterable, List, Optional, Sequence
 from . import blobs
 from .conversations import set_tags, tag_from, unknown
 from .database import Database
+from .unindexed import note_conversation
 from .values import BIN_DAYS, Former, Undo
 
 _DAY_S = 86_400.0
@@ -81,8 +82,7 @@ def forget(database: Database, ids: Iterable[str]) -> int:
             "DELETE FROM blob_uses WHERE owner IN (SELECT id FROM messages WHERE conversation_id = ?) OR owner = ?",
             (one, f"draft:{one}"),
         )
-        connection.execute("INSERT OR IGNORE INTO unindexed SELECT seq FROM messages WHERE conversation_id = ?", (one,))
-        connection.execute("INSERT OR IGNORE INTO unindexed SELECT -seq FROM conversations WHERE id = ?", (one,))
+        note_conversation(connection, one)
         for table, column in (
             ("messages", "conversation_id"), ("tags", "conversation_id"), ("drafts", "conversation_id"),
             ("conversations", "id"),

@@ -17,6 +17,7 @@ from .database import Database
 from .rows import ATTACHMENTS, COLUMNS, SELECTED, WRITER, Row, message_from, message_values, placeholder
 from .titles import title_from
 from .tree import Node, Tree
+from .unindexed import note_messages
 
 log = logging.getLogger(__name__)
 
@@ -139,9 +140,7 @@ def restore(database: Database, message_id: str) -> List[Message]:
     """Undoes the deletion of a message: everything that went with it is back, the same branch shown."""
     conversation_id = _conversation_of(database.connection, message_id)
     # A search meanwhile has passed them over.
-    database.connection.execute(
-        "INSERT OR IGNORE INTO unindexed SELECT seq FROM messages WHERE deleted_root = ? AND text <> ''", (message_id,)
-    )
+    note_messages(database.connection, "deleted_root = ? AND text <> ''", (message_id,))
     database.connection.execute(
         "UPDATE messages SET deleted_root = NULL, deleted_at = NULL WHERE deleted_root = ?", (message_id,)
     )

@@ -23,9 +23,10 @@ from ..words import tr
 from .database import Database, connect, connect_to_read
 from .errors import translated
 from .search import NO_FULL_TEXT, NO_INDEX, ODD_CHARACTERS, by_index, by_reading
-from .search_index import Document, SearchIndex, has_full_text, index_path, mark_all, mark_indexed, remove, waiting
+from .search_index import Document, SearchIndex, has_full_text, index_path, mark_indexed, remove, waiting
 from .search_words import Query, parse
 from .statistics import statistics
+from .unindexed import note_all
 from .values import HistoryFilter, SearchPage, Statistics
 from .worker import Worker
 
@@ -326,7 +327,7 @@ def _mark_indexed(documents: List[Document], database: Database) -> None:
 
 def mark_all_of(database: Database) -> None:
     """Everything is to be indexed again."""
-    mark_all(database.connection)
+    note_all(database.connection)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

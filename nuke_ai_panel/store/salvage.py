@@ -23,6 +23,7 @@ from .migrations import APPLICATION_ID, migrate
 from .raw_pages import RawRow, Value, log_rows, page_size_of, table_rows
 from .rows import encode_flat
 from .titles import title_from
+from .unindexed import note_all
 from .values import Salvage
 
 log = logging.getLogger(__name__)
@@ -157,8 +158,7 @@ def _fill(connection: sqlite3.Connection, path: Path, quarantine: Path) -> Salva
     backup = _read_backup(path, sink)
     from_backup = sink.messages - read - recovered
     _adopt_orphans(connection)
-    connection.execute("INSERT OR IGNORE INTO unindexed SELECT seq FROM messages WHERE text <> ''")
-    connection.execute("INSERT OR IGNORE INTO unindexed SELECT -seq FROM conversations WHERE title <> ''")
+    note_all(connection)
     _note_blob_uses(connection)
     for _, sql in triggers:
         connection.execute(sql)

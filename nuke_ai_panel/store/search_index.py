@@ -211,11 +211,5 @@ def mark_indexed(connection: sqlite3.Connection, documents: Iterable[Document]) 
             )
 
 
-def mark_all(connection: sqlite3.Connection) -> None:
-    """The index begins anew: everything is to be seen."""
-    connection.execute("INSERT OR IGNORE INTO unindexed SELECT seq FROM messages WHERE text <> ''")
-    connection.execute("INSERT OR IGNORE INTO unindexed SELECT -seq FROM conversations WHERE title <> ''")
-
-
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nuke_ai_panel.core.answer import CleanText, GrowingAnswer
-from nuke_ai_panel.core.joint import JoinedText, is_in_fence
+from nuke_ai_panel.core.joint import JoinedText
 from nuke_ai_panel.events import StreamStarted
 from nuke_ai_panel.messages import Message, Usage, clean_text
 
@@ -74,9 +74,3 @@ def test_a_continuation_repeats_nothing(before: str, pieces: list[str], after: s
     text = JoinedText(before)
     told = "".join([text.add(piece) for piece in pieces] + [text.end()])
     assert (told, str(text)) == (after, before + after)
-
-
-def test_an_open_fence_is_seen() -> None:
-    assert is_in_fence("a\n```py\nb") and not is_in_fence("a\n```py\nb\n```\nc")
-    assert is_in_fence("````\n```\n") and not is_in_fence("~~~\n```\n~~~\n") and not is_in_fence("```x``` is code")
-    assert is_in_fence("- a\n  ~~~sh\n  ls")
