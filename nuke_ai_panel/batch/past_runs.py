@@ -87,11 +87,13 @@ def ended_rows(folder: Path, most: int) -> Tuple[Ended, ...]:
 
 
 def whole_text(folder: Path, custom_id: str) -> str:
-    """A row's answer in full; empty when it has none."""
+    """A row's answer in full, or all that is known of why it has none; empty for a row without an end."""
     found = ""
-    for _, line in lines_of(folder / "results.jsonl"):
+    for _, line in chain(lines_of(folder / "errors.jsonl"), lines_of(folder / "results.jsonl")):
         if line.get("custom_id") == custom_id:
-            found = text_of(line)
+            error = line.get("error") or {}
+            said = (error.get(name) for name in ("user_text", "next_step", "message"))
+            found = text_of(line) or "\n\n".join(dict.fromkeys(str(one) for one in said if one))
     return found
 
 

@@ -22,7 +22,7 @@ from nuke_ai_panel.nk.context_text import NodeFacts
 from nuke_ai_panel.words import tr
 
 from ..qt import QtCore, QtGui, is_valid
-from ..ui.batch_values import BatchForm, Page, ResultRow
+from ..ui.batch_values import BatchForm, Page, ResultRow, RunCard
 from ..ui.batch_view import BatchView
 from .batch_board import MOST_ROWS, BoardRun
 from .batch_plans import command_of, on_thread, script_title
@@ -163,8 +163,7 @@ class BatchRuns:
     def watch(self, run: BoardRun) -> None:
         """Shows the run of this process."""
         self.shown, self.past = run, None
-        self._show(tuple(run.rows))
-        self.view.run.set_card(run_card(run))
+        self._show(run_card(run), tuple(run.rows))
         self.view.show_page("run")
         self.view.focus_first()
         self._changed(None)
@@ -176,10 +175,11 @@ class BatchRuns:
         self.watch(self._board.run)
         return True
 
-    def _show(self, rows: Tuple[Ended, ...]) -> None:
+    def _show(self, card: RunCard, rows: Tuple[Ended, ...]) -> None:
         host = find_host()
         self._nodes = frozenset(host.node_names() if host is not None else ())
         self.view.set_has_run(True)
+        self.view.run.set_card(card)
         self.view.run.results.clear()
         self.view.run.results.add(tuple(result_row(one, self._nodes) for one in rows))
 
@@ -218,9 +218,8 @@ class BatchRuns:
     def _read_whole(self, row: object) -> None:
         assert isinstance(row, ResultRow)
         folder, results = Path(self.folder()), self.view.run.results
-        if row.status == "done":
-            on_thread(self._session, self.view, lambda: whole_text(folder, row.id),
-                      lambda text: results.show_text(row.id, text))
+        on_thread(self._session, self.view, lambda: whole_text(folder, row.id),
+                  lambda text: results.show_text(row.id, text or row.text))
 
     # ------------------------------------------------------------ runs that were
 
@@ -250,8 +249,7 @@ class BatchRuns:
             failed = sum(bool(one.error or one.kind) for one in rows)
             self.past, self.shown = replace(
                 facts, answered=max(facts.answered, len(rows) - failed), failed=max(facts.failed, failed)), None
-            self._show(rows)
-            self.view.run.set_card(past_card(self.past))
+            self._show(past_card(self.past), rows)
             self.view.show_page(cast(Page, page))
 
         on_thread(self._session, self.view, lambda: (run_facts(path), ended_rows(path, MOST_ROWS)), done)

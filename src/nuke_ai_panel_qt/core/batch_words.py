@@ -198,7 +198,7 @@ def result_row(one: Ended, nodes: Collection[str]) -> ResultRow:
     text = one.error if is_failed else one.text
     return ResultRow(
         one.custom_id, title, text[:SHOWN_CHARACTERS], "failed" if is_failed else "done", " · ".join(facts),
-        node if node in nodes else "", is_cut=len(text) > SHOWN_CHARACTERS,
+        node if node in nodes else "", is_cut=is_failed or len(text) > SHOWN_CHARACTERS,
     )
 
 

@@ -73,7 +73,6 @@ class RunView(QtWidgets.QWidget, metaclass=QtClass):
 
     def set_card(self, card: RunCard) -> None:
         """Shows how a run stands."""
-        is_other = card.folder != self._card.folder
         self._card = card
         self.title.set_text(card.title)
         self.state.set_text(card.state, card.tone)
@@ -92,8 +91,6 @@ class RunView(QtWidgets.QWidget, metaclass=QtClass):
         self.report.setVisible(card.has_report and not runs)
         self.folder.setVisible(bool(card.folder))
         self.results.set_failed(card.failed)
-        if is_other:
-            self.results.clear()
         self._buttons.arrange()
 
     def _named(self) -> tuple[tuple[str, Button], ...]:

@@ -46,7 +46,7 @@ class BatchSetup(QtWidgets.QWidget, metaclass=QtClass):
         self.description = Text("", role="dim", size="small")
         self.rows = Select(tr("Rows"))
         self.again = Button(icon="retry", kind="outline", tip=tr("Read the rows again"))
-        self.place = LineEdit("")
+        self.place = LineEdit(tr("Pattern of the files"))
         self.browse_rows = Button(icon="file", kind="outline", tip=tr("Choose a file …"))
         self.nodes = LineEdit(tr("all, class:Read or name:Write*"))
         self.model = Select(tr("Model"))

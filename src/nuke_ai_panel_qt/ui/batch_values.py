@@ -87,7 +87,7 @@ class RunCard:
 
 @dataclass(frozen=True)
 class ResultRow:
-    """A row that has its end. `node` is the node of the open script that it is about, empty for most."""
+    """A row that has its end. `node` is the node of the open script that it is about; what is cut lies on disk."""
 
     id: str
     title: str
