@@ -29,6 +29,7 @@ from .scripting.waiting import refuse_on_loop, refuse_too_deep
 from .utils.event_loop_manager import get_event_loop_manager
 from .utils.generations import of_today
 from .utils.main_thread import MainThread, PumpedMainThread, the_main_thread
+from .words import tr
 
 __all__ = [
     "Answer", "Chat", "Context", "Running", "Stream", "ask", "chat", "close", "nodes", "register_tool", "script",
@@ -155,8 +156,8 @@ def script(path: Union[str, os.PathLike[str], None] = None, *, limit_tokens: int
 def register_tool(*tool: object, **facts: object) -> NoReturn:
     """Reserved for functions of yours that a model may call. Raises NukeAIError: it cannot be done yet."""
     raise in_plain_words(NukeAIError(
-        "register_tool is reserved", user_text="Functions of your own cannot be offered to a model yet.",
-        next_step="Ask for JSON with ask(…, schema=…) and call your function with answer.data.",
+        "register_tool is reserved", user_text=tr("Functions of your own cannot be offered to a model yet."),
+        next_step=tr("Ask for JSON with ask(…, schema=…) and call your function with answer.data."),
     ))
 
 
@@ -221,8 +222,8 @@ def _read(message: Message, schema: Mapping[str, Json]) -> Json:
         return json.loads(bare_json(message.text))
     raise AnswerShapeError(
         f"the answer does not fit the schema: {wrong}",
-        user_text=f"{message.model} did not answer in JSON of the given shape.",
-        next_step="Ask again, make the schema simpler, or choose a model that keeps to one.", text=message.text,
+        user_text=tr("{model} did not answer in JSON of the given shape.", model=message.model),
+        next_step=tr("Ask again, make the schema simpler, or choose a model that keeps to one."), text=message.text,
     )
 
 

@@ -13,14 +13,25 @@ import sys
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Iterator, List, Mapping, Optional, Tuple
 
 from . import __version__
 from .diagnosis_values import Line, Mask, Report, Section, State
-from .install.packages import ROOT, look_at_all, mending_command, other_pythons, second_copies
-from .install.receipt import read_receipt
+from .errors import NukeAIError
+from .install.packages import (
+    ROOT,
+    failure_to_load,
+    look_at_all,
+    mending_command,
+    other_pythons,
+    reinstalling_command,
+    second_copies,
+)
+from .install.receipt import Receipt, read_receipt
 from .install.targets import folder_of
+from .install.wholeness import data_that_is_broken, parts_that_are_missing, unlike_the_receipt
 
 __all__ = ["Line", "Report", "Section", "make_report"]
 
@@ -28,7 +39,10 @@ LAST_LINES = 20
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _TRUST = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 _OURS = ("NUKE_AI_PANEL_HOME", "NUKE_AI_PANEL_CONFIG", "NUKE_AI_PANEL_POLICY", "NUKE_AI_PANEL_QT",
-         "NUKE_AI_PANEL_PROVIDER", "NUKE_AI_PANEL_MODEL", "NUKE_AI_PANEL_LOCALE", "NUKE_AI_PANEL_LOCALES", "NUKE_PATH", "PYTHONPATH", "PYTHON_KEYRING_BACKEND")
+         "NUKE_AI_PANEL_PROVIDER", "NUKE_AI_PANEL_MODEL",
+         "NUKE_AI_PANEL_LOCALE", "NUKE_AI_PANEL_LOCALES",
+         "NUKE_PATH", "PYTHONPATH", "PYTHON_KEYRING_BACKEND")
+_OWN = ("nuke_ai_panel", "nuke_ai_panel_qt")
 _NO_FILE = "That file is not there."
 
 
@@ -51,6 +65,10 @@ def _looked(look: Callable[[], Iterator[Line]], clean: Mask) -> Tuple[Line, ...]
     try:
         lines.extend(look())
     except Exception as error:  # noqa: BLE001  (one broken part must not hide the others)
+        if isinstance(error, ImportError) and (error.name or "").partition(".")[0] in _OWN:
+            # Nothing of anybody's is in it, and the mask itself may be what is missing.
+            return (Line("problem", f"A part of the product is missing or broken: {error.name}", "wrong",
+                         "Install it again."),)
         user_text, step = getattr(error, "user_text", ""), getattr(error, "next_step", "")
         lines.append(Line("problem", user_text or f"{type(error).__name__}: {error}", "wrong", step))
     return tuple(Line(clean(one.name), clean(one.value), one.state, clean(one.next_step)) for one in lines)
@@ -128,7 +146,9 @@ def _packages() -> Iterator[Line]:
             yield Line(one.name, found.problem + place, "wrong" if found.is_wrong else "note",
                        f"It is for {one.purpose}. {mending_command()}")
         else:
-            yield Line(one.name, f"{found.version or '?'}, in {found.place}")
+            failure = failure_to_load(one.module)
+            yield Line(one.name, f"{found.version or '?'}, in {found.place}{failure}", "wrong" if failure else "ok",
+                       f"It is for {one.purpose}. {mending_command()}" if failure else "")
         for other in found.behind:
             yield Line(one.name, f"another copy in {other} is shadowed", "note")
 
@@ -140,13 +160,36 @@ def _code() -> Iterator[Line]:
         for path in sorted(Path(folder).rglob("*.py")):
             count += 1
             try:
-                compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+                text = path.read_bytes()
+                compile(text, str(path), "exec", dont_inherit=True)
+                if not text.strip() and (path.name != "__init__.py" or str(path.parent) == folder):
+                    raise ValueError("the file is empty")
             except (SyntaxError, ValueError, OSError) as error:
-                line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+                line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
                 broken.append(Line("broken file", f"{path}{line}: {getattr(error, 'msg', None) or error}", "wrong",
                                    "Install the panel again, or mend the file."))
     yield Line("files", f"{count} compile" if not broken else f"{len(broken)} of {count} do not compile")
     yield from broken
+    yield from _whole()
+
+
+def _whole() -> Iterator[Line]:
+    again = f"Install the panel again: {reinstalling_command()}"
+    receipt: Optional[Receipt] = None
+    with suppress(NukeAIError):  # another part says that the receipt is broken
+        receipt = read_receipt(ROOT)
+    if receipt is not None:
+        missing, changed = unlike_the_receipt(ROOT, receipt)
+        yield from (Line("missing file", name, "wrong", again) for name in missing[:20])
+        yield from (Line("changed file", name, "note", "It is not as it was installed.") for name in changed[:20])
+    elif (ROOT / "init.py").is_file() != (ROOT / "menu.py").is_file():
+        gone = "menu.py" if (ROOT / "init.py").is_file() else "init.py"
+        yield Line("missing file", str(ROOT / gone), "wrong", again)
+    if (ROOT / "init.py").is_file() and not (ROOT / "src" / "nuke_ai_panel_qt" / "__init__.py").is_file():
+        yield Line("missing file", str(ROOT / "src" / "nuke_ai_panel_qt"), "wrong", again)
+    for folder in filter(None, (str(ROOT / "nuke_ai_panel"), _place_of("nuke_ai_panel_qt"))):
+        yield from (Line("missing part", one, "wrong", again) for one in parts_that_are_missing(Path(folder))[:20])
+        yield from (Line("broken file", one, "wrong", again) for one in data_that_is_broken(Path(folder)))
 
 
 def _paths(env: Mapping[str, str]) -> Iterator[Line]:

@@ -31,7 +31,7 @@ from .errors import SettingsError, hide_in_errors
 from .settings import ProviderSettings, home_dir, is_loopback_url, origin_of
 from .settings.saving import file_lock
 from .settings.toml_file import read_toml, write_atomically
-from .words import tr
+from .words import later, tr
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ DEADLINE_S = 5.0
 # A session bus greets at once; one that does not within this time is not waited for any longer.
 BUS_DEADLINE_S = 1.0
 IGNORED_VARIABLE = "PYTHON_KEYRING_BACKEND"
-NO_STORE = "There is no system key store here."
+NO_STORE = later("There is no system key store here.")
 MUTE = "The system's key store is not answering."
 USER_NAME = "api-key"
 # Windows keeps 2,560 bytes, and keyring stores UTF-16; past that it fails with a message nobody understands.

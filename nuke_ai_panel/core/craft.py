@@ -60,7 +60,7 @@ async def fork(
     if not path or path[-1].id != message_id:
         raise StoreError(f"no message {message_id}", user_text=tr("This message no longer exists."))
     copied = await _begin(
-        store, source, f"{source.title or 'Conversation'} (fork)", source.system, message_id, id=id,
+        store, source, tr("{title} (fork)", title=source.title or tr("Conversation")), source.system, message_id, id=id,
     )
     await _copy(store, path, copied.id)
     return copied
@@ -75,8 +75,9 @@ async def begin_from_summary(
     if source is None:
         raise _gone(conversation_id)
     path = await acknowledged(store.path(conversation_id))
+    title = tr("{title} (continued)", title=source.title or tr("Conversation"))
     begun = await _begin(
-        store, source, f"{source.title or 'Conversation'} (continued)", system_of(path, source.system),
+        store, source, title, system_of(path, source.system),
         path[-1].id if path else None, id=id,
     )
     await acknowledged(store.add_message(summary_mark(begun.id, None, summary, provider=provider, model=model)))

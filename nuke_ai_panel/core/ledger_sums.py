@@ -72,7 +72,7 @@ def cost_text(cost_usd: float, *, is_unknown: bool = False, is_estimated: bool =
     if is_unknown:
         return "–"
     if not cost_usd:
-        return "free"
+        return tr("free")
     mark = "~" if is_estimated else ""
     return f"{mark}${cost_usd:,.2f}" if cost_usd >= 0.1 else f"{mark}${cost_usd:.4f}"
 
@@ -83,7 +83,7 @@ def outcome_text(entry: LedgerEntry) -> str:
         return tr("end unknown")
     if entry.outcome == "answered" and entry.status is not None and entry.status >= 300:
         return tr("refused ({status})", status=entry.status)
-    return entry.outcome.replace("_", " ")
+    return tr(entry.outcome.replace("_", " "))
 
 
 def _key(entry: LedgerEntry, by: SumBy) -> str:

@@ -193,7 +193,7 @@ class LocalProvider:
         return path
 
     def _catalogue_info(self, entry: CatalogueModel, *, is_installed: bool) -> ModelInfo:
-        size = f"not downloaded yet: {entry.wheel_size_bytes / 1e6:.0f} MB"
+        size = tr("not downloaded yet: {mb:.0f} MB", mb=entry.wheel_size_bytes / 1e6)
         path = models_dir(home_dir()) / entry.file_name
         return ModelInfo(
             entry.id, self.name, name=entry.title, local=True, size_bytes=entry.size_bytes,

@@ -28,7 +28,7 @@ def words_for(event: TurnEvent) -> str:
         short = said if len(said) <= _FIRST_CHARACTERS else f"{said[:_FIRST_CHARACTERS].rstrip()} …"
         return tr("Answer ready: {short}", short=short) if short else tr("Answer ready, without words")
     if isinstance(event, TurnFailed):
-        return f"The answer failed. {event.error.user_text} {event.error.next_step}".strip()
+        return f"{tr('The answer failed.')} {event.error.user_text} {event.error.next_step}".strip()
     if isinstance(event, TurnStopped):
         return tr("Stopped")
     if isinstance(event, ApprovalAsked):

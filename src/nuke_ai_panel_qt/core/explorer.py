@@ -275,14 +275,17 @@ class ExplorerDesk(QtCore.QObject, metaclass=QtClass):
                 tr("No chat fits these filters.") if is_filtered else tr("Your chats will stand here.")
             )
         else:
-            thing = "hit" if view.text() else "message"
-            count = (tr("Searching …") if goes_on and not self._hits else
-                     f"{len(self._hits):,}{'+' if self._has_more else ''} {thing}{'' if len(self._hits) == 1 else 's'}")
-            empty = "" if self._hits or goes_on else (
-                tr("Nothing holds “{words}”{more}. Every word must be there; try fewer, or the beginning of one.",
-                words=view.text(), more=tr(' within these filters') if is_filtered else '') if view.text()
-                else tr("Nothing was said here yet.")
-            )
+            found, more = len(self._hits), "+" if self._has_more else ""
+            count = tr("{count:,}{more} hit", "{count:,}{more} hits", count=found, more=more) if view.text() else \
+                tr("{count:,}{more} message", "{count:,}{more} messages", count=found, more=more)
+            if goes_on and not self._hits:
+                count = tr("Searching …")
+            empty = "" if self._hits or goes_on else tr("Nothing was said here yet.")
+            if empty and view.text():
+                empty = tr("Nothing holds “{words}” within these filters. Every word must be there; try fewer, or the "
+                           "beginning of one.", words=view.text()) if is_filtered else \
+                    tr("Nothing holds “{words}”. Every word must be there; try fewer, or the beginning of one.",
+                       words=view.text())
         view.set_words(count=count, note=self._note, empty=empty)
 
     # ------------------------------------------------------------ filters

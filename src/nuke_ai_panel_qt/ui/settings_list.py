@@ -82,9 +82,9 @@ class _RowModel(GroupedModel[ListRow], metaclass=QtClass):
         if role == int(Qt.ItemDataRole.DisplayRole):
             return row.title
         if role == int(Qt.ItemDataRole.AccessibleTextRole):
-            return row.title if row.icon else f"{row.title}, {state_word(row.state) if row.is_on else 'off'}"
+            return row.title if row.icon else f"{row.title}, {state_word(row.state) if row.is_on else tr('off')}"
         if role == int(Qt.ItemDataRole.ToolTipRole) and not row.icon:
-            return f"{row.title}: {state_word(row.state) if row.is_on else 'off'}"
+            return f"{row.title}: {state_word(row.state) if row.is_on else tr('off')}"
         return None
 
 
@@ -131,8 +131,9 @@ class _RowDelegate(QtWidgets.QStyledItemDelegate, metaclass=QtClass):
         if not row.is_on:
             painter.setFont(theme.small)
             painter.setPen(theme.dim)
-            painter.drawText(words, _RIGHT, "off")
-            words.setRight(words.right() - QtGui.QFontMetrics(theme.small).horizontalAdvance("off") - theme.space(2))
+            painter.drawText(words, _RIGHT, tr("off"))
+            taken = QtGui.QFontMetrics(theme.small).horizontalAdvance(tr("off"))
+            words.setRight(words.right() - taken - theme.space(2))
         font = scaled_font(theme.body, 1.0)
         painter.setFont(font)
         painter.setPen(theme.text if row.is_on else theme.dim)

@@ -8,6 +8,7 @@ from nuke_ai_panel.words import tr
 
 from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal, flag_value
 from .controls import Button, Ground, Hairline, Text
+from .flow_row import FlowRow
 from .scroll_bar import quiet_scrolling
 from .shortcuts import BINDINGS, COMPOSER_KEYS, CONTROL_SENDS_KEYS, Shortcuts
 from .theme import scaled_font, theme_of
@@ -158,15 +159,9 @@ class TextSheet(Sheet, metaclass=QtClass):
         self.facts = Text("", role="dim", size="small")
         self.insert = Button(tr("Insert as text"), icon="text", kind="outline", tip=tr("Into the composer, as it is"))
         self.remove = Button(tr("Remove"), icon="delete", kind="outline", tip=tr("Do not send it"))
-        theme = theme_of(self)
-        row = QtWidgets.QHBoxLayout()
-        row.setSpacing(theme.space(2))
-        row.addWidget(self.insert)
-        row.addWidget(self.remove)
-        row.addStretch(1)
         self.body.addWidget(self.facts)
         self.body.addWidget(self.view, 1)
-        self.body.addLayout(row)
+        self.body.addWidget(FlowRow((self.insert, self.remove)))
         self.column.setMaximumWidth(1 << 20)
         self.insert.clicked.connect(self._insert)
         self.remove.clicked.connect(self._remove)

@@ -8,6 +8,7 @@ from nuke_ai_panel.words import tr
 
 from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal, flag_value
 from .controls import Button, Ground, Text, draw_icon, draw_progress
+from .flow_row import FlowRow
 from .panel_values import StartChoice
 from .scroll_bar import quiet_scrolling
 from .theme import Theme, theme_of
@@ -59,10 +60,7 @@ class ChoiceCard(Ground, metaclass=QtClass):
             box.addWidget(part)
         box.addSpacing(theme.space(1))
         box.addWidget(self.progress)
-        row = QtWidgets.QHBoxLayout()
-        row.addWidget(self.button)
-        row.addStretch(1)
-        box.addLayout(row)
+        box.addWidget(FlowRow((self.button,)))
         self.button.clicked.connect(self._clicked)
         self.set_choice(choice)
 

@@ -11,6 +11,7 @@ from nuke_ai_panel.words import later, tr
 
 from ..qt import QtClass, QtCore, QtWidgets, Signal
 from .controls import Button, Text
+from .flow_row import FlowRow
 from .line_edit import LineEdit
 from .menus import Select
 from .settings_fields import TextArea
@@ -62,11 +63,7 @@ class SystemSheet(Sheet, metaclass=QtClass):
         self.name = LineEdit(name, self)
         self.name.set_shortcuts(shortcuts)
         self.keep = Button(tr("Save"), kind="outline")
-        self._row, self._naming = QtWidgets.QHBoxLayout(), QtWidgets.QWidget()
-        self._row.setSpacing(theme.space(2))
-        for button in (self.use, self.save, self.delete):
-            self._row.addWidget(button)
-        self._row.addStretch(1)
+        self._naming = QtWidgets.QWidget()
         naming = QtWidgets.QHBoxLayout(self._naming)
         naming.setContentsMargins(0, 0, 0, 0)
         naming.setSpacing(theme.space(2))
@@ -80,7 +77,7 @@ class SystemSheet(Sheet, metaclass=QtClass):
         self.body.addWidget(self.facts)
         self.body.addWidget(self.problem)
         self.body.addWidget(self._naming)
-        self.body.addLayout(self._row)
+        self.body.addWidget(FlowRow((self.use, self.save, self.delete)))
         self.preset.chosen.connect(self.chosen)
         self.use.clicked.connect(self._use)
         self.save.clicked.connect(self._ask_name)
