@@ -18,7 +18,7 @@ from tests.unit.batch.kit import TEMPLATE, write_rows
 from tests.unit.cli_kit import Cli
 
 # NUKE_AI_PANEL_BATCH=100000 kills a run of so many rows a hundred times.
-ROWS = int(os.environ.get("NUKE_AI_PANEL_BATCH", "600"))
+ROWS = int(os.environ.get("NUKE_AI_PANEL_BATCH", "2000"))
 KILLS = 6 if ROWS < 2000 else 20 if ROWS < 100_000 else 100
 WINDOW = 16
 
@@ -29,7 +29,7 @@ def test_killed_batch_has_one_answer_for_each_row(tmp_path: Path) -> None:
     (tmp_path / "t.j2").write_text(TEMPLATE)
     out, kills = tmp_path / "r.run", 0
     with BatchServer() as server:
-        server.delay_s = 0.2 if ROWS <= 2000 else 0.02
+        server.delay_s = 0.1 if ROWS <= 2000 else 0.02
         command: List[str] = [
             "batch", "run", str(write_rows(tmp_path / "in.jsonl", ROWS)), "--template", str(tmp_path / "t.j2"), "--out",
             str(out), "--provider", "openai", "--base-url", server.base_url, "--model", "m", "--max-concurrency",

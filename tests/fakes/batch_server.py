@@ -23,7 +23,7 @@ class BatchServer(Server):
 
     `per_s` lets so many through a second, refuses the rest with `refusal_headers`; `tells_limit` has answers say what
     is left; `refuse` may refuse by prompt and number of times asked; `say` is the answer to a prompt;
-    `broken` answers a prompt with raw bytes instead.
+    `broken` answers a prompt with raw bytes instead, and is silent for `silence_s` after them.
     """
 
     def __init__(self) -> None:
@@ -38,6 +38,7 @@ class BatchServer(Server):
         self.refuse: Callable[[str, int], Optional[Refusal]] = lambda prompt, times: None
         self.say: Callable[[str], str] = lambda prompt: f"ok {prompt}"
         self.broken: Callable[[str, int], Optional[bytes]] = lambda prompt, times: None
+        self.silence_s = 0.0
         self.usage: Callable[[str], Tuple[int, int]] = lambda prompt: (max(1, len(prompt) // 4), 2)
         self.asked: Counter[str] = collections.Counter()
         self.refused = 0
@@ -89,6 +90,8 @@ class BatchServer(Server):
             raw = self.broken(prompt, self.asked[prompt])
             if raw is not None:
                 await connection.send(raw)
+                if self.silence_s:
+                    await connection.pause(self.silence_s)
                 connection.finish()
                 return
             await self._answer(connection, body, prompt, request.path)

@@ -139,6 +139,16 @@ def test_broken_stream_is_asked_again_and_never_an_answer(bench: Bench, fault: s
     assert again == [2, 2]
 
 
+def test_error_line_of_ollama_is_asked_again_and_never_an_answer(bench: Bench) -> None:
+    half = b'{"model":"m","message":{"role":"assistant","content":"half"},"done":false}\n'
+    broken = raw_answer(200, half + b'{"error":"llama runner process has terminated"}\n',
+                        {"Content-Type": "application/x-ndjson"})
+    bench.server.broken = lambda prompt, times: broken if times == 1 and prompt.endswith("0.") else None
+    report = bench.run(rows(20), plan={"provider": "ollama", "base_url": bench.server.url})
+    assert (report.code, report.answered, report.retries) == (0, 20, 2)
+    assert "half" not in (bench.out / "results.jsonl").read_text()
+
+
 def test_server_that_asks_for_hours_parks_the_lane(bench: Bench) -> None:
     bench.server.refuse = lambda prompt, times: (429, {"error": {"message": "later"}}, {"Retry-After": "7200"})
     report = bench.run(rows(30))
