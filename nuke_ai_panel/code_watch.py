@@ -4,6 +4,7 @@ Where `watchfiles` is installed it tells of a save at once; else the files are l
 files count: no `__pycache__`, no editor's temporary files. One save is taken up when nothing was saved for a moment.
 While saves follow each other within a second, for whatever does not compile (it may be half written), and right after
 a reload, a whole quiet second has to pass: an editor that saves on every key costs one reload when the hand rests.
+The next generation's watch knows what this one took up, so that a save in the middle of a reload is not missed.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ import logging
 import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, Iterable, Iterator, Optional, Set
+from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, Optional, Set, Tuple
 
 from .reload import Part, register, request_reload, source_folders, unregister
-from .utils.file_watch import FileWatch
+from .utils.file_watch import FileWatch, mark_of
 
 log = logging.getLogger(__name__)
 
@@ -31,26 +32,29 @@ LOOK_EVERY_S = 10.0
 TICK_S = 0.05
 
 
+# A file that is gone has no mark.
+Marks = Dict[Path, Optional[Tuple[int, int, int]]]
+
+
 class Saves:
     """Decides when saves are over and a reload is due. Pure; times are seconds of a steady clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, last_reload: float = float("-inf")) -> None:
         self._saved: Set[Path] = set()
-        self._last_save = self._last_reload = float("-inf")
+        self._last_save, self._last_reload = float("-inf"), last_reload
         self._is_hurried = False
 
     @property
-    def pending(self) -> bool:
-        """Whether something was saved that no reload has taken up."""
-        return bool(self._saved)
+    def pending(self) -> FrozenSet[Path]:
+        """What was saved and no reload has taken up."""
+        return frozenset(self._saved)
 
     def saw(self, files: Iterable[Path], now: float) -> None:
         """These files were saved just now."""
         files = {path for path in files if is_source(path)}
         if files:
-            quiet_s = now - max(self._last_save, self._last_reload)
-            if quiet_s >= ONE_SAVE_S:
-                self._is_hurried = quiet_s < QUIET_S
+            if now - self._last_save >= ONE_SAVE_S:
+                self._is_hurried = now - max(self._last_save, self._last_reload) < QUIET_S
             self._saved |= files
             self._last_save = now
 
@@ -73,15 +77,20 @@ class CodeWatch:
         self._request = request
         self._end = threading.Event()
         self._thread: Optional[threading.Thread] = None
+        # Every source file as it was when a reload was last asked for. The watching thread's while it runs.
+        self._taken: Optional[Marks] = None
 
     @property
     def is_running(self) -> bool:
         """Whether it watches."""
         return self._thread is not None
 
-    def start(self) -> None:
-        """Begins to watch. Idempotent."""
+    def start(self, taken: Optional[Marks] = None) -> None:
+        """Begins to watch. What is no longer as in `taken` counts as saved just now. Idempotent without it."""
+        if taken is not None:
+            self._end_thread()
         if self._thread is None:
+            self._taken = taken
             self._end = threading.Event()
             self._thread = threading.Thread(target=self._watch, args=(self._end,), name=THREAD_NAME, daemon=True)
             self._thread.start()
@@ -92,10 +101,10 @@ class CodeWatch:
         unregister(PART)
         self._end_thread()
 
-    def _freeze(self) -> bool:
+    def _freeze(self) -> Optional[Marks]:
         was_running = self.is_running
         self._end_thread()
-        return was_running
+        return (self._taken or {}) if was_running else None
 
     def _end_thread(self) -> None:
         thread, self._thread = self._thread, None
@@ -104,11 +113,17 @@ class CodeWatch:
             thread.join(2.0)
 
     def _watch(self, end: threading.Event) -> None:
-        saves = Saves()
-        for changed in changes(end, lambda: saves.pending):
+        before, taken = self._taken, None
+        saves = Saves(float("-inf") if before is None else time.monotonic())
+        for changed in changes(end, lambda: bool(saves.pending)):
+            if taken is None:  # only now is every later save told of
+                taken = self._taken = before or marks()
+                changed |= {path for path, mark in (before or {}).items() if mark_of(path) != mark}
             now = time.monotonic()
             saves.saw(changed, now)
+            saved = saves.pending
             if saves.due(now, compiles=compiles) and not end.is_set():
+                taken.update({path: mark_of(path) for path in saved})
                 self._request()
             if end.is_set():
                 return
@@ -117,10 +132,15 @@ class CodeWatch:
 the_watch = CodeWatch()
 
 
-def thaw(was_running: bool) -> None:
+def thaw(taken: Optional[Marks]) -> None:
     """After a reload: goes on watching."""
-    if was_running:
-        the_watch.start()
+    if taken is not None:
+        the_watch.start(taken)
+
+
+def marks() -> Marks:
+    """Every source file of today, and what tells it from itself after a save."""
+    return {path: mark_of(path) for path in source_files(source_folders())}
 
 
 def changes(end: threading.Event, is_pending: Callable[[], bool]) -> Iterator[Set[Path]]:
@@ -136,6 +156,7 @@ def changes(end: threading.Event, is_pending: Callable[[], bool]) -> Iterator[Se
         return
     watch = FileWatch(lambda: source_files(source_folders()), lambda _: None)
     watch.look()
+    yield set()
     while not end.wait(TICK_S if is_pending() else LOOK_EVERY_S):
         yield set(watch.look())
 

@@ -109,3 +109,71 @@ def test_developers_mode_reloads_a_saved_file_and_watches_on(tmp_path: Path, hom
         assert worker.do(f"wanted = {after!r}\n{wait}") == after
     worker.do("sys.modules['nuke_ai_panel.code_watch'].the_watch.stop()")
     worker.end()
+
+
+def _count_reloads(worker: Worker) -> int:
+    return int(worker.do("result = sys.modules['_counted'].reloads"))
+
+
+# Counts every reload, in whichever generation it happens: the log's line is written by each.
+COUNT = """
+import logging, types
+counted = sys.modules.setdefault("_counted", types.ModuleType("_counted"))
+counted.reloads = 0
+class Count(logging.Handler):
+    def emit(self, record):
+        counted.reloads += record.getMessage().startswith("reloaded ")
+logging.getLogger("nuke_ai_panel.reload").addHandler(Count())
+logging.getLogger("nuke_ai_panel.reload").setLevel(logging.INFO)
+from nuke_ai_panel import code_watch
+sys.modules["nuke_ai_panel.code_watch"].the_watch.start()
+time.sleep(0.6)
+"""
+SEEN = """
+end = time.monotonic() + 30
+while (getattr(sys.modules.get("nuke_ai_panel"), "__version__", "") != wanted
+       or "nuke_ai_panel.code_watch" not in sys.modules) and time.monotonic() < end:
+    time.sleep(0.02)
+result = sys.modules["nuke_ai_panel"].__version__
+"""
+
+
+def test_editor_that_saves_on_every_key_costs_one_reload_and_one_when_the_hand_rests(
+    tmp_path: Path, home: Path
+) -> None:
+    pytest.importorskip("watchfiles", reason="watchfiles has no release for this Python")
+    copy = Copy(tmp_path / "site")
+    worker = Worker(copy, {"NUKE_AI_PANEL_HOME": str(home)})
+    worker.do(COUNT)
+    path = copy.file("nuke_ai_panel/__init__.py")
+    text = path.read_text(encoding="utf-8")
+    for number in range(14):  # some of them fall into the first reload
+        path.write_text(text.replace('"0.1.0"', f'"0.1.{number}"'), encoding="utf-8")
+        time.sleep(0.25)
+    assert worker.do(f"wanted = '0.1.13'\n{SEEN}") == "0.1.13"
+    worker.do("time.sleep(1.5)")
+    reloads = _count_reloads(worker)
+    worker.do("sys.modules['nuke_ai_panel.code_watch'].the_watch.stop()")
+    worker.end()
+    assert reloads == 2
+
+
+def test_save_in_the_middle_of_a_reload_is_not_missed(tmp_path: Path, home: Path) -> None:
+    pytest.importorskip("watchfiles", reason="watchfiles has no release for this Python")
+    copy = Copy(tmp_path / "site")
+    worker = Worker(copy, {"NUKE_AI_PANEL_HOME": str(home)})
+    worker.do(COUNT)
+    # The new generation's first import saves a file that is in service already: the package's own.
+    saved = "'\"0.1.7\"'"
+    copy.edit("nuke_ai_panel/app.py", "\nfrom __future__ import annotations\n", (
+        "\nfrom __future__ import annotations\nimport pathlib\n_own = pathlib.Path(__file__).with_name('__init__.py')\n"
+        "_text = _own.read_text(encoding='utf-8')\n"
+        f"if {saved} not in _text:\n"
+        f"    _own.write_text(_text.replace('\"0.1.0\"', {saved}), encoding='utf-8')\n"
+    ))
+    seen = worker.do(f"wanted = '0.1.7'\n{SEEN}")
+    worker.do("time.sleep(1.5)")
+    reloads = _count_reloads(worker)
+    worker.do("sys.modules['nuke_ai_panel.code_watch'].the_watch.stop()")
+    worker.end()
+    assert (seen, reloads) == ("0.1.7", 2)
