@@ -9,6 +9,8 @@ from unittest import mock
 from nuke_ai_panel.messages import Message, Usage
 from nuke_ai_panel.store import reader
 from nuke_ai_panel.store.ids import new_id
+from nuke_ai_panel.store.salvage import notice_of
+from nuke_ai_panel.store.values import Salvage
 
 TIMEOUT_S = 15.0
 DAY_S = 86_400.0
@@ -159,9 +161,37 @@ def hostile(stage: Any) -> None:
     explorer(stage)
 
 
+def damaged(stage: Any) -> None:
+    explorer(stage)
+    stage.panel.close_overlay()
+    stage.manager.show_notice(notice_of(Salvage(
+        quarantine="/home/mia/.local/share/nuke-ai-panel/quarantine/history-20261121T090112.db", conversations=211,
+        messages=4_870, read=4_722, recovered=36, from_backup=112, backup="history-20261121T083000000Z-auto.db", lost=2,
+    )))
+
+
+def backups(stage: Any) -> None:
+    explorer(stage)
+    store = stage.session.app.store
+    for why in ("auto", "auto", "manual"):
+        store.back_up(why=why).result(TIMEOUT_S)
+    stage.panel.close_overlay()
+    stage.panel.run("backups")
+    sheet = stage.manager.backups.view
+    stage.until(lambda: len(sheet.rows) == 3)
+
+
+def restored(stage: Any) -> None:
+    backups(stage)
+    sheet = stage.manager.backups.view
+    sheet.rows[1].restore.click()
+    stage.until(lambda: len(sheet.rows) == 4 and sheet.keep.isVisible())
+
+
 EXPLORER_STATES: Dict[str, Callable[[Any], None]] = {
     "explorer": explorer, "explorer-search": search, "explorer-filters": filters, "explorer-filter-menu": filter_menu,
     "explorer-selection": selection, "explorer-deleted": deleted, "explorer-recent": recent, "explorer-use": use,
     "explorer-use-cost": use_cost, "explorer-no-hits": no_hits, "explorer-empty": nothing,
     "explorer-no-index": without_index, "explorer-hostile": hostile,
+    "history-damaged": damaged, "backups": backups, "backups-restored": restored,
 }

@@ -11,6 +11,7 @@ from nuke_ai_panel.words import tr
 
 from ..qt import QtClass, QtCore, QtWidgets, Signal
 from .controls import Button, Hairline, Text
+from .flow_row import FlowRow
 from .panel_values import BackupRow, BackupsPage
 from .sheets import Sheet
 from .theme import theme_of
@@ -37,23 +38,16 @@ class BackupsSheet(Sheet, metaclass=QtClass):
         self.result = Text("", size="small")
         self.paused = Text("", role="warning", size="small")
         self.keep = Button(tr("It is the right one"), kind="outline", tip=tr("Automatic backups go on"))
+        self._kept = FlowRow((self.keep,))
         self.empty = Text(tr("There is no backup yet. One is made after half an hour of use."), role="dim")
         self.rows: List[_Row] = []
-        buttons = QtWidgets.QHBoxLayout()
-        buttons.setSpacing(theme.space(2))
-        for button in (self.back_up, self.check):
-            buttons.addWidget(button)
-        buttons.addStretch(1)
-        kept = QtWidgets.QHBoxLayout()
-        kept.addWidget(self.keep)
-        kept.addStretch(1)
         self._list = QtWidgets.QVBoxLayout()
         self._list.setSpacing(theme.space(1))
         self.body.addWidget(self.lead)
-        self.body.addLayout(buttons)
+        self.body.addWidget(FlowRow((self.back_up, self.check)))
         self.body.addWidget(self.result)
         self.body.addWidget(self.paused)
-        self.body.addLayout(kept)
+        self.body.addWidget(self._kept)
         self.body.addWidget(Hairline())
         self.body.addWidget(self.empty)
         self.body.addLayout(self._list)
@@ -67,7 +61,7 @@ class BackupsSheet(Sheet, metaclass=QtClass):
         """Shows these backups."""
         self.lead.set_text(page.lead)
         self.paused.set_text(page.paused)
-        for part in (self.paused, self.keep):
+        for part in (self.paused, self._kept):
             part.setVisible(bool(page.paused))
         self.empty.setVisible(not page.rows)
         for row in self.rows:

@@ -14,6 +14,7 @@ from .shortcuts import Shortcuts
 from .theme import theme_of
 
 TOAST_MS = 8000
+BESIDE_CHARACTERS = 120
 
 
 class Toast(Ground, metaclass=QtClass):
@@ -73,7 +74,7 @@ class Toast(Ground, metaclass=QtClass):
 class BannerBar(QtWidgets.QWidget, metaclass=QtClass):
     """A lasting notice under the header with an icon, its words, up to two actions, and a way to dismiss it.
 
-    Two actions stand below the words: a narrow pane has no room for them beside.
+    Two actions stand below the words, and one below many words: a narrow pane has no room for them beside.
     """
 
     action_clicked = Signal()
@@ -138,7 +139,8 @@ class BannerBar(QtWidgets.QWidget, metaclass=QtClass):
             self.action.setVisible(bool(banner.action))
             self.more.setText(banner.more)
             self.more.setVisible(bool(banner.more))
-            (self._below if banner.more else self._row).insertWidget(0 if banner.more else 1, self.action)
+            is_below = bool(banner.more) or len(banner.text) > BESIDE_CHARACTERS
+            (self._below if is_below else self._row).insertWidget(0 if is_below else 1, self.action)
             self._arrange()
         self.updateGeometry()
         self.update()
