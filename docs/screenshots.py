@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "src"), str(ROOT / "docs")]
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+from screenshot_batch import BATCH_STATES  # noqa: E402
 from screenshot_craft import CRAFT_STATES  # noqa: E402
 from screenshot_explorer import EXPLORER_STATES  # noqa: E402
 from screenshot_nuke import NUKE_STATES  # noqa: E402
@@ -40,7 +41,7 @@ from nuke_ai_panel_qt.core.panel_widget import PanelWidget  # noqa: E402
 from nuke_ai_panel_qt.qt import BINDING, QtGui, QtWidgets  # noqa: E402
 from nuke_ai_panel_qt.ui.theme import light_palette, nuke_palette  # noqa: E402
 
-STATES.update({**CRAFT_STATES, **EXPLORER_STATES, **NUKE_STATES, **STATUS_STATES})
+STATES.update({**BATCH_STATES, **CRAFT_STATES, **EXPLORER_STATES, **NUKE_STATES, **STATUS_STATES})
 WIDTHS, SCALES, PALETTES = (280, 420, 1000), (1, 2), ("dark", "light")
 HEIGHT = 760
 FONT_PX = 12

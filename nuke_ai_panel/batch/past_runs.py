@@ -9,6 +9,7 @@ from typing import Dict, List, Mapping, Optional, Tuple
 
 from ..messages import Json
 from .errors import InvalidBatchError
+from .gallery import read_prompt
 from .results import text_of
 from .run_folder import RUN, RunFolder, lines_of
 from .values import DONE, SOME_FAILED
@@ -57,8 +58,9 @@ def run_facts(folder: Path) -> RunFacts:
     counts = facts.get("counts") or {}
     command = facts.get("command") if isinstance(facts.get("command"), dict) else None
     template = str((command or {}).get("template") or "")
+    title = read_prompt(Path(str((command or {}).get("cwd") or ".")) / template).title if template else folder.stem
     return RunFacts(
-        str(folder), Path(template).stem or folder.stem, str(facts.get("model") or ""),
+        str(folder), title, str(facts.get("model") or ""),
         str(facts.get("provider") or ""), facts.get("rows"), counts.get("answered") or 0, counts.get("failed") or 0,
         facts.get("started") or 0.0, run.is_locked(), counts.get("code") in (DONE, SOME_FAILED), command,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from . import exits
 from .batch_farm import add_farm_verbs
+from .batch_gallery import add_gallery_verb
 from .batch_options import add_rows_options, add_run_options, restore
 from .batch_rows import add_folder, add_out, add_verb, command_of_run, names_rows, opened, planned
 from .batch_run import carry_out, say_plan
@@ -43,6 +44,7 @@ def register(commands: argparse._SubParsersAction[Parser]) -> None:
         add_rows_options(one)
         add_out(one, is_needed=name == "run")
         add_run_options(one)
+    add_gallery_verb(verbs)
     add_farm_verbs(verbs)
     retry = add_verb(verbs, "retry", "ask the rows again that failed", _retry)
     add_folder(retry)

@@ -283,7 +283,7 @@ def test_what_is_missing_is_said_in_plain_words(desk: Desk, server: BatchServer,
     choose_prompt(desk, view, "notes-to-tasks")
     assert view.start.text() == "Run 1 row" and view.start.isEnabled()
     facts = dict(plan_card(desk).facts)
-    assert facts["Price"] == "not known" and "127.0.0.1" in facts["Goes to"] or "machine" in facts["Goes to"]
+    assert (facts["Price"] == "not known" and "127.0.0.1" in facts["Goes to"]) or "machine" in facts["Goes to"]
 
     view.setup.budget.setText("two dollars")
     desk.press(Qt.Key.Key_Return, on=view.setup.budget)
@@ -320,7 +320,7 @@ def test_prompts_of_the_studio_and_of_a_file_can_be_chosen(
     own = tmp_path / "elsewhere.j2"
     own.write_text("Describe {{ shot }}.\n", encoding="utf-8")
     view = opened(desk)
-    desk.until(lambda: any("The house's way (studio)" == words for words, _ in view.setup.prompt._choices))
+    desk.until(lambda: any(words == "The house's way (studio)" for words, _ in view.setup.prompt._choices))
     assert sum("prompts/" in value.replace("\\", "/") for _, value in view.setup.prompt._choices) >= 6
     choose_prompt(desk, view, "broken")
     assert view.setup.plan.problem.text() and not view.start.isEnabled()

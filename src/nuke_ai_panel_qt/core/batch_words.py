@@ -44,7 +44,7 @@ def plan_card(plan: Plan, label: str, *, budget: Optional[float]) -> PlanCard:
     ]
     if survey.distinct < survey.rows:
         facts.insert(0, (tr("Requests"), tr("{number}; equal rows share an answer", number=f"{survey.distinct:,}")))
-    samples = tuple((str(one.get("custom_id")), sample_text(one)) for one in survey.samples)
+    samples = tuple((row_title(str(one.get("custom_id"))), sample_text(one)) for one in survey.samples)
     return PlanCard(rows, tuple(facts), samples, note=reject_words(survey), run_words=tr(
         "Run {number} row", "Run {number} rows", count=survey.rows, number=f"{survey.rows:,}"))
 
@@ -54,7 +54,8 @@ def problem_card(error: BaseException, plan: Optional[Plan] = None) -> PlanCard:
     if not isinstance(error, NukeAIError):
         return PlanCard(problem=tr("This is a bug: {what}", what=f"{type(error).__name__}: {error}"))
     survey = plan.survey if plan is not None else None
-    samples = tuple((str(one.get("custom_id")), sample_text(one)) for one in survey.samples) if survey else ()
+    samples = tuple(
+        (row_title(str(one.get("custom_id"))), sample_text(one)) for one in survey.samples) if survey else ()
     return PlanCard(problem=error.user_text, next_step=error.next_step, samples=samples)
 
 
@@ -184,7 +185,7 @@ def lanes_words(lanes: Tuple[LaneState, ...]) -> str:
 def result_row(one: Ended, nodes: Collection[str]) -> ResultRow:
     """A row that has its end; `nodes` are those of the open script."""
     node = one.custom_id.rpartition(".nk:")[2] if ".nk:" in one.custom_id else one.custom_id
-    title = Path(one.custom_id).name if "/" in one.custom_id else one.custom_id
+    title = row_title(one.custom_id)
     facts = []
     if one.attempts > 1:
         facts.append(tr("asked {count} times", count=one.attempts))
@@ -200,6 +201,11 @@ def result_row(one: Ended, nodes: Collection[str]) -> ResultRow:
         one.custom_id, title, text[:SHOWN_CHARACTERS], "failed" if is_failed else "done", " · ".join(facts),
         node if node in nodes else "", is_cut=is_failed or len(text) > SHOWN_CHARACTERS,
     )
+
+
+def row_title(custom_id: str) -> str:
+    """A row's name; of a path the file."""
+    return Path(custom_id).name if "/" in custom_id else custom_id
 
 
 def past_run(one: RunFacts) -> PastRun:
@@ -218,7 +224,7 @@ def past_run(one: RunFacts) -> PastRun:
         state = tr("finished")
     can_continue = not one.is_running and not one.is_whole and one.command is not None and not one.problem
     facts = " · ".join(part for part in (when, state, rows, one.model) if part)
-    return PastRun(one.folder, _title(one.title), facts, can_continue, one.is_running)
+    return PastRun(one.folder, one.title, facts, can_continue, one.is_running)
 
 
 def past_card(one: RunFacts) -> RunCard:
@@ -239,10 +245,6 @@ def past_card(one: RunFacts) -> RunCard:
         tr("{done}{total} rows", done=f"{ended:,}", total=total) if ended else "",
         folder=one.folder, can_continue=shown.can_continue, failed=one.failed, has_report=not one.is_running,
     )
-
-
-def _title(name: str) -> str:
-    return name.replace("-", " ").replace("_", " ").capitalize()
 
 
 def dollars(value: float) -> str:

@@ -39,6 +39,7 @@ class BatchView(QtWidgets.QWidget, metaclass=QtClass):
         super().__init__(parent)
         self.setAccessibleName(tr("Batch"))
         self.page: Page = "new"
+        self._awaits_plan = False
         self.pages: Dict[Page, Button] = {page: Button(tr(words), tip=tr(tip)) for words, page, tip in PAGES}
         self.close_button = Button(icon="close", tip=tr("Close  (Esc)"))
         self.setup = BatchSetup(shortcuts)
@@ -91,6 +92,10 @@ class BatchView(QtWidgets.QWidget, metaclass=QtClass):
         self.start.setEnabled(card.can_run and not why_not)
         self.start.updateGeometry()
         self.start_note.set_text(why_not)
+        if self._awaits_plan and self.start.isEnabled():
+            self._awaits_plan = False
+            if self.setup.prompt.hasFocus():  # nobody has gone elsewhere meanwhile
+                self.start.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def set_has_run(self, has_run: bool) -> None:
         """Whether there is a run to watch."""
@@ -99,7 +104,8 @@ class BatchView(QtWidgets.QWidget, metaclass=QtClass):
     def focus_first(self) -> None:
         """The keyboard to what is most likely pressed next."""
         if self.page == "new":
-            part: QtWidgets.QWidget = self.start if self.start.isEnabled() else self.setup.prompt
+            self._awaits_plan = not self.start.isEnabled()
+            part: QtWidgets.QWidget = self.setup.prompt if self._awaits_plan else self.start
         else:
             part = self.run.results.list if self.page == "run" else self.pages["runs"]
         part.setFocus(Qt.FocusReason.OtherFocusReason)
