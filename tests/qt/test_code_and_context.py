@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any, Callable, Iterator, Tuple
 
 import pytest
@@ -194,6 +195,58 @@ def test_at_offers_nodes_at_the_start_of_a_word_only(pair: Pair) -> None:
     assert desk.items() == ()
 
 
+def test_at_offers_past_chats_whose_words_go_along(pair: Pair, model_server: FakeModelServer) -> None:
+    _, desk = pair
+    answer(model_server, "Use a despill.")
+    desk.ask_and_wait("How do I key hair on sh0140")
+    desk.until(lambda: desk.session.conversations and desk.session.conversations[0].title)
+    title = desk.session.conversations[0].title
+    desk.manager.new_conversation()
+    assert {entry.key: entry.reason for entry in desk.manager.context.entries()}["chats"] == ""
+    desk.type("as in @sh0140")
+    assert desk.manager.context.mentions.rows() == [title]
+    desk.press(Qt.Key.Key_Return)
+    desk.until(lambda: desk.manager.draft.attachments)
+    (chat,) = desk.manager.draft.attachments
+    assert chat.name == title and desk.panel.composer.text() == "as in "
+    desk.manager.context.add(f"chat:{chat.origin[5:]}")  # a second time is once
+    answer(model_server, "Yes.")
+    desk.ask_and_wait("and now?")
+    sent = model_server.chats[-1].body.decode()
+    assert "How do I key hair on sh0140" in sent and "Use a despill." in sent
+    assert "no longer" not in sent and "As it was" not in sent
+    assert len(desk.manager.shown.path[0].attachments) == 1
+
+
+def test_at_and_a_path_offers_files_folder_by_folder(pair: Pair, tmp_path: Path) -> None:
+    host, desk = pair
+    (tmp_path / "notes" / "old").mkdir(parents=True)
+    (tmp_path / "notes" / "plan.txt").write_text("roto the fence", encoding="utf-8")
+    (tmp_path / "shot.nk").write_text("", encoding="utf-8")
+    mentions = desk.manager.context.mentions
+    desk.type(f"see @{tmp_path.as_posix()}/no")
+    desk.until(lambda: mentions.rows())
+    assert mentions.rows() == [f"{tmp_path.as_posix()}/notes/"]
+    desk.press(Qt.Key.Key_Return)
+    assert desk.panel.composer.text() == f"see @{tmp_path.as_posix()}/notes/"
+    desk.until(lambda: mentions.rows() == [f"{tmp_path.as_posix()}/notes/{one}" for one in ("old/", "plan.txt")])
+    desk.press(Qt.Key.Key_Down)
+    desk.press(Qt.Key.Key_Return)
+    desk.until(lambda: desk.manager.draft.attachments)
+    assert [(one.name, one.text) for one in desk.manager.draft.attachments] == [("plan.txt", "roto the fence")]
+    assert desk.panel.composer.text() == "see plan.txt "
+
+    desk.panel.composer.set_text("")
+    host.nuke.root()["name"].setValue(f"{tmp_path.as_posix()}/shot.nk")
+    desk.type("open @sho")
+    desk.until(lambda: mentions.rows() == ["shot.nk"])
+    desk.press(Qt.Key.Key_Escape)
+    desk.panel.composer.set_text("")
+    desk.type("nothing @/no/such/folder/x")
+    QtWidgets.QApplication.processEvents()
+    assert mentions.rows() == []
+
+
 def test_a_node_in_an_answer_is_a_link_to_it(pair: Pair, model_server: FakeModelServer) -> None:
     host, desk = pair
     for name in ("Merge1", "Key"):
@@ -285,7 +338,7 @@ def test_insert_goes_to_the_script_editor_or_else_to_the_clipboard(pair: Pair, m
 def test_outside_nuke_there_are_files_and_findings_and_nothing_to_run(
     desk: Desk, model_server: FakeModelServer
 ) -> None:
-    assert [one.key for one in desk.manager.context.entries()] == ["file", "image", "clipboard"]
+    assert [one.key for one in desk.manager.context.entries()] == ["file", "image", "clipboard", "chats"]
     answer(model_server, f"```python\n{BAD}\n```\n")
     desk.ask_and_wait("blur")
     desk.until(lambda: block(desk).lines())

@@ -17,6 +17,7 @@ from nuke_ai_panel.words import tr
 from ..qt import QtGui
 from ..ui.context_menu import MOST_ROWS, ContextEntry, Mentions, open_context_menu
 from .host_door import Host, Taken, find_host
+from .mention_sources import CHAT, FILE, MentionSources
 from .pictures import picture, picture_of
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class ContextDesk:
 
     def __init__(self, manager: PanelManager) -> None:
         self._manager = manager
+        self._sources = MentionSources(manager)
         panel = manager.panel
         self.mentions = Mentions(panel.composer.prompt, panel)
         self.mentions.asked.connect(self._asked)
@@ -60,6 +62,7 @@ class ContextDesk:
             ContextEntry("image", tr("Picture from disk …"), "image", blind, "picture"),
             ContextEntry("clipboard", tr("Picture from the clipboard"), "image",
                          blind or ("" if has_picture else tr("there is none")), "clipboard"),
+            replace(self._sources.chats_entry(), starts_group=True),
         ]
         return tuple(found)
 
@@ -72,6 +75,10 @@ class ContextDesk:
         host = find_host()
         if key in ("file", "image"):
             self._manager.attach()
+        elif key == "chats":
+            self._sources.open_menu()
+        elif key.startswith((CHAT, FILE)):
+            self._sources.add(key)
         elif key == "clipboard":
             self.add_clipboard()
         elif key == "viewer" and host is not None:
@@ -145,7 +152,7 @@ class ContextDesk:
         if host is None:
             return attachments
         self.show_nodes()
-        return tuple(_fresh(one, host.take(one.origin)) if _is_text(one) else one for one in attachments)
+        return tuple(_fresh(one, host.take(one.origin)) if _is_of_host(one) else one for one in attachments)
 
     def show_nodes(self) -> None:
         """Tells the transcript the names of the script's nodes, so that they can be clicked."""
@@ -157,6 +164,7 @@ class ContextDesk:
 
     def _asked(self, prefix: str) -> None:
         self.mentions.show_rows(self.matches(prefix))
+        self._sources.look_for_files(prefix)
 
     def matches(self, prefix: str) -> Tuple[ContextEntry, ...]:
         """What @ and a few letters may mean: nodes first, those that begin so before those that hold it."""
@@ -169,16 +177,19 @@ class ContextDesk:
             names = begin + [name for name in every if wanted in name.lower() and name not in begin]
         rows = [ContextEntry(f"node:{name}", name, "node", word=name) for name in names[: MOST_ROWS * 4]]
         words = [
-            replace(one, word="") for one in self.entries() if not one.reason and one.word.startswith(wanted)
+            replace(one, word="") for one in self.entries()
+            if not one.reason and one.word and one.word.startswith(wanted)
         ]
-        return tuple(rows + words if wanted else words[:3] + rows + words[3:])
+        return tuple([*rows, *words, *self._sources.chats(wanted)] if wanted else words[:3] + rows + words[3:])
 
     def _mentioned(self, key: str, word: str) -> None:
         self.add(key)
 
 
-def _is_text(attachment: Attachment) -> bool:
-    return bool(attachment.origin) and attachment.data_base64 is None
+def _is_of_host(attachment: Attachment) -> bool:
+    """Whether the host is asked once more; a past chat is what it was."""
+    is_text = attachment.data_base64 is None
+    return is_text and bool(attachment.origin) and not attachment.origin.startswith(CHAT)
 
 
 def _fresh(attachment: Attachment, taken: Taken) -> Attachment:

@@ -68,6 +68,10 @@ class Host(Protocol):
         """What the open script is called."""
         ...
 
+    def script_folder(self) -> str:
+        """Where the script's file lies; empty while it has none."""
+        ...
+
     def selected(self) -> Tuple[str, ...]:
         """The names of the selected nodes."""
         ...

@@ -68,6 +68,11 @@ class NukeHost:
         name = str(nuke.root()["name"].value())
         return Path(name).name if name else tr("the unsaved script")
 
+    def script_folder(self) -> str:
+        """Where the script's file lies; empty while it has none."""
+        name = str(nuke.root()["name"].value())
+        return str(Path(name).parent) if name else ""
+
     def selected(self) -> Tuple[str, ...]:
         """The names of the selected nodes."""
         return self._scene.selected()

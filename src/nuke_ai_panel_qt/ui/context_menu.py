@@ -16,12 +16,16 @@ from .theme import theme_of
 
 Qt = QtCore.Qt
 MOST_ROWS = 8
-_MENTION = re.compile(r"(?:^|(?<=\s))@([\w.]*)\Z")
+# A word, or a path from the root, the home, a drive or this folder.
+_MENTION = re.compile(r"(?:^|(?<=\s))@([\w.]*|(?:[~/\\]|\.{1,2}[/\\]|[A-Za-z]:[/\\])\S*)\Z")
 
 
 @dataclass(frozen=True)
 class ContextEntry:
-    """One piece of context that can be added. `reason` says why not now; `word` is what @ calls it."""
+    """One piece of context that can be added. `reason` says why not now; `word` is what @ calls it.
+
+    A word that begins with @ is a folder, whose files are offered next.
+    """
 
     key: str
     words: str
@@ -67,9 +71,11 @@ class Mentions(PromptPopup, metaclass=QtClass):
         super().__init__(tr("Nodes and context to mention"), prompt, parent)
         self._start = -1
         self._dismissed = -1
+        self._asked = ""
 
     def show_rows(self, rows: Tuple[ContextEntry, ...]) -> None:
         """The rows for the last `asked`; none closes it."""
+        chosen = self.currentItem().data(Qt.ItemDataRole.UserRole) if self.isVisible() and self.currentItem() else None
         self.clear()
         theme = theme_of(self)
         for row in rows:
@@ -79,10 +85,15 @@ class Mentions(PromptPopup, metaclass=QtClass):
         if not rows or self._start < 0:
             self.hide()
             return
-        self.setCurrentRow(0)
+        # Rows may come later; what the arrows stand on stays.
+        self.setCurrentRow(next((at for at, row in enumerate(rows) if (row.key, row.word) == chosen), 0))
         self._place()
         self.show()
         self.raise_()
+
+    def is_asking(self, prefix: str) -> bool:
+        """Whether these are still the letters behind the @."""
+        return self._start >= 0 and self._start != self._dismissed and self._asked == prefix
 
     def rows(self) -> List[str]:
         """What is offered."""
@@ -102,7 +113,8 @@ class Mentions(PromptPopup, metaclass=QtClass):
         self._start = cursor.block().position() + match.start()
         if self._start != self._dismissed:
             self._dismissed = -1
-            self.asked.emit(match.group(1))
+            self._asked = match.group(1)
+            self.asked.emit(self._asked)
 
     def _pick(self, item: Optional[QtWidgets.QListWidgetItem]) -> None:
         if item is None or self._start < 0:
@@ -113,9 +125,11 @@ class Mentions(PromptPopup, metaclass=QtClass):
         cursor.setPosition(self._start)
         cursor.setPosition(end, QtGui.QTextCursor.MoveMode.KeepAnchor)
         self.hide()
-        cursor.insertText(f"{word} " if word else "")
+        is_on_its_way = word.startswith("@")  # a folder: what is in it is offered next
+        cursor.insertText(word if is_on_its_way else f"{word} " if word else "")
         self._prompt.setTextCursor(cursor)
-        self.chosen.emit(key, word)
+        if not is_on_its_way:
+            self.chosen.emit(key, word)
 
     def _place(self) -> None:
         theme, panel = theme_of(self), self.parentWidget()
