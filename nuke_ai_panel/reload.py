@@ -30,6 +30,7 @@ from .providers.registry import provider_class, third_parties
 from .utils.event_loop_manager import LOOP, get_event_loop_manager
 from .utils.generations import broken_file, forget, generation, put_back, replace_generation
 from .utils.survivors import OUR_PACKAGES, drop_fork_hooks, keep, look, names, strangers_only, take
+from .utils.time_limit import ended_after
 from .words import tr
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,15 @@ Frozen = Dict[str, Tuple[str, Any]]  # Any: each part knows its own state
 BUSY = "reload in progress"
 IDLE_POLL_S = 0.02
 STOP_S = 2.0
+# A new generation that has not been imported by then hangs.
+IMPORT_S = 20.0
+
+
+class TakesForever(BaseException):
+    """The new generation hangs while it is imported. No Exception, so that no module swallows it."""
+
+    def __str__(self) -> str:
+        return f"it was not ready after {IMPORT_S:g} s"
 
 
 @dataclass(frozen=True)
@@ -225,16 +235,17 @@ def _swap(old: Mapping[str, ModuleType], started: float) -> Outcome:
     kinds = tuple(sorted({row.kind for app in open_apps() for row in app.providers.built()}))
     package = __name__.rpartition(".")[0]
     try:
-        replace_generation(old)
-        sys.modules[__name__].self_test(kinds)
-    except Exception as error:  # noqa: BLE001 - an edit can raise anything
+        with ended_after(IMPORT_S, TakesForever):
+            replace_generation(old)
+            sys.modules[__name__].self_test(kinds)
+    except (Exception, SystemExit, TakesForever) as error:  # noqa: BLE001 - an edit can raise anything
         put_back(old)
         return _kept_old(_place_of(error), f"{type(error).__name__}: {error}", traceback.format_exc())
     frozen: Frozen = {name: (part.thaw, part.freeze()) for name, part in list(_parts.items())}
     hand_over()
     try:
         sys.modules[__name__].thaw(frozen)
-    except Exception as error:  # noqa: BLE001 - an edit can raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - an edit can raise anything
         outcome = _kept_old(_place_of(error), f"{type(error).__name__}: {error}", traceback.format_exc())
         sys.modules[__name__].give_up()
         put_back(old)

@@ -69,6 +69,10 @@ BROKEN = {
     "an error in a module's body": (
         lambda copy: copy.edit("nuke_ai_panel/store/ids.py", "\nimport ", "\n1 / 0\nimport "), "ids.py",
     ),
+    "a script that leaves": (
+        lambda copy: copy.edit("nuke_ai_panel/core/prompt.py", "\nfrom typing", "\nraise SystemExit(3)\nfrom typing"),
+        "prompt.py",
+    ),
     "a half-written file": (lambda copy: copy.file("nuke_ai_panel/api.py").write_bytes(b"def ask(\0"), "api.py"),
     "a deleted file": (unlink, "nuke_ai_panel.core.prompt"),
     "a provider that cannot be loaded": (
@@ -93,6 +97,17 @@ def test_broken_edit_leaves_the_old_code_in_service(
     assert BROKEN[what][1] in outcome["place"] + outcome["sentence"] + outcome["details"]
     assert "the old code stays in service" in outcome["sentence"]
     assert worker.do(STATE) == "connected"
+    assert worker.do(ASK) == "Hello, artist."
+    assert model_server.connections == 1
+
+
+def test_module_that_hangs_is_given_up(worker: Worker, copy: Copy, model_server: FakeModelServer) -> None:
+    copy.edit("nuke_ai_panel/core/prompt.py", "\nfrom typing", "\nwhile True:\n    pass\nfrom typing")
+    worker.do("sys.modules['nuke_ai_panel.reload'].IMPORT_S = 4.0")
+    outcome = worker.do(RELOAD)
+    assert outcome["reloaded"] is False
+    assert "prompt.py, line" in outcome["place"]
+    assert "it was not ready after 4 s" in outcome["sentence"]
     assert worker.do(ASK) == "Hello, artist."
     assert model_server.connections == 1
 
