@@ -8,6 +8,7 @@ from nuke_ai_panel.words import tr
 
 from ..qt import QtClass, QtWidgets, Signal
 from .batch_values import PastRun
+from .button_flow import ButtonFlow
 from .controls import Button, Hairline, Text
 from .theme import theme_of
 
@@ -53,21 +54,20 @@ class PastRuns(QtWidgets.QWidget, metaclass=QtClass):
     def _line(self, run: PastRun) -> QtWidgets.QWidget:
         theme = theme_of(self)
         line = QtWidgets.QWidget()
-        words = QtWidgets.QVBoxLayout()
-        words.setSpacing(0)
-        words.addWidget(Text(run.title, elide=True))
-        words.addWidget(Text(run.facts, role="dim", size="small", elide=True))
-        row = QtWidgets.QHBoxLayout(line)
-        row.setContentsMargins(0, theme.space(1), 0, theme.space(1))
-        row.setSpacing(theme.space(1.5))
-        row.addLayout(words, 1)
+        buttons = []
         if run.can_continue:
             go_on = Button(tr("Continue"), icon="run", kind="outline")
             go_on.setAccessibleName(tr("Continue {title}", title=run.title))
             go_on.clicked.connect(lambda: self.continued.emit(run.folder))
-            row.addWidget(go_on)
+            buttons.append(go_on)
         show = Button(tr("Show"), kind="outline")
         show.setAccessibleName(tr("Show {title}", title=run.title))
         show.clicked.connect(lambda: self.opened.emit(run.folder))
-        row.addWidget(show)
+        flow = ButtonFlow([*buttons, show])
+        box = QtWidgets.QVBoxLayout(line)
+        box.setContentsMargins(0, theme.space(1), 0, theme.space(1))
+        box.setSpacing(theme.space(1))
+        for part in (Text(run.title), Text(run.facts, role="dim", size="small"), flow):
+            box.addWidget(part)
+        flow.arrange()
         return line
