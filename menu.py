@@ -50,15 +50,19 @@ def _copy_that_comes_first(here, start):
     return ""
 
 
-def _say_why_not(error):
+def _say_why_not(error, here):
     """Says on stderr, in a menu and in the panel's place what is wrong. Needs nothing of ours."""
     import traceback
 
     reason = str(error) if isinstance(error, RuntimeError) else "%s: %s" % (type(error).__name__, error)
+    if isinstance(error, ImportError) and "nuke_ai_panel" in str(error):
+        reason = "A part of it is missing: %s." % error
     text = "AI Panel could not be added. Nuke itself is not affected. %s\n" % reason
     if not isinstance(error, RuntimeError):
         text += "\n" + traceback.format_exc()
         text += "\nTo find the cause, run in a terminal: python -m nuke_ai_panel doctor\n"
+        text += "To install it again: nuke-ai-panel install --python %d.%d --target \"%s\"\n" % (
+            sys.version_info[0], sys.version_info[1], here)
     sys.stderr.write(text)
     start = sys.modules.setdefault("_nuke_ai_panel_start", type(sys)("_nuke_ai_panel_start"))
     start.failure = text
@@ -97,6 +101,6 @@ try:
     _start_nuke_ai_panel(os.path.dirname(os.path.abspath(__file__)))
 except BaseException as _error:  # noqa: BLE001  (Nuke must start)
     try:
-        _say_why_not(_error)
+        _say_why_not(_error, os.path.dirname(os.path.abspath(__file__)))
     except BaseException:  # noqa: BLE001  (and say what it can)
         sys.stderr.write("AI Panel could not be added: %s\n" % _error)

@@ -48,8 +48,9 @@ class Report:
         return not self.wrong()
 
     def wrong(self) -> Tuple[Line, ...]:
-        """What is wrong."""
-        return tuple(line for section in self.sections for line in section.lines if line.state == "wrong")
+        """What is wrong, each thing once: one cause may stop several parts."""
+        found = [line for section in self.sections for line in section.lines if line.state == "wrong"]
+        return tuple({(line.value, line.next_step): line for line in reversed(found)}.values())[::-1]
 
     def text(self) -> str:
         """As a human reads it: what is wrong first; `!` marks it further down."""

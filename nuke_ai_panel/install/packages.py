@@ -1,10 +1,11 @@
 """The packages that the product needs: which are there, which copy of each counts, and what a failed import means.
 
-Standard library only, and nothing is imported to find out. Any thread.
+Standard library only; nothing is imported to find out but by `failure_to_load`. Any thread.
 """
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import re
@@ -13,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
-from .targets import folder_of
+from .targets import Target, folder_of, this_system
+from .wholeness import files_that_are_missing, needs_that_are_missing
 
 ROOT = Path(__file__).resolve().parents[2]
 _BUILT_FOR = re.compile(r"\.(?:cpython-|cp)(\d)(\d+)[-.]")
@@ -80,13 +82,40 @@ def look_at(package: Package) -> Found:
     if built_for:
         problem = f"was built for Python {built_for}, and this is {sys.version_info[0]}.{sys.version_info[1]}"
     is_wrong = bool(problem) and (package.is_vital or bool(built_for))
+    if not problem:
+        problem = _not_whole(package, copies, version)
+        is_wrong = bool(problem) and package.is_vital
     return Found(package, copies[0], version, tuple(copies[1:]), problem, is_wrong)
+
+
+def _not_whole(package: Package, copies: List[str], version: str) -> str:
+    """What the copy that counts lacks, or that it is no copy of the package at all."""
+    behind = next((one for one in copies[1:] if not version and _version(package.name, one)), "")
+    if behind:
+        return f"is not the real one, which is in {behind} and comes later on the path"
+    gone = files_that_are_missing(copies[0], package.name)
+    if gone:
+        return f"is not whole: {gone[0]} is missing" + (f", and {len(gone) - 1} more" if gone[1:] else "")
+    system = this_system()
+    here = Target((sys.version_info[0], sys.version_info[1]), system) if system is not None else None
+    needs = needs_that_are_missing(copies[0], package.name, sys.path, here)
+    return f"needs {' and '.join(needs)}, which {'are' if needs[1:] else 'is'} missing" if needs else ""
 
 
 def look_at_all() -> List[Found]:
     """Every package that the product needs, and those among what they need that were built for another Python."""
     below = [found for found in map(look_at, COMPILED) if found.is_wrong or found.behind]
     return [*(look_at(one) for one in REQUIRED), *below]
+
+
+def failure_to_load(module: str) -> str:
+    """Why a package that is there cannot be loaded; empty where it can. It is loaded: only that shows a system too
+    old for it, or a package that raises."""
+    try:
+        importlib.import_module(module)
+    except Exception as error:  # noqa: BLE001  (a broken package may raise anything)
+        return f", cannot be loaded: {type(error).__name__}: {error}"
+    return ""
 
 
 def wrong_python(folder: str) -> str:
@@ -123,18 +152,20 @@ def explained(error: BaseException) -> Tuple[str, str]:
     """What is wrong when the product cannot be loaded, as a sentence, and what mends it."""
     command = f"In a terminal: {mending_command()}. Then press Try again, or start Nuke anew."
     if isinstance(error, SyntaxError):
+        place = f"{error.filename}, line {error.lineno}: " if error.filename else ""
         return (
-            f"A file does not compile: {error.filename}, line {error.lineno}: {error.msg}.",
+            f"A file does not compile: {place}{error.msg}.",
             "Install the panel again, or mend the file and press Try again.",
         )
     if not isinstance(error, ImportError):
         return (
             f"The panel cannot be loaded: {type(error).__name__}: {error}.",
-            "Nuke > AI Panel > Report says more, and so does nuke-ai-panel doctor.",
+            f"Nuke > AI Panel > Report says more, and so does nuke-ai-panel doctor. {_told_by(error)}".rstrip(),
         )
     top = (error.name or "").partition(".")[0]
     if top in ("nuke_ai_panel", "nuke_ai_panel_qt"):
-        return f"A part of the panel is missing or broken: {error}.", "Install the panel again."
+        again = f"Install the panel again. In a terminal: {reinstalling_command()}"
+        return f"A part of the panel is missing or broken: {error}.", again
     if "Qt" in (error.name or str(error)):
         return f"Nuke's Qt cannot be loaded: {error}.", "Take every PySide out of PYTHONPATH: Nuke brings its own."
     found = importlib.util.find_spec(top) if top and top not in sys.modules else None
@@ -153,7 +184,30 @@ def explained(error: BaseException) -> Tuple[str, str]:
         return f"This folder holds the packages of {', '.join(others)}, and this Nuke is {folder_of()}.", command
     if place:
         return f"{top} in {os.path.dirname(place)} cannot be loaded: {error}.", command
+    failed = "" if top else _file_that_failed(error)
+    if failed:
+        return f"{failed} cannot be loaded: {error}.", f"Take it off the path. {command}"
     return f"The package {top or error} is missing.", command
+
+
+def reinstalling_command() -> str:
+    """What to type in a terminal so that the product's own files are whole again."""
+    if (ROOT / "menu.py").is_file() or (ROOT / "init.py").is_file():
+        return f'nuke-ai-panel install --python {sys.version_info[0]}.{sys.version_info[1]} --target "{ROOT}"'
+    return "python -m pip install --force-reinstall nuke-ai-panel"
+
+
+def _told_by(error: BaseException) -> str:
+    failed = _file_that_failed(error)
+    return f"It was raised in {failed}." if failed else ""
+
+
+def _file_that_failed(error: BaseException) -> str:
+    """The last file that was running, where it is not ours."""
+    last, trace = "", error.__traceback__
+    while trace is not None:
+        last, trace = trace.tb_frame.f_code.co_filename, trace.tb_next
+    return last if os.path.isfile(last) and "nuke_ai_panel" not in last else ""
 
 
 def second_copies(paths: Sequence[str] = ()) -> List[str]:

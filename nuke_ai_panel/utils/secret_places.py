@@ -30,7 +30,8 @@ _SCHEME = re.compile(r"(?:bearer|basic|token)\s+", re.I)
 def secrets_of(env: Mapping[str, str], key_envs: Iterable[str], files: Iterable[Path],
                key_file: Optional[Path] = None) -> Set[str]:
     """Every text that may be a secret: in the environment, in the settings `files`, in the private `key_file`."""
-    found = {text.strip() for name, text in env.items() if _SECRET_NAMES.search(name) and len(text.strip()) >= SHORTEST}
+    found = {text.strip() for name, text in env.items()
+             if _SECRET_NAMES.search(name) and name != "PWD" and len(text.strip()) >= SHORTEST}
     names = set(key_envs)
     for name, text in env.items():
         if name.lower().endswith("_proxy") and name.lower() != "no_proxy":

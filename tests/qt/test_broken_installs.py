@@ -160,6 +160,14 @@ def wrong_abi(install: Install) -> None:
         path.rename(path.with_name(path.name.replace(f"cpython-{HERE.replace('.', '')}", "cpython-38")))
 
 
+def half_a_package(install: Install) -> None:
+    (install.own("aiohttp") / "client.py").unlink()
+
+
+def empty_package(install: Install) -> None:
+    (install.folder / "src/nuke_ai_panel_qt/__init__.py").write_text("", encoding="utf-8")
+
+
 def other_nuke(install: Install) -> None:
     install.packages.rename(install.packages.with_name("py3.8-linux-x86_64"))
 
@@ -209,6 +217,12 @@ class Case:
 
 CASES = (
     Case("no aiohttp", lambda one: one.without("aiohttp"), "The package aiohttp is missing", "is missing"),
+    Case("no yarl, which aiohttp needs", lambda one: one.without("yarl"), "The package yarl is missing",
+         "needs yarl, which is missing"),
+    Case("half of aiohttp", half_a_package, "cannot be loaded: No module named 'aiohttp.client'",
+         "is not whole: aiohttp/client.py is missing"),
+    Case("no panel at all", lambda one: shutil.rmtree(one.folder / "src"), "A part of it is missing", "missing file"),
+    Case("empty file of the panel", empty_package, "install it again: nuke-ai-panel install", "the file is empty"),
     Case("no tomlkit", no_tomlkit, "" if sys.version_info >= (3, 11) else "The package tomlkit is missing",
          "is missing"),
     Case("no markdown-it", lambda one: one.without("markdown_it"), "The package markdown_it is missing", "is missing"),
@@ -224,8 +238,8 @@ CASES = (
     Case("broken package of the panel", lambda one: one.damage("src/nuke_ai_panel_qt/__init__.py"), "SyntaxError",
          "__init__.py, line"),
     Case("missing file of the panel", lambda one: (one.folder / "src/nuke_ai_panel_qt/core/pane.py").unlink(),
-         "A part of the panel is missing", ""),
-    Case("no start file", lambda one: (one.folder / "init.py").unlink(), "init.py did not run", ""),
+         "A part of the panel is missing", "nuke_ai_panel_qt.core.pane, which"),
+    Case("no start file", lambda one: (one.folder / "init.py").unlink(), "init.py did not run", "missing file"),
     Case("broken door to Nuke", lambda one: one.damage("src/nuke_ai_panel_qt/host/install.py"), "SyntaxError",
          "install.py, line"),
 )

@@ -67,7 +67,7 @@ def pane_that_says_why(error: Exception, kind: str = _PANEL) -> Any:
 
 def explained(error: Exception) -> Tuple[str, str]:
     """What is wrong, as a sentence, and what mends it."""
-    if isinstance(error, SyntaxError):
+    if isinstance(error, SyntaxError) and error.filename:
         return (
             tr("A file of the panel does not compile: {filename}, line {lineno}: {msg}.", filename=error.filename,
             lineno=error.lineno, msg=error.msg),

@@ -6,6 +6,7 @@ name, colour, size and ratio. A window that moves between monitors asks again wi
 
 from __future__ import annotations
 
+import logging
 from functools import lru_cache
 from pathlib import Path
 from typing import Optional, Tuple
@@ -13,7 +14,10 @@ from typing import Optional, Tuple
 from ..qt import QtCore, QtGui, QtSvg
 from .theme import Theme
 
+log = logging.getLogger(__name__)
+
 _FOLDER = Path(__file__).resolve().parent / "icons"
+_NO_ICON = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"/>'
 _RATIOS = (1.0, 1.5, 2.0, 3.0)
 
 
@@ -39,7 +43,11 @@ def icon(name: str, theme: Theme, size: int = 0, *, color: Optional[QtGui.QColor
 
 @lru_cache(maxsize=64)
 def _source(name: str) -> str:
-    return (_FOLDER / f"{name}.svg").read_text(encoding="utf-8")
+    try:
+        return (_FOLDER / f"{name}.svg").read_text(encoding="utf-8")
+    except OSError as error:  # a paint that raises would do so again and again
+        log.error("the icon %s cannot be read: %s", name, error)
+        return _NO_ICON
 
 
 @lru_cache(maxsize=1024)
