@@ -1,4 +1,4 @@
-"""The states of the batch view that `screenshots.py` renders: plan, running, done with failures, error, runs, report."""
+"""The states of the batch view that `screenshots.py` renders: plan, running, done with failures, error, runs."""
 
 from __future__ import annotations
 

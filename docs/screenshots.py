@@ -53,6 +53,8 @@ CURATED = (
     ("findings", "findings", "dark", 460), ("run-sheet", "run-sheet", "dark", 460),
     ("run-result", "run-result", "dark", 460),
     ("thinking", "thinking", "dark", 460), ("branches", "branches", "dark", 460),
+    ("batch-plan", "batch-plan", "dark", 460), ("batch-running", "batch-running", "dark", 460),
+    ("batch-done", "batch-done", "dark", 460),
     ("missing-package", "missing-package", "dark", 460), ("report", "report", "dark", 760),
 )
 
