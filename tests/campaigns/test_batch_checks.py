@@ -85,15 +85,16 @@ def test_unequal_hosts_one_of_which_dies_and_comes_back(bench: Bench) -> None:
 
 def test_host_that_comes_back_is_used_again_within_30_s(bench: Bench) -> None:
     away_s = 20.0 if FULL else 2.0
-    with slotted(4, 0.05) as steady, slotted(4, 0.05) as other:
-        count = 6000 if FULL else 500
+    delay_s = 0.25 if FULL else 0.05
+    with slotted(4, delay_s) as steady, slotted(4, delay_s) as other:
+        count = 1200 if FULL else 500
         hosts = (f"{steady.base_url}=4", f"{other.base_url}=4")
         handle = calls.start(bench.plan(rows(count)), out=bench.out, hosts=hosts)
         other.wait_for_requests(20)
         other.stop()
         gone, before = time.monotonic(), len(steady.bodies)
         time.sleep(away_s)
-        alone = (len(steady.bodies) - before) / (time.monotonic() - gone) / (4 / 0.05)
+        alone = (len(steady.bodies) - before) / (time.monotonic() - gone) / (4 / delay_s)
         asked, back = len(other.bodies), time.monotonic()
         other.start()
         while len(other.bodies) == asked and time.monotonic() < back + 30 and not handle.done():
