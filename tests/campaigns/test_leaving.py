@@ -1,4 +1,5 @@
-"""Quits, exits and kills processes that have 32 answers under way, however they were started.
+"""Quits, exits and kills processes that have 32 answers under way, from servers and from the built-in model's child,
+however they were started.
 
 Each is gone in time, says nothing, leaves no process behind, and the history holds what was acknowledged.
 NUKE_AI_PANEL_CAMPAIGN multiplies the number of rounds (1 each). Prints how long leaving took.
@@ -19,7 +20,10 @@ from typing import Any, Dict, List
 import pytest
 
 from nuke_ai_panel.store import Store
+from tests.campaigns.leaving import QUESTION
+from tests.contract.local_model import install_model, model_file
 from tests.fakes.model_server import FakeModelServer
+from tests.unit.connection_kit import until
 
 ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = int(os.environ.get("NUKE_AI_PANEL_CAMPAIGN", "1"))
@@ -27,7 +31,9 @@ WORDS = tuple(f"word{number} " for number in range(20_000))
 # What is promised, and what a loaded machine with two cores may make of it.
 PROMISED_S, ALLOWED_S = 2.0, 5.0
 HAS_QT = any(importlib.util.find_spec(one) for one in ("PySide2", "PySide6"))
-ALL = [(mode, how) for mode in ("python", "terminal", "nuke", "window") for how in ("end", "exit", "term")]
+MODES = ("python", "terminal", "script", "render", "nuke", "window")
+ALL = [(mode, how) for mode in MODES for how in ("end", "exit", "term")]
+LOCAL = "smollm2"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a process group is asked after")
@@ -50,12 +56,16 @@ def test_leaving_with_32_streams_loses_nothing_and_leaves_nothing(
 
 
 def one_round(mode: str, how: str, home: Path, model_server: FakeModelServer) -> float:
+    (home / "settings.toml").write_text(f'[providers.ollama]\nbase_url = "{model_server.url}"\n', encoding="utf-8")
+    has_local = has_model()
+    if has_local:
+        install_model(home, model_file())
     process = subprocess.Popen(
         [sys.executable, "-X", "dev", "-m", "tests.campaigns.leaving", mode, how], cwd=ROOT, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, env={
             **os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "src"))), "QT_QPA_PLATFORM": "offscreen",
             "NUKE_AI_PANEL_HOME": str(home), "OPENAI_BASE_URL": model_server.base_url, "OPENAI_API_KEY": "sk-leaving",
-            "QT_LOGGING_RULES": "*=false",
+            "QT_LOGGING_RULES": "*=false", "NUKE_AI_PANEL_TEST_LOCAL": LOCAL if has_local else "",
         },
     )
     assert process.stdout is not None
@@ -73,8 +83,24 @@ def one_round(mode: str, how: str, home: Path, model_server: FakeModelServer) ->
         assert process.returncode == 0
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
+    assert bool(found["children"]) is has_local
+    # A child of its own session ends by itself when its parent is gone, which a killed one cannot wait for.
+    until(lambda: not any(is_running(pid) for pid in found["children"]), PROMISED_S if how == "end" else ALLOWED_S)
     assert_kept(home, found["answers"], is_orderly=how == "end")
     return took
+
+
+def has_model() -> bool:
+    """Whether the built-in model can be one of those who answer."""
+    return importlib.util.find_spec("xllamacpp") is not None and not os.environ.get("NUKE_AI_PANEL_TEST_NO_MODEL")
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process is there, and not only its entry that nobody has fetched yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def only_unavoidable(errors: str) -> List[str]:
@@ -92,8 +118,8 @@ def assert_kept(home: Path, answers: Dict[str, str], *, is_orderly: bool) -> Non
             message = store.message(id_).result(30)
             assert message is not None
             assert message.text.startswith(text)
-            assert message.status == "interrupted" or not is_orderly
+            assert message.status == "interrupted" or not is_orderly or message.provider == "local"
             path = store.path(message.conversation_id).result(30)
-            assert [one.text for one in path][:1] == ["go"]
+            assert [one.text for one in path][:1] == [QUESTION]
     finally:
         store.close()
