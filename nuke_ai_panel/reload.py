@@ -270,7 +270,7 @@ def _broken() -> Optional[Outcome]:
     if found is None:
         return None
     path, line, what = found
-    return _kept_old(tr("{path}, line {line}", path=path, line=line), what, "")
+    return _kept_old(tr("{path}, line {line}", path=path, line=line) if line else path, what, "")
 
 
 def _end_answers(when: When, timeout_s: Optional[float]) -> Optional[Outcome]:
