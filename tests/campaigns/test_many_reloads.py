@@ -59,6 +59,7 @@ def round_of_four():
         "seconds": outcome["seconds"],
         "streamed": ["".join(one) for one in texts], "stored": [one.text for one in answers],
         "statuses": [one.status for one in answers],
+        "errors": [one.error and f"{one.error.kind}: {one.error.message}" for one in answers],
     }
 def qobjects():
     return 0
@@ -121,8 +122,8 @@ class Run:
         for number in range(times):
             found = self.worker.do("result = round_of_four()")
             assert found["reloaded"] is True
-            assert found["streamed"] == found["stored"] == ["".join(WORDS)] * 4
-            assert found["statuses"] == ["complete"] * 4
+            assert found["statuses"] == ["complete"] * 4, (number, found["errors"])
+            assert found["streamed"] == found["stored"] == ["".join(WORDS)] * 4, number
             self.seconds.append(found["seconds"])
             if number % 10 == 9:
                 grown.append(self.worker.do("result = now()")["rss_kb"])
