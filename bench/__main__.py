@@ -1,6 +1,7 @@
 """`make bench`: every figure beside its peer in the same run, as medians of interleaved rounds.
 
-    python -m bench [all|transport|imports|transcript|edits|snapshot|start] [--rounds 5] [--requests 512] [--at-once 64]
+    python -m bench [all|transport|imports|transcript|edits|snapshot|start|nk]
+                    [--rounds 5] [--requests 512] [--at-once 64]
 
 Nothing is asserted: machines are noisy, the ratios are for people. Goals stand beside the figures.
 """
@@ -140,10 +141,17 @@ def snapshot() -> None:
     print(f"context snapshot: {got['snapshot_s'] * 1e3:.1f} ms for {got['nodes']} nodes (goal: at most 20 ms)")
 
 
+def nk() -> None:
+    heading("Node text: ten megabytes of .nk, best of 3 rounds")
+    done = subprocess.run([sys.executable, "-m", "bench.nk"], cwd=ROOT)
+    if done.returncode:
+        raise SystemExit("nk failed")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("what", nargs="?", default="all", choices=(
-        "all", "transport", "imports", "transcript", "edits", "snapshot", "start"))
+        "all", "transport", "imports", "transcript", "edits", "snapshot", "start", "nk"))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=512)
     parser.add_argument("--at-once", type=int, default=64)
@@ -155,6 +163,8 @@ def main() -> None:
     if options.what in ("all", "start"):
         heading("Nuke's start: what the product adds, median of 9 fresh processes")
         start()
+    if options.what in ("all", "nk"):
+        nk()
     if options.what in ("all", "transport"):
         transport(options.rounds, options.requests, options.at_once)
     if options.what in ("all", "transcript"):

@@ -199,14 +199,10 @@ def own_name(knob: Knob) -> str:
 
 
 def _screen_knob(seen: _Seen, knob: Knob) -> Optional[Tuple[FindingKind, str]]:
-    raw_name = knob.name_word or knob.name
-    named = runs_on_load(raw_name)
-    if named:
-        return "tcl", named
-    if _ODD_NAME.search(raw_name):
-        return "callback", "the name of this knob is hidden behind an escape, and may be that of a callback"
-    if ";" in knob.lead or raw_name.startswith("#"):
-        return "command", "Nuke may take this for other knobs than it seems to be; write one knob a line"
+    if knob.name_word or not knob.name.isidentifier() or ";" in knob.lead:
+        odd = _screen_name(knob.name_word or knob.name, knob.lead)
+        if odd is not None:
+            return odd
     if knob.name == "addUserKnob":
         return _screen_user_knob(knob)
     value = knob.value
@@ -221,8 +217,21 @@ def _screen_knob(seen: _Seen, knob: Knob) -> Optional[Tuple[FindingKind, str]]:
     return _screen_code(seen, knob, value) or _screen_value(knob, value) or _screen_unknown(seen, knob, value)
 
 
+def _screen_name(raw_name: str, lead: str) -> Optional[Tuple[FindingKind, str]]:
+    named = runs_on_load(raw_name)
+    if named:
+        return "tcl", named
+    if _ODD_NAME.search(raw_name):
+        return "callback", "the name of this knob is hidden behind an escape, and may be that of a callback"
+    if ";" in lead or raw_name.startswith("#"):
+        return "command", "Nuke may take this for other knobs than it seems to be; write one knob a line"
+    return None
+
+
 def _names_callback(name: str) -> bool:
-    return any(part in CALLBACKS or bool(_CALLBACK.match(part)) for part in name.split("."))
+    if "." in name:
+        return any(map(_names_callback, name.split(".")))
+    return name in CALLBACKS or bool(_CALLBACK.match(name))
 
 
 def _screen_code(seen: _Seen, knob: Knob, value: str) -> Optional[Tuple[FindingKind, str]]:
