@@ -9,7 +9,10 @@ import pytest
 
 from nuke_ai_panel.app import App, Approval
 from nuke_ai_panel.tools import Risk, Tool, Toolbox
+from nuke_ai_panel.utils.host_offers import MAIN_LOOP, withdraw
+from nuke_ai_panel.utils.main_thread import the_main_thread
 from nuke_ai_panel_qt.core.chat_session import ChatSession
+from nuke_ai_panel_qt.core.main_loop import freeze, offer_main_loop
 from nuke_ai_panel_qt.qt import QtCore, QtWidgets
 from tests.fakes.model_server import FakeModelServer
 
@@ -176,3 +179,40 @@ def test_call_that_needs_an_approval_is_marked_and_told(
     tooled.until(tooled.is_idle)
     assert tooled.session.asking_ids() == frozenset()
     assert not tooled.session.notifier.is_somebody_looking()
+
+
+def test_a_tool_runs_once_it_was_allowed_and_not_when_denied(
+    tooled: Desk, model_server: FakeModelServer, request: pytest.FixtureRequest
+) -> None:
+    bar, app = tooled.panel.composer.approval, tooled.session.app
+    app.main_thread = the_main_thread()  # as a panel in Nuke has it
+    offer_main_loop()
+    request.addfinalizer(lambda: (freeze(), withdraw(MAIN_LOOP)))
+    for allowed in (False, True):
+        model_server.calls = [("c1", "wipe", "{}")]
+        tooled.ask("wipe it")
+        tooled.until(bar.isVisible)
+        assert "Wipe it" in bar.label.text() and bar.preview.toPlainText() == "{}"
+        tooled.press(Qt.Key.Key_Return)  # in the composer: it is no yes
+        tooled.pause(50)
+        assert bar.isVisible()
+        model_server.calls = []
+        if allowed:
+            tooled.press(Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier)
+        else:
+            tooled.click(bar.deny)
+        tooled.until(tooled.is_idle)
+        assert not bar.isVisible() and tooled.session.asking_ids() == frozenset()
+        path = tooled.session.app.store.path(tooled.manager.shown.id).result(20)
+        (told,) = [message.text for message in path if message.role == "tool"]
+        assert ("wiped" in told) is allowed, told
+        tooled.manager.new_conversation()
+
+
+def test_a_stop_takes_the_question_of_a_tool_away(tooled: Desk, model_server: FakeModelServer) -> None:
+    model_server.calls = [("c1", "wipe", "{}")]
+    tooled.ask("wipe it")
+    tooled.until(tooled.panel.composer.approval.isVisible)
+    tooled.press(Qt.Key.Key_Escape)
+    tooled.until(tooled.is_idle)
+    assert not tooled.panel.composer.approval.isVisible()

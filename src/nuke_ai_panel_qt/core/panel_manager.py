@@ -25,6 +25,7 @@ from ..ui.chat_panel import ChatPanel
 from ..ui.panel_values import Banner, QueuedQuestion
 from .announcer import announce
 from .answer_options import AnswerOptions
+from .approval_desk import ApprovalDesk
 from .backups_desk import BackupsDesk
 from .batch_desk import BatchDesk
 from .chat_session import ChatSession
@@ -81,6 +82,7 @@ class PanelManager(QtCore.QObject, metaclass=QtClass):
         self.files = ConversationFiles(self)
         self.system = SystemDesk(self)
         self.room = RoomDesk(self)
+        self.approvals = ApprovalDesk(self)
         self.prompts = PromptDesk(self)
         self.settings = SettingsDesk(session, panel)
         self.answers = AnswerOptions(session, panel, lambda: self.shown.id, self.models.show_choice)
@@ -303,6 +305,7 @@ class PanelManager(QtCore.QObject, metaclass=QtClass):
         self.panel.header.set_marks(
             is_temporary=is_temporary, has_source=conversation is not None and bool(conversation.source_id)
         )
+        self.approvals.show()
         if not self._list_is_known:
             self._list_is_known = True
             self._show_page()
@@ -379,6 +382,7 @@ class PanelManager(QtCore.QObject, metaclass=QtClass):
         running = self.shown.run() is not None
         self.panel.composer.set_running(running)
         self.panel.transcript.busy(running)
+        self.approvals.show()
 
     def _show_page(self) -> None:
         if self.shown.path or self.shown.is_loading or self.shown.run() is not None:
@@ -466,7 +470,7 @@ class PanelManager(QtCore.QObject, metaclass=QtClass):
             "temporary": self.commands.begin_temporary, "fork": self.commands.fork,
             "copy_markdown": self.files.copy_markdown, "import_json": self.files.ask_import,
             **{f"export_{kind}": partial(self.files.export, kind) for kind in ("markdown", "html", "json")},
-            "prompts": self.prompts.open,
+            "prompts": self.prompts.open, "allow": self.approvals.allow, "deny": self.approvals.deny,
             "regenerate": self.actions.regenerate_last, "copy_reply": self.actions.copy_reply,
             "read_reply": self.actions.read_reply,
             "copy_code": self.actions.copy_code, "previous_prompt": self.actions.previous_prompt,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import List, Optional, Set, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from nuke_ai_panel.core.handle import TurnHandle
 from nuke_ai_panel.events import (
@@ -50,7 +50,7 @@ class Run:
     thinking_since: Optional[float] = None
     thinking_s: Optional[float] = None
     carry: str = ""
-    approvals: Set[str] = field(default_factory=set)
+    approvals: Dict[str, ApprovalAsked] = field(default_factory=dict)
 
     def message(self) -> Optional[Message]:
         """The answer with everything that was heard."""
@@ -73,9 +73,9 @@ class Run:
             self.question, self.answer = event.question, event.answer
             self.text, self.thinking = [event.answer.text], [event.answer.reasoning]
         elif isinstance(event, ApprovalAsked):
-            self.approvals.add(event.call_id)
+            self.approvals[event.call_id] = event
         elif isinstance(event, ToolFinished):
-            self.approvals.discard(event.call.id)
+            self.approvals.pop(event.call.id, None)
         elif isinstance(event, AnswerReset):
             self.text, self.thinking, self.thinking_s, self.thinking_since = [], [], None, None
         elif isinstance(event, WaitChanged):

@@ -38,6 +38,8 @@ BINDINGS: Tuple[Binding, ...] = (
     Binding("next_prompt", ("Ctrl+Alt+Down",), later("Next question in the transcript"), later("Answers")),
     Binding("answer_options", ("Ctrl+Shift+P",), later("Options of the answers in this conversation"),
     later("Answers")),
+    Binding("allow", ("Ctrl+Alt+Return",), later("Allow what a tool asks"), later("Answers")),
+    Binding("deny", ("Ctrl+Alt+Backspace",), later("Deny what a tool asks"), later("Answers")),
     Binding("system", ("Ctrl+Shift+I",), later("System prompt and presets of this conversation"), later("Answers")),
     Binding("prompts", ("Ctrl+Shift+L",), later("Prompt library (or / at the beginning of a question)"),
     later("Composer")),

@@ -11,6 +11,7 @@ from typing import Optional, Tuple
 from nuke_ai_panel.words import tr
 
 from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
+from .approval_bar import ApprovalBar
 from .chip_row import ChipRow
 from .context_meter import ContextMeter
 from .controls import Button, Text, draw_focus_ring
@@ -119,6 +120,7 @@ class Composer(QtWidgets.QWidget, metaclass=QtClass):
         self.send = SendButton(self)
         self.hint = Text("", role="warning", size="small")
         self.limit = LimitBar(self)
+        self.approval = ApprovalBar(shortcuts, self)
         self.editing = QtWidgets.QWidget(self)
         self._build()
         self._connect()
@@ -250,6 +252,7 @@ class Composer(QtWidgets.QWidget, metaclass=QtClass):
         hint.addWidget(self.hint)
         self._box.addWidget(self._queue_frame)
         self._box.addWidget(self.editing)
+        self._box.addWidget(self.approval)
         self._box.addWidget(self.limit)
         self._box.addLayout(hint)
         self._box.addWidget(self._field)
