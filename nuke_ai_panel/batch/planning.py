@@ -214,7 +214,7 @@ def check(plan: Plan, *, budget: Optional[float] = None) -> None:
             next_step="Mend the template or the rows, or write {{ name | default('') }}. Nothing was sent.",
         )
     if survey is not None and not survey.rows:
-        first = f" The first: line {survey.first_rejects[0].line}: {survey.first_rejects[0].reason}." \
+        first = f" The first: line {survey.first_rejects[0].line}: {survey.first_rejects[0].reason.rstrip('.')}." \
             if survey.first_rejects else ""
         raise InvalidBatchError(
             "there is no row", user_text=f"{plan.source.title} holds no row that can be used.{first}",

@@ -28,6 +28,8 @@ from .values import Job, Row, Said
 URL = "/v1/chat/completions"
 _PICTURE_BYTES = 20 << 20
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,(.*)\Z", re.S)
+# What a body asks for that wants JSON without saying which.
+_ANY_OBJECT: Mapping[str, Json] = {"type": "object"}
 _LENGTHS = ("max_tokens", "max_completion_tokens")
 # What may stand in a body without a word: it is how we ask anyway, or says the default.
 _WITHOUT_EFFECT = ("stream", "stream_options", "store", "metadata", "user")
@@ -208,6 +210,8 @@ def _content(content: Json) -> Tuple[str, Tuple[Attachment, ...]]:
 def _schema(form: Json, recipe: Recipe) -> Optional[Mapping[str, Json]]:
     if form is None or form == {"type": "text"}:
         return recipe.schema
+    if form == {"type": "json_object"}:
+        return _ANY_OBJECT
     inner = form.get("json_schema") if isinstance(form, dict) else None
     schema = inner.get("schema") if isinstance(inner, dict) else None
     if not isinstance(schema, dict):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import Dict, Optional
+from typing import Dict, FrozenSet, Optional, Tuple
 
 from ..errors import NukeAIError
 from ..messages import Json, Usage
+from .errors import InvalidBatchError
 from .values import Answer, Job
 
 # How `retry --only` may name several kinds of errors at once.
@@ -14,6 +15,11 @@ CLASSES = {
     "rate": frozenset({"rate_limit"}), "timeout": frozenset({"timeout"}),
     "5xx": frozenset({"server_error", "overloaded"}), "network": frozenset({"network", "truncated"}),
 }
+# The kinds that a row's error may have of its own: what concerns all rows stops the run.
+KINDS = frozenset({
+    "rate_limit", "context_too_long", "content_filter", "unsupported_feature", "bad_request", "overloaded", "timeout",
+    "server_error", "network", "protocol", "truncated", "schema",
+})
 
 
 def result_line(job: Job, answer: Answer, extra: Dict[str, Json]) -> Dict[str, Json]:
@@ -74,6 +80,15 @@ def text_of(line: Json) -> str:
     return content if isinstance(content, str) else ""
 
 
-def kinds_of(names: tuple[str, ...]) -> frozenset[str]:
-    """The kinds of errors that names of classes stand for; a kind's own name stands for itself."""
+def kinds_of(names: Tuple[str, ...], there: FrozenSet[str] = frozenset()) -> FrozenSet[str]:
+    """The kinds of errors that names of classes stand for; a kind's own name stands for itself.
+
+    Raises InvalidBatchError for a name that is neither, nor among those that are `there`.
+    """
+    strange = [name for name in names if name not in CLASSES and name not in KINDS | there]
+    if strange:
+        raise InvalidBatchError(
+            f"{', '.join(strange)} is no class of errors.",
+            next_step=f"Name some of {', '.join(sorted({*CLASSES, *KINDS, *there}))}.",
+        )
     return frozenset().union(*(CLASSES.get(name, {name}) for name in names))

@@ -162,11 +162,11 @@ class Session:
             if known and self._options.resume == "strict":
                 self._insist(known, past)
             if self._options.retry_only is not None:
-                kinds = kinds_of(self._options.retry_only) if self._options.retry_only else None
-                self._retried = frozenset(
-                    number_of(str(line.get("custom_id"))) for _, line in lines_of(folder.errors)
-                    if kinds is None or str((line.get("error") or {}).get("code")) in kinds
-                )
+                ended = [(number_of(str(line.get("custom_id"))), str((line.get("error") or {}).get("code")))
+                         for _, line in lines_of(folder.errors)]
+                there = frozenset(kind for _, kind in ended)
+                kinds = kinds_of(self._options.retry_only, there) if self._options.retry_only else there
+                self._retried = frozenset(number for number, kind in ended if kind in kinds)
             self._facts = {
                 "schema": SCHEMA, "id": known.get("id") or str(uuid.uuid4()), "tool": _version(),
                 "input": plan.source.title, "input_hash": plan.fingerprint, "template_hash": plan.template_hash,

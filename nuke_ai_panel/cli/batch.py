@@ -10,8 +10,8 @@ from pathlib import Path
 from . import exits
 from .batch_farm import add_farm_verbs
 from .batch_gallery import add_gallery_verb
-from .batch_options import add_rows_options, add_run_options, restore
-from .batch_rows import add_folder, add_out, add_verb, command_of_run, names_rows, opened, planned
+from .batch_options import add_rows_options, add_run_options
+from .batch_rows import add_folder, add_out, add_verb, go_on, names_rows, opened, planned
 from .batch_run import carry_out, say_plan
 from .console import Console
 from .exits import UsageError
@@ -94,7 +94,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.verb == "resume" and not RunFolder(Path(arguments.out)).exists():
         raise InvalidBatchError(f"{arguments.out} holds no run.", next_step="Start one with batch run.")
     if arguments.verb == "resume" and not names_rows(arguments):
-        restore(arguments, command_of_run(Path(arguments.out)))
+        go_on(arguments, Path(arguments.out))
     with opened(arguments) as app:
         plan = planned(app, arguments)
         return carry_out(plan, Path(arguments.out), arguments, console)
@@ -102,7 +102,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
 
 def _retry(arguments: argparse.Namespace, console: Console) -> int:
     if not names_rows(arguments):
-        restore(arguments, command_of_run(Path(arguments.out)))
+        go_on(arguments, Path(arguments.out))
     with opened(arguments) as app:
         plan = planned(app, arguments)
         kinds = tuple(one.strip() for one in arguments.only.split(",") if one.strip())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Optional
 
 from . import exits
 from .batch_options import add_rows_options, add_run_options, command_of, restore, settle
-from .batch_rows import add_folder, add_out, add_verb, command_of_run, names_rows, opened, planned, rows_of
+from .batch_rows import add_folder, add_out, add_verb, command_of_run, go_on, names_rows, opened, planned, rows_of
 from .batch_run import carry_out, options_given, say_report
 from .console import Console
 from .options import count
@@ -87,7 +87,7 @@ def _run_chunk(arguments: argparse.Namespace, console: Console) -> int:
     known = RunFolder(out).read()
     if not names_rows(arguments):
         budget = arguments.budget
-        restore(arguments, command_of_run(out))
+        go_on(arguments, out)
         if budget is None and arguments.budget is not None and known.get("rows"):
             # The whole budget is shared by the rows: no chunk knows what the others spend.
             arguments.budget *= min(1.0, (chunk.last - chunk.first + 1) / known["rows"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Callable, Iterator, Optional
 
 from ..errors import MissingKeyError, NukeAIError, PolicyError, SettingsError
 from . import exits
-from .batch_options import settle
+from .batch_options import restore, settle
 from .console import Console
 from .exits import UsageError
 from .options import overrides_of
@@ -119,6 +119,18 @@ def rows_of(arguments: argparse.Namespace) -> Source:
 def names_rows(arguments: argparse.Namespace) -> bool:
     """Whether the command line says which rows."""
     return bool(arguments.input or arguments.input_option or arguments.glob or arguments.nk)
+
+
+def go_on(arguments: argparse.Namespace, out: Path) -> None:
+    """Fills in what run.json keeps. Raises InvalidBatchError when the rows are not kept anywhere."""
+    from ..batch.errors import InvalidBatchError
+
+    restore(arguments, command_of_run(out))
+    if arguments.input == "-":
+        raise InvalidBatchError(
+            "the rows came from standard input", user_text="The rows of this run came from another program.",
+            next_step=f"Give them again: … | nuke-ai-panel batch run - --out {out} with the same options.",
+        )
 
 
 def command_of_run(out: Path, *, is_needed: bool = True) -> dict[str, object]:
