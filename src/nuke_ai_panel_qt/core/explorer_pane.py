@@ -16,7 +16,7 @@ from nuke_ai_panel.words import tr
 from ..qt import QtClass, QtCore, QtGui, QtWidgets, destroy, is_valid
 from ..ui.controls import Button, Text
 from ..ui.memory_explorer import MemoryExplorer
-from ..ui.shortcuts import Shortcuts, is_writing
+from ..ui.shortcuts import Shortcuts, is_editing, is_writing
 from ..ui.theme import scaled_font, theme_of
 from . import panel_reload, panel_widget
 from .chat_session import ChatSession
@@ -146,7 +146,9 @@ class ExplorerWidget(QtWidgets.QWidget, metaclass=QtClass):
 
     def event(self, event: QtCore.QEvent) -> bool:
         is_ours = event.type() == QtCore.QEvent.Type.ShortcutOverride and isinstance(event, QtGui.QKeyEvent)
-        if is_ours and (self._command_of(event) or is_writing(event)):  # type: ignore[arg-type]  # it is a key's
+        if is_ours and (
+            self._command_of(event) or is_writing(event) or is_editing(event)  # type: ignore[arg-type]  # a key's
+        ):
             event.accept()  # Nuke maximises a pane on Space and draws nodes on letters
             return True
         return bool(super().event(event))
@@ -157,7 +159,7 @@ class ExplorerWidget(QtWidgets.QWidget, metaclass=QtClass):
             if command == "stop":
                 self.view.query.clear()
             self.view.focus_query()
-        elif not is_writing(event):
+        elif not is_writing(event) and not is_editing(event):
             super().keyPressEvent(event)
 
     def _command_of(self, event: QtGui.QKeyEvent) -> str:

@@ -23,7 +23,7 @@ from .overlay import Overlay
 from .provider_card import ProviderCard
 from .run_sheet import RunSheet
 from .sheets import ShortcutSheet, TextSheet
-from .shortcuts import Shortcuts, is_writing
+from .shortcuts import Shortcuts, is_editing, is_writing
 from .start_page import StartPage
 from .theme import scaled_font, theme_of
 from .transcript import Transcript
@@ -157,7 +157,7 @@ class ChatPanel(QtWidgets.QWidget, metaclass=QtClass):
     def event(self, event: QtCore.QEvent) -> bool:
         if event.type() == QtCore.QEvent.Type.ShortcutOverride:
             assert isinstance(event, QtGui.QKeyEvent)
-            if self.shortcuts.command_of(event) is not None or is_writing(event):
+            if self.shortcuts.command_of(event) is not None or is_writing(event) or is_editing(event):
                 event.accept()
                 return True
         return bool(super().event(event))
@@ -173,6 +173,11 @@ class ChatPanel(QtWidgets.QWidget, metaclass=QtClass):
             if self.overlay.content() is None and event.text().strip():
                 self.focus_composer()
                 QtCore.QCoreApplication.sendEvent(self.composer.prompt, event)
+        elif is_editing(event):
+            event.accept()  # nothing here takes it, and Nuke would do it to nodes
+            if self.overlay.content() is None and event.matches(QtGui.QKeySequence.StandardKey.Paste):
+                self.focus_composer()
+                self.composer.prompt.paste()
         else:
             super().keyPressEvent(event)
 

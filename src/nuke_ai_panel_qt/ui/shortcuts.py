@@ -14,7 +14,8 @@ from ..qt import QtCore, QtGui, flag_value
 from .bindings import BINDINGS, COMPOSER_KEYS, CONTROL_SENDS_KEYS, Binding
 
 __all__ = [
-    "BINDINGS", "COMPOSER_KEYS", "CONTROL_SENDS_KEYS", "Binding", "Shortcuts", "is_writing", "keys_of_event",
+    "BINDINGS", "COMPOSER_KEYS", "CONTROL_SENDS_KEYS", "Binding", "Shortcuts", "is_editing", "is_writing",
+    "keys_of_event",
 ]
 
 Qt = QtCore.Qt
@@ -23,6 +24,17 @@ Qt = QtCore.Qt
 _MODIFIERS = (
     (Qt.KeyboardModifier.ControlModifier, "Ctrl"), (Qt.KeyboardModifier.AltModifier, "Alt"),
     (Qt.KeyboardModifier.ShiftModifier, "Shift"), (Qt.KeyboardModifier.MetaModifier, "Meta"),
+)
+
+
+_EDITING_KEYS = frozenset({
+    Qt.Key.Key_Backspace, Qt.Key.Key_Delete, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Tab, Qt.Key.Key_Backtab,
+    Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End,
+    Qt.Key.Key_PageUp, Qt.Key.Key_PageDown,
+})
+_STANDARD = QtGui.QKeySequence.StandardKey
+_EDITING = (
+    _STANDARD.Undo, _STANDARD.Redo, _STANDARD.Cut, _STANDARD.Copy, _STANDARD.Paste, _STANDARD.SelectAll,
 )
 
 
@@ -91,6 +103,11 @@ def is_writing(event: QtGui.QKeyEvent) -> bool:
     held = flag_value(event.modifiers())
     chord = flag_value(Qt.KeyboardModifier.ControlModifier) | flag_value(Qt.KeyboardModifier.AltModifier)
     return bool(event.text()) and event.text().isprintable() and not held & chord
+
+
+def is_editing(event: QtGui.QKeyEvent) -> bool:
+    """Whether the key edits or moves in a text: in Nuke it would undo, copy or delete nodes, or step the frame."""
+    return event.key() in _EDITING_KEYS or any(event.matches(one) for one in _EDITING)
 
 
 def _pressed(event: QtGui.QKeyEvent) -> str:
