@@ -22,6 +22,7 @@ from nuke_ai_panel.providers.base import ModelInfo
 from nuke_ai_panel.providers.model_files import CATALOGUE
 from nuke_ai_panel.providers.scripted_provider import ScriptedProvider
 from nuke_ai_panel.reload import Outcome
+from nuke_ai_panel.settings import history_path
 from nuke_ai_panel.store.ids import new_id
 from nuke_ai_panel.store.ledger_file import LedgerFile
 from nuke_ai_panel.store.ledger_rows import LedgerEntry, ended_record, sent_record
@@ -527,6 +528,23 @@ def banner(stage: Stage) -> None:
     stage.panel.banner.set_banner(Banner("warning", "History cannot be saved: the disk is full. The chat goes on."))
 
 
+def damaged(stage: Stage) -> None:
+    """A history of which pages were overwritten while the panel was open: mended, and said."""
+    for number in range(4):
+        talk(stage)
+        if number < 3:
+            stage.manager.new_conversation()
+    store = stage.session.app.store
+    with history_path(stage.session.app.settings.home).open("r+b") as file:
+        for page in range(2, file.seek(0, 2) // 4096, 3):
+            file.seek(page * 4096)
+            file.write(b"\xaa" * 4096)
+    forget = store._worker.submit(lambda db: db.connection.execute("PRAGMA shrink_memory").fetchall(), writes=False)
+    forget.result(TIMEOUT_S)
+    stage.ask("And for the beard?", SMALL, wait=False)
+    stage.until(lambda: stage.panel.banner.banner() is not None)
+
+
 def reload_failed(stage: Stage) -> None:
     """Changed code that does not work."""
     answer(stage)
@@ -596,7 +614,8 @@ STATES: Dict[str, Callable[[Stage], None]] = {
     "branches": branches, "editing": editing, "queued": queued, "chips": chips, "sent-chips": sent_chips,
     "attachment": attachment, "picker": picker, "picker-filter": picker_filter, "picker-nothing": picker_nothing,
     "find": find, "find-nothing": find_nothing, "conversations": conversations, "wide": wide, "deleted": deleted,
-    "provider": provider, "provider-tested": provider_tested, "keys": keys, "banner": banner, "focus": focus,
+    "provider": provider, "provider-tested": provider_tested, "keys": keys, "banner": banner,
+    "damaged": damaged, "focus": focus,
     "ledger": ledger, "forbidden": forbidden, "reload-failed": reload_failed, "reload-traceback": reload_traceback,
     "update": update, "reload-asks": reload_asks, "log": log,
     "zoomed": zoomed, "settings": settings, "settings-answers": settings_answers,

@@ -55,6 +55,9 @@ CURATED = (
     ("thinking", "thinking", "dark", 460), ("branches", "branches", "dark", 460),
     ("batch-plan", "batch-plan", "dark", 460), ("batch-running", "batch-running", "dark", 460),
     ("batch-done", "batch-done", "dark", 460),
+    ("right-to-left", "right-to-left", "dark", 460), ("explorer-search", "explorer-search", "dark", 460),
+    ("statistics", "explorer-use", "dark", 460), ("explorer-light", "explorer", "light", 760),
+    ("damaged-history", "damaged", "dark", 460),
     ("missing-package", "missing-package", "dark", 460), ("report", "report", "dark", 760),
 )
 

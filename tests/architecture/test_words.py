@@ -51,7 +51,8 @@ def bare(node: ast.expr) -> Iterator[ast.expr]:
 
 def is_words(text: str) -> bool:
     """Whether an artist could read it as words: two letters in a row that are neither a name nor a key."""
-    if text.strip() in NAMES or text.startswith("http") or re.fullmatch(r"[\W\d_]*(Ctrl|Alt|Shift|Del|Esc|F\d+)[\w+\W]*", text):
+    key = r"[\W\d_]*(Ctrl|Alt|Shift|Del|Esc|F\d+)[\w+\W]*"
+    if text.strip() in NAMES or text.startswith("http") or re.fullmatch(key, text):
         return False
     return re.search(r"[A-Za-z]{2}", text) is not None and re.fullmatch(r"[a-z0-9_.:-]*", text) is None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from typing import List
 
 import pytest
@@ -172,3 +173,22 @@ def test_long_prose_is_cut_into_segments() -> None:
 
     assert len(segments) > 5
     assert all(segment.kind == "text" for segment in segments)
+
+
+@pytest.mark.parametrize("text", [
+    "|a" * 4_000 + "|\n" + "|-" * 4_000 + "|",
+    "![" * 1_000 + " and a word, so that a search for the end goes on " * 40,
+])
+def test_what_costs_the_parser_most_is_plain_text_at_once(text: str) -> None:
+    begun = time.process_time()
+
+    shown = "".join(run.text for top in parse(text) for block in top.blocks for run in getattr(block, "runs", ()))
+
+    assert time.process_time() - begun < 0.3
+    assert shown.replace(" ", "").replace("\n", "")[:400] == text.replace(" ", "")[:400]
+
+
+def test_a_table_of_ordinary_width_stays_one() -> None:
+    (top,) = parse("|" + "a|" * 20 + "\n|" + "-|" * 20 + "\n|" + "b|" * 20)
+
+    assert isinstance(top.blocks[0], Table)

@@ -10,6 +10,7 @@ import re
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock, table
 from markdown_it.token import Token
 
 from .safe_text import bare_links, by_direction, is_right_to_left, safe_link
@@ -19,6 +20,7 @@ INLINE_CAP = 6_000
 LONG_PARAGRAPH = 20_000
 TABLE_CELLS = 1_000
 TABLE_COLUMNS = 30
+BRACKETS_CAP = 200  # each open one makes the parser read on to the end of the paragraph
 
 _PARSER_NESTING = 90
 _DEEP_LINE = re.compile(rf"^((?:[ \t]*(?:>|[-+*][ \t]|\d{{1,9}}[.)][ \t])){{{DEPTH_CAP}}})")
@@ -85,12 +87,20 @@ class Top(NamedTuple):
     last_item: int = -1
 
 
+def _table_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """A table, unless it is so wide that its cells alone would take a second."""
+    if start + 1 < end and state.src.count("|", state.bMarks[start + 1], state.eMarks[start + 1]) > 10 * TABLE_COLUMNS:
+        return False
+    return table(state, start, end, silent)
+
+
 class _Parser(MarkdownIt):
     """CommonMark with tables and strike-through; HTML off; inline parsing is ours to call, paragraph by paragraph."""
 
     def __init__(self) -> None:
         super().__init__("commonmark", {"html": False, "maxNesting": _PARSER_NESTING})
         self.enable(["table", "strikethrough"])
+        self.block.ruler.at("table", _table_rule, {"alt": ["paragraph", "reference"]})
         self.core.ruler.disable(["inline"])
 
     def validateLink(self, url: str) -> bool:
@@ -335,7 +345,7 @@ def _broken(run: Run) -> Run:
 
 def inline_runs(content: str, env: Dict[str, Any]) -> List[Run]:
     """The runs of one paragraph's source; `env` holds the link references that its document defines."""
-    if len(content) > INLINE_CAP:
+    if len(content) > INLINE_CAP or content.count("[") > BRACKETS_CAP:
         return [Run(content.replace("\n", " "))]
     children: List[Token] = []
     _PARSER.inline.parse(content, _PARSER, env, children)
