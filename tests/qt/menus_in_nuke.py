@@ -63,6 +63,11 @@ def drive(life: Life) -> None:
     entry.invoke()
     life.turn(0.05)
 
+    manager = with_no_panel(life, "Batch over selection")
+    life.until(lambda: manager.batch.view is not None and manager.batch.view.setup.rows.text() == "2 selected nodes")
+    assert manager.panel.overlay.content() is manager.batch.view
+    life.until(lambda: not manager.batch.plans.card.is_reading)
+
     manager = with_no_panel(life, "Settings…")
     life.until(lambda: manager.settings.dialog is not None and manager.settings.dialog.isVisible())
     manager.settings.close()
