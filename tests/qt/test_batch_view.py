@@ -131,15 +131,16 @@ class Heartbeat:
 
 def test_three_hundred_selected_nodes_are_asked_with_two_clicks(desk: Desk, nodes: Any, server: BatchServer) -> None:
     add_nodes(nodes, range(30, 150))
-    view = over_selection(desk)
+    # What the tests and the played Nuke hold is not the panel's: going through it would be taken for its work.
+    gc.collect()
+    gc.freeze()
+    with Heartbeat() as planning:
+        view = over_selection(desk)
     assert view.start.text() == "Run 300 rows" and view.start.isEnabled()
     assert view.setup.rows.text() == "300 selected nodes"
     assert "What is " in view.setup.plan.sample.toPlainText()
     assert server.asked == {}, "a plan sends nothing"
 
-    # What the tests and the played Nuke hold is not the panel's: going through it would be taken for its work.
-    gc.collect()
-    gc.freeze()
     with Heartbeat() as heart:
         desk.click(view.start)
         finish(desk)
@@ -149,8 +150,8 @@ def test_three_hundred_selected_nodes_are_asked_with_two_clicks(desk: Desk, node
     assert view.run.state.text() == "Finished: every row has an answer."
     assert view.run.bar.share == 1.0 and "300 of 300 rows" in view.run.line.text()
     assert sum(server.asked.values()) == 300
-    slow = sorted(heart.gaps_ms)[-3:]
-    assert slow[-1] < 100, slow  # the promise is 50 ms, on a machine of one's own
+    slow = sorted(heart.gaps_ms)[-3:], sorted(planning.gaps_ms)[-3:]
+    assert slow[0][-1] < 100, slow  # the promise is 50 ms, on a machine of one's own
 
     view.run.results.choose("Soft7")
     assert view.run.results.detail.toPlainText() == "ok What is Soft7, a Blur?"
