@@ -5,7 +5,10 @@ The Nuke is the double of the tests. It is taken out again with the stage, so th
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any, Callable, Dict
 
 from screenshot_states import ACTS, CODER, Stage, say
@@ -85,6 +88,18 @@ def mention(stage: Stage) -> None:
     stage.turn(0.3)
 
 
+def mention_files(stage: Stage) -> None:
+    nuke_of(stage)
+    stage.choose(CODER)
+    folder = Path(tempfile.mkdtemp(prefix="show-"))
+    stage.later.callback(shutil.rmtree, folder)
+    for name in ("plates/", "notes.txt", "sh0140_comp_v012.nk", "lookdev.jpg"):
+        (folder / name).mkdir() if name.endswith("/") else (folder / name).touch()
+    stage.panel.focus_composer()
+    stage.panel.composer.prompt.insertPlainText(f"What is missing in @{folder.as_posix()}/")
+    stage.turn(0.5)
+
+
 def findings(stage: Stage) -> None:
     nuke_of(stage)
     _answer(stage, WRONG)
@@ -125,6 +140,6 @@ def _press(stage: Stage, name: str) -> None:
 
 
 NUKE_STATES: Dict[str, Callable[[Stage], None]] = {
-    "context-menu": context_menu, "mention": mention, "findings": findings, "run-sheet": run_sheet,
-    "run-result": run_result, "run-failed": run_failed,
+    "context-menu": context_menu, "mention": mention, "mention-files": mention_files, "findings": findings,
+    "run-sheet": run_sheet, "run-result": run_result, "run-failed": run_failed,
 }

@@ -226,10 +226,10 @@ def test_at_and_a_path_offers_files_folder_by_folder(pair: Pair, tmp_path: Path)
     mentions = desk.manager.context.mentions
     desk.type(f"see @{tmp_path.as_posix()}/no")
     desk.until(lambda: mentions.rows())
-    assert mentions.rows() == [f"{tmp_path.as_posix()}/notes/"]
+    assert mentions.rows() == ["notes/"]  # the folder stands in what is typed
     desk.press(Qt.Key.Key_Return)
     assert desk.panel.composer.text() == f"see @{tmp_path.as_posix()}/notes/"
-    desk.until(lambda: mentions.rows() == [f"{tmp_path.as_posix()}/notes/{one}" for one in ("old/", "plan.txt")])
+    desk.until(lambda: mentions.rows() == ["old/", "plan.txt"])
     desk.press(Qt.Key.Key_Down)
     desk.press(Qt.Key.Key_Return)
     desk.until(lambda: desk.manager.draft.attachments)

@@ -115,7 +115,7 @@ class MentionSources:
             path = str(Path(beside) / name) if beside else str(Path(name).expanduser())
             if name.endswith("/"):
                 shown = f"{Path(path).as_posix()}/" if beside else name
-                rows.append(ContextEntry(f"{FOLDER}{path}", name, "file", word=f"@{shown}"))
+                rows.append(ContextEntry(f"{FOLDER}{path}", f"{Path(name).name}/", "file", word=f"@{shown}"))
             else:
-                rows.append(ContextEntry(f"{FILE}{path}", name, "file", word=Path(path).name))
+                rows.append(ContextEntry(f"{FILE}{path}", Path(name).name, "file", word=Path(name).name))
         return rows
