@@ -9,7 +9,8 @@ import pytest
 from nuke_ai_panel_qt.qt import QtCore, QtWidgets
 from nuke_ai_panel_qt.ui.code_block import COLLAPSE_LINES, CodeBlock
 from nuke_ai_panel_qt.ui.highlight import spans_of
-from nuke_ai_panel_qt.ui.theme import contrast
+from nuke_ai_panel_qt.ui.markdown import Code
+from nuke_ai_panel_qt.ui.theme import contrast, theme_of
 from nuke_ai_panel_qt.ui.values import MessageItem
 
 from .transcript_kit import code_of, let_draw, live, open_transcript, settle
@@ -179,3 +180,17 @@ def test_code_stays_left_to_right_in_a_right_to_left_answer(qtbot: Any) -> None:
     assert block.text_widget().layoutDirection() == Qt.LayoutDirection.LeftToRight
     option = block.text_widget().document().defaultTextOption()
     assert option.textDirection() == Qt.LayoutDirection.LeftToRight
+
+
+def test_a_card_that_is_used_again_shows_all_its_lines_at_once(qtbot: Any) -> None:
+    (block,) = blocks(qtbot, f"```python\n{THREE_BLOCKS.splitlines()[3]}\nb = 2\nc = 3\nd = 4\n```")
+    code, size = Code(block.code(), "python"), block.size()
+    needed = block.text_widget().height()
+
+    block.reset()
+    block.resize(size.width() - 10, size.height())  # drawn anew while it was empty
+    block.resize(size)
+    block.set_code(code, theme_of(block))
+
+    assert block.size() == size
+    assert block.text_widget().height() == needed

@@ -187,6 +187,9 @@ class CodeBlock(QtWidgets.QWidget, metaclass=QtClass):
 
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._place()
+
+    def _place(self) -> None:
         theme, width = self._theme, self.width()
         header = self._header_height()
         right = width - theme.space(1)
@@ -250,6 +253,7 @@ class CodeBlock(QtWidgets.QWidget, metaclass=QtClass):
             else:
                 self._text.setPlainText(drawn)
             self._drawn = drawn
+            self._place()  # a card that is used again may have the size already that these lines need
         self._colour()
 
     def _shown_text(self) -> str:
