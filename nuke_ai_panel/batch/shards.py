@@ -11,7 +11,7 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterator, List, Mapping, Optional, Tuple
+from typing import Callable, Iterator, List, Mapping, Optional, Set, Tuple
 
 from ..messages import Json
 from .compact_map import CompactMap, number_of
@@ -115,6 +115,21 @@ def seal(out: Path, chunk: Chunk) -> None:
 
     replace_file(out / SHARDS / f"{chunk.name}.jsonl", pieces())
     shutil.rmtree(part.path, ignore_errors=True)
+
+
+def counted(out: Path) -> Tuple[int, int, bool]:
+    """How many rows of the chunks have an answer and an error, and whether somebody works at one. Before the merge."""
+    answered: Set[str] = set()
+    failed: Set[str] = set()
+    is_running = False
+    for path in sorted((out / SHARDS).glob("*-*")):
+        part = RunFolder(path)
+        is_running |= path.is_dir() and part.is_locked()
+        for file in (path,) if path.is_file() else (part.results, part.errors):
+            for _, line in lines_of(file):
+                if "custom_id" in line:
+                    (failed if line.get("response") is None else answered).add(str(line["custom_id"]))
+    return len(answered), len(failed - answered), is_running
 
 
 def merge(out: Path, source: Optional[Source]) -> Tuple[Report, List[str]]:

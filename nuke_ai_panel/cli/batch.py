@@ -112,6 +112,7 @@ def _retry(arguments: argparse.Namespace, console: Console) -> int:
 def _status(arguments: argparse.Namespace, console: Console) -> int:
     from ..batch.errors import InvalidBatchError
     from ..batch.run_folder import RunFolder, lines_of
+    from ..batch.shards import counted
 
     folder = RunFolder(Path(arguments.out))
     if not folder.exists():
@@ -120,6 +121,9 @@ def _status(arguments: argparse.Namespace, console: Console) -> int:
         facts, is_running = folder.read(), folder.is_locked()
         answered = sum(1 for _ in lines_of(folder.results))
         failed = sum(1 for _ in lines_of(folder.errors))
+        if not folder.results.exists():
+            answered, failed, is_chunk_running = counted(folder.path)
+            is_running = is_running or is_chunk_running
         rows = facts.get("rows")
         if arguments.json:
             console.raw(json.dumps({

@@ -152,6 +152,8 @@ def test_rows_that_other_borders_answered_are_not_asked_again(farm: Farm) -> Non
     worker = farm.cli.start("batch", "run-chunk", "--out", str(farm.out), "--rows", "10-29", "--max-concurrency", "2")
     part = farm.out / "shards" / "000010-000029.part" / "results.jsonl"
     wait_until(lambda: part.exists() and part.read_bytes().count(b"\n") >= 4)
+    seen = json.loads(farm.cli.run("batch", "status", str(farm.out), "--json").stdout)
+    assert (seen["running"], seen["rows"], seen["failed"]) == (True, 40, 0) and seen["answered"] >= 4
     worker.kill()
     worker.communicate()
     farm.server.delay_s = 0.0

@@ -168,3 +168,9 @@ def test_export_splits_at_the_services_limits(bench: Bench, tmp_path: Path, monk
     monkeypatch.setattr("nuke_ai_panel.batch.exchange.MOST_LINES", 10)
     files = export(bench.plan(rows(25)), tmp_path, "openai")
     assert [len(path.read_text().splitlines()) for path in files] == [10, 10, 5]
+    monkeypatch.setattr("nuke_ai_panel.batch.exchange.MOST_BYTES", 400)
+    files = export(bench.plan(rows(25)), tmp_path / "small", "openai")
+    assert len(files) == 13 and all(path.stat().st_size <= 400 for path in files)
+    monkeypatch.setattr("nuke_ai_panel.batch.exchange.MOST_INLINE", 10)
+    files = export(bench.plan(rows(25)), tmp_path / "inline", "openrouter")
+    assert [len(json.loads(path.read_text())["requests"]) for path in files] == [10, 10, 5]

@@ -56,7 +56,7 @@ def nuke_t(cli: Cli, script: str, *arguments: str) -> subprocess.CompletedProces
 
 
 def script_of(mark: str) -> str:
-    return next(text for kind, text in BLOCKS if kind == "python" and "import" in text and mark in text)
+    return str(next(text for kind, text in BLOCKS if kind == "python" and "import" in text and mark in text))
 
 
 def test_rows_are_written_in_nuke_and_asked_outside(place: Any) -> None:
