@@ -89,7 +89,7 @@ def drive(life: Life) -> None:
         life.until(lambda wanted=wanted: app.settings.developer.reload is wanted)
 
     manager = with_no_panel(life, "Reconnect")
-    life.until(lambda: "Reconnected" in manager.panel.toast.label.text())
+    life.until(lambda: "Connected: " in manager.panel.toast.label.text())
 
     with_no_panel(life, "Restart")
     life.until(lambda: app.is_closed)
