@@ -10,6 +10,7 @@ import time
 from dataclasses import asdict
 from typing import Optional
 
+from ..batch.figures import clock, short
 from ..batch.values import BatchEvent, LanePaused, LaneStopped, Progress, RowFailed
 from .console import Console
 
@@ -101,17 +102,3 @@ def bar(progress: Progress, columns: int) -> str:
     full = round(share(progress) * _BAR)
     drawn = f"[{'#' * full}{'.' * (_BAR - full)}] " if progress.total else ""
     return f"{drawn}{line(progress)}"[:max(20, columns - 1)]
-
-
-def clock(seconds: float) -> str:
-    """90 s as 1:30."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def short(count: int) -> str:
-    """12,345 as 12.3k."""
-    if count < 10_000:
-        return f"{count:,}"
-    return f"{count / 1e3:.1f}k" if count < 1_000_000 else f"{count / 1e6:.2f}M"

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Collection, List, Mapping, Optional, Tuple
 
+from nuke_ai_panel.batch.figures import clock, short
 from nuke_ai_panel.batch.past_runs import Ended, RunFacts
 from nuke_ai_panel.batch.planning import Plan, Survey
 from nuke_ai_panel.batch.reporting import Report
@@ -250,17 +251,3 @@ def past_card(one: RunFacts) -> RunCard:
 def dollars(value: float) -> str:
     """Enough digits to tell two apart."""
     return f"${value:,.2f}" if value >= 1 or value == 0 else f"${value:.4f}"
-
-
-def clock(seconds: float) -> str:
-    """90 s as 1:30."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def short(count: int) -> str:
-    """12,345 as 12.3k."""
-    if count < 10_000:
-        return f"{count:,}"
-    return f"{count / 1e3:.1f}k" if count < 1_000_000 else f"{count / 1e6:.2f}M"

@@ -15,6 +15,7 @@ from .batch_past import PastRuns
 from .batch_run import RunView
 from .batch_setup import BatchSetup
 from .batch_values import Page, PlanCard
+from .columns import in_the_middle, scrolling
 from .controls import Button, Hairline, Text
 from .scroll_bar import quiet_scrolling
 from .shortcuts import Shortcuts
@@ -175,21 +176,9 @@ def _page(part: QtWidgets.QWidget, *, scrolls: bool, space: int, width: int) -> 
     inner.addWidget(part)
     if scrolls:
         inner.addStretch(1)
-    middle = QtWidgets.QWidget()
-    row = QtWidgets.QHBoxLayout(middle)
-    row.setContentsMargins(0, 0, 0, 0)
-    row.addStretch(1)
-    row.addWidget(column, 1000)
-    row.addStretch(1)
+    middle = in_the_middle(column)
     if not scrolls:
         return middle
-    area = QtWidgets.QScrollArea()
-    quiet_scrolling(area)
-    area.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
-    area.setWidgetResizable(True)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area = scrolling(middle)
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    area.setWidget(middle)
-    area.viewport().setAutoFillBackground(False)
-    middle.setAutoFillBackground(False)
     return area

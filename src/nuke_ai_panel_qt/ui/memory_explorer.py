@@ -12,6 +12,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 from nuke_ai_panel.words import later, tr
 
 from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
+from .columns import in_the_middle
 from .controls import Button, Ground, Hairline, Text, TextRole
 from .explorer_filters import FilterBar
 from .explorer_list import ExplorerList
@@ -183,17 +184,12 @@ class MemoryExplorer(Ground, metaclass=QtClass):
         body.addWidget(self.list, 1)
         body.addWidget(self.use, 1)
         body.addWidget(self.selection)
-        middle = QtWidgets.QHBoxLayout()
-        middle.setContentsMargins(0, 0, 0, 0)
-        middle.addStretch(1)
-        middle.addWidget(column, 1000)
-        middle.addStretch(1)
         box = QtWidgets.QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
         box.addLayout(head)
         box.addWidget(Hairline())
-        box.addLayout(middle, 1)
+        box.addWidget(in_the_middle(column), 1)
 
     def _connect(self) -> None:
         for page, button in self.pages.items():

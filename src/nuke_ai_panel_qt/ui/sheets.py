@@ -7,6 +7,7 @@ from typing import Optional
 from nuke_ai_panel.words import tr
 
 from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal, flag_value
+from .columns import in_the_middle, scrolling
 from .controls import Button, Ground, Hairline, Text
 from .flow_row import FlowRow
 from .scroll_bar import quiet_scrolling
@@ -43,24 +44,12 @@ class Sheet(Ground, metaclass=QtClass):
         self.body.setContentsMargins(theme.space(4), theme.space(4), theme.space(4), theme.space(4))
         self.body.setSpacing(theme.space(2))
         self.column.setMaximumWidth(theme.space(MAX_WIDTH_STEPS))
-        middle = QtWidgets.QWidget()
-        row = QtWidgets.QHBoxLayout(middle)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addStretch(1)
-        row.addWidget(self.column, 1000)
-        row.addStretch(1)
+        middle = in_the_middle(self.column)
         if not scrolls:
             box.addWidget(middle, 1)
             return
-        area = QtWidgets.QScrollArea()
-        quiet_scrolling(area)
-        area.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area = scrolling(middle)
         area.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        area.setWidget(middle)
-        area.viewport().setAutoFillBackground(False)
-        middle.setAutoFillBackground(False)
         box.addWidget(area, 1)
 
 
