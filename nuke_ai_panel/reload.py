@@ -41,8 +41,9 @@ Frozen = Dict[str, Tuple[str, Any]]  # Any: each part knows its own state
 BUSY = "reload in progress"
 IDLE_POLL_S = 0.02
 STOP_S = 2.0
-# A new generation that has not been imported by then hangs.
-IMPORT_S = 20.0
+# A new generation that has not been imported by then hangs. It takes a third of a second; twenty seconds were seen on a
+# machine full of renders.
+IMPORT_S = 60.0
 
 
 class TakesForever(BaseException):

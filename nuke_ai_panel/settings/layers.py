@@ -40,6 +40,8 @@ ENVIRONMENT: Mapping[str, Path_] = {
     "NUKE_AI_PANEL_LOCALE": ("panel", "language"),
     **{variable: ("providers", name, "base_url") for variable, name in ADDRESS_ENVS.items()},
 }
+# Where a value comes from that a caller or a command line gave.
+ARGUMENTS = "arguments"
 _SWITCHES = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _PROVIDER: Path_ = ("default_provider",)
 _MODEL: Path_ = ("default_model",)
@@ -69,7 +71,7 @@ def load_settings(
     said = {name: (variable, env.get(variable, "").strip()) for variable, name in ENVIRONMENT.items()}
     _merge(merged, ((name, _said(name, text)) for name, (_, text) in said.items() if text), lambda name: said[name][0])
     given = [(dotted_name(name), value) for name, value in (overrides or {}).items() if value is not None]
-    _merge(merged, iter(given), _always("arguments"))
+    _merge(merged, iter(given), _always(ARGUMENTS))
     return _settings(home, merged, env)
 
 
@@ -264,6 +266,7 @@ def _settings(home: Path, merged: _Merged, env: Mapping[str, str]) -> Settings:
             plain[name[0]] = value
     for preset in BUILT_IN:
         providers[preset] = _preset(preset, providers[preset], merged, env)
+    _check_default(providers, merged)
     return Settings(
         home=home,
         providers={name: _provider(name, row, merged) for name, row in providers.items()},
@@ -273,6 +276,16 @@ def _settings(home: Path, merged: _Merged, env: Mapping[str, str]) -> Settings:
         sources={".".join(name): where for name, (_, where) in merged.items()},
         **plain,
     )
+
+
+def _check_default(providers: Mapping[str, object], merged: _Merged) -> None:
+    """A file or a variable that makes a provider the default names one that there is; an argument's is said later."""
+    name, where = merged.get(_PROVIDER, ("", ARGUMENTS))
+    if where == ARGUMENTS or name in providers:
+        return
+    near = difflib.get_close_matches(str(name), list(providers), n=1, cutoff=0.65)
+    step = tr("Did you mean {near}?", near=near[0]) if near else tr("Add the provider, or name another.")
+    _refuse(where, _PROVIDER, tr("names a provider that there is not: {name!r}", name=name), step)
 
 
 def _preset(name: str, row: Dict[str, Json], merged: _Merged, env: Mapping[str, str]) -> Dict[str, Json]:

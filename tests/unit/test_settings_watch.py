@@ -88,6 +88,24 @@ def test_broken_edit_keeps_the_last_good_values_and_says_where(
     assert watched.settings_problem() is None
 
 
+def test_default_provider_that_there_is_not_keeps_the_last_good_one(
+    home: Path, heard: List[Optional[SettingsError]]
+) -> None:
+    write(home / "settings.toml", 'default_provider = "ollama"\n')
+    opened = App.open()
+    opened.watch_settings(heard.append)
+    try:
+        write(home / "settings.toml", '# mine\ndefault_provider = "opnai"\n')
+        wait_for(lambda: len(heard) == 1)
+        problem = opened.settings_problem()
+        assert problem is not None
+        assert "line 2" in problem.user_text and "default_provider" in problem.user_text
+        assert problem.next_step == "Did you mean openai?"
+        assert opened.settings.default_provider == "ollama"
+    finally:
+        opened.close()
+
+
 def test_deleted_file_is_back_to_defaults(watched: App, home: Path) -> None:
     write(home / "settings.toml", 'system = "Good."\n')
     wait_for(lambda: watched.settings.system == "Good.")
