@@ -5,14 +5,17 @@ from __future__ import annotations
 import gc
 import threading
 import time
+import weakref
 from pathlib import Path
-from typing import Any
+from typing import Any, List
 
 import pytest
 
+from nuke_ai_panel import api
+from nuke_ai_panel_qt.core import pane, panel_reload
 from nuke_ai_panel_qt.core.panel_state import PanelState
 from nuke_ai_panel_qt.core.panel_widget import PanelWidget
-from nuke_ai_panel_qt.qt import QtCore, QtGui, QtWidgets
+from nuke_ai_panel_qt.qt import QtCore, QtGui, QtWidgets, destroy
 from tests.fakes.model_server import FakeModelServer
 
 from .panel_kit import Desk, close_desk, flag, server_overrides
@@ -134,3 +137,28 @@ def collect() -> None:
         QtCore.QCoreApplication.sendPostedEvents(None, flag(QtCore.QEvent.Type.DeferredDelete))
         QtCore.QCoreApplication.processEvents()
         gc.collect()
+
+
+def test_panes_that_are_thrown_away_are_neither_held_nor_looked_after(
+    qtbot: Any, model_server: FakeModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", model_server.base_url)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-thrown")
+    left: List[Any] = []  # weak references to presenters
+    for _ in range(6):
+        thrown = panel_reload.open_pane()
+        thrown.show()
+        widget = pane.content(thrown)
+        assert widget is not None
+        manager = widget.manager
+        assert manager is not None
+        manager.panel.picker.chosen.emit("openai", "fake-model")
+        qtbot.waitUntil(lambda: "openai" in api.shared_app().providers._watch.held(), timeout=10_000)
+        left.append(weakref.ref(manager))
+        del manager, widget
+        destroy(thrown)  # as Nuke does: no close event
+        qtbot.waitUntil(lambda: api.shared_app().providers._watch.held() == [], timeout=10_000)
+    collect()
+    assert sum(one() is not None for one in left) <= 1  # the last is let go when the next one opens
+    panel_reload.freeze()
+    api.close()

@@ -121,7 +121,7 @@ class ChatSession:
 
     def attach(self, view: View) -> None:
         """A panel opened."""
-        self._views.append(view)
+        self._views = [*self.views(), view]
 
     def detach(self, view: View) -> None:
         """A panel closed; its turns go on."""

@@ -48,7 +48,7 @@ class Notifier:
 
     def add(self, place: Place) -> None:
         """A panel opened."""
-        self._places.append(place)
+        self._places = [*self.places(), place]  # one that was closed must not be held until something happens
 
     def places(self) -> List[Place]:
         """The panels that are open."""

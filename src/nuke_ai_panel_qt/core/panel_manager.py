@@ -173,7 +173,15 @@ class PanelManager(QtCore.QObject, metaclass=QtClass):
         self.settings.close()
         self.explorer.close()
         self.batch.close()
+        self.left()
+
+    def left(self) -> None:
+        """The panel's widgets are gone or go, maybe without a word before: nobody holds or looks after anything for it.
+
+        Touches no widget. Idempotent.
+        """
         self.models.close()
+        self.settings.left()
         self.session.detach(self)
         self.session.notifier.remove(self)
 
@@ -482,6 +490,8 @@ class PanelManager(QtCore.QObject, metaclass=QtClass):
 
     def _suggested(self, text: str) -> None:
         self.draft.put(text, self.draft.attachments)
+        if self.first_steps.is_about_selection(text):
+            self.context.add("selection")
         self.panel.focus_composer()
 
     def _zoomed(self, scale: float) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import traceback
+from functools import partial
 from typing import Any, Dict, Mapping, Optional
+from weakref import ReferenceType, ref
 
 from nuke_ai_panel.api import shared_app
 from nuke_ai_panel.errors import NukeAIError
@@ -102,6 +104,8 @@ class PanelWidget(QtWidgets.QWidget, metaclass=QtClass):
             session = self._session or shared_session()
             panel = ChatPanel(session.models, self)
             self.manager = PanelManager(session, panel, state=self._state)
+            # Thrown away without a close event, it would still be looked after: see PanelManager.left.
+            self.destroyed.connect(partial(_left, ref(self.manager)))
             self._box.addWidget(panel)
             self.setFocusProxy(panel.composer.prompt)
         except NukeAIError as error:
@@ -137,3 +141,10 @@ class PanelWidget(QtWidgets.QWidget, metaclass=QtClass):
         self._failure.hide()
         self._failure.deleteLater()
         self._build()
+
+
+def _left(manager: ReferenceType[PanelManager], *_: object) -> None:
+    """The widget is gone; what is called on a manager here touches none."""
+    left = manager()
+    if left is not None:
+        left.left()

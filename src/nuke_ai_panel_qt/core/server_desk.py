@@ -73,7 +73,8 @@ class ServerDesk:
 
     def listen(self, is_alive: Callable[[], bool], callback: Callable[[str], None]) -> None:
         """Calls `callback(provider)` after every step, until the listener is gone."""
-        self._listeners.append((is_alive, callback))
+        # Without those whose panels were closed: they must not be held until a server moves.
+        self._listeners = [*(one for one in self._listeners if one[0]()), (is_alive, callback)]
 
     def close(self) -> None:
         """Ends what is under way before the providers are closed, so that nothing opens one of them again."""

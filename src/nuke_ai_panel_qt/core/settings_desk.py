@@ -69,10 +69,14 @@ class SettingsDesk:
     def close(self) -> None:
         """The panel goes, and the window with it."""
         self.commit()
-        if self.commit in self._session.writer.committers:
-            self._session.writer.committers.remove(self.commit)
+        self.left()
         if self.dialog is not None and is_valid(self.dialog):
             self.dialog.close()
+
+    def left(self) -> None:
+        """Nobody asks it any more for what is typed. Idempotent."""
+        if self.commit in self._session.writer.committers:
+            self._session.writer.committers.remove(self.commit)
 
     def open(self, provider: str = "") -> None:
         """The window, at a provider's page if one is named."""
