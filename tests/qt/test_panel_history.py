@@ -14,6 +14,7 @@ from nuke_ai_panel.settings import history_path
 from nuke_ai_panel.store import Store, new_id, open_history
 from nuke_ai_panel_qt.qt import QtCore
 
+from .explorer_kit import chat
 from .panel_kit import Desk, close_desk
 
 WAIT_S = 20.0
@@ -150,3 +151,20 @@ def test_the_banner_goes_when_the_disk_takes_chats_again(desk: Desk) -> None:
     limit(1_000_000)
     desk.until(lambda: desk.panel.banner.banner() is None)
     assert len(store.path(desk.manager.shown.id).result(WAIT_S)) == 4
+
+
+def test_words_are_found_in_messages_that_are_still_being_shown(qtbot: Any, home: Path) -> None:
+    store = Store(home / "history.db")
+    found, messages = chat(store, "Long", *(f"text {number}" + " needle" * (number == 2) for number in range(400)))
+    store.close(20.0)
+    desk = Desk(qtbot, {"providers.demo.kind": "scripted", "default_provider": "demo", "default_model": "echo"})
+    desk.until(lambda: desk.titles() == ["Long"])
+    desk.manager.open_conversation(found)
+    desk.until(lambda: desk.items() and not desk.manager.shown.is_loading)
+    bar, transcript = desk.panel.find_bar, desk.panel.transcript
+    desk.panel.open_find()
+    bar.query.setText("needle")  # the newest messages stand there, the oldest are on their way
+    desk.until(lambda: bar.count.text() == "1 of 1")
+    desk.until(lambda: transcript.anchor() != ("", 0) and any(
+        view.isVisible() for key, view in transcript._views.items() if key == messages[2].id))
+    close_desk(desk)

@@ -54,6 +54,7 @@ class ChatPanel(QtWidgets.QWidget, metaclass=QtClass):
         self.header = Header(self.shortcuts)
         self.banner = BannerBar()
         self.find_bar = FindBar(self.shortcuts)
+        self._has_hits = False
         self.transcript = Transcript()
         self.start = StartPage()
         self.composer = Composer(self.shortcuts)
@@ -264,7 +265,17 @@ class ChatPanel(QtWidgets.QWidget, metaclass=QtClass):
 
     def _search(self, text: str) -> None:
         hits = self.transcript.find(text)
+        self._has_hits = bool(hits)
         self.find_bar.set_hits(1 if hits else 0, hits)
+
+    def _hits_changed(self) -> None:
+        """Messages came or went while something is looked for: what was not there yet is shown as it comes."""
+        if self.find_bar.isVisible():
+            position, count = self.transcript.find_position()
+            if count and not self._has_hits:
+                self.transcript.show_hit()
+            self._has_hits = bool(count)
+            self.find_bar.set_hits(position, count)
 
     def _find_step(self, step: int) -> None:
         if self.find_bar.isHidden():
@@ -336,6 +347,7 @@ class ChatPanel(QtWidgets.QWidget, metaclass=QtClass):
         self.header.new.clicked.connect(self._new)
         self.transcript.zoomed.connect(self._zoom_by)
         self.find_bar.changed.connect(self._search)
+        self.transcript.hits_changed.connect(self._hits_changed, QtCore.Qt.ConnectionType.QueuedConnection)
         self.find_bar.step.connect(self._find_step)
         self.find_bar.closed.connect(self.close_find)
         self.provider_card.close_requested.connect(self.close_overlay)

@@ -29,14 +29,17 @@ class Transcript(TranscriptView, metaclass=QtClass):
     `action(name, message id, payload)` with name of copy, copy_code, regenerate, edit, delete, retry, switch_model,
     open_settings, copy_details, pull_model, continue, branch_prev, branch_next, open_chip (payload: the `Chip`),
     link (payload: the URL, scheme checked), insert_code, run_code, fix_code, undo_code, attach_result
-    (payload: the code and its language). Copying has already happened when its action goes out.
+    (payload: the code and its language). Copying has already happened when its action goes out. `hits_changed` when
+    messages came or went while something is looked for.
     """
 
     zoomed = Signal(int)
+    hits_changed = Signal()
 
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__(parent)
         self._scale = 1.0
+        self._hit: Tuple[str, int] = ("", 0)
         self.code_book = CodeBook(self)
         self._keys = TranscriptKeys(self)
         self._pill.clicked.connect(self.jump_to_latest)
@@ -195,7 +198,7 @@ class Transcript(TranscriptView, metaclass=QtClass):
             self._finder.choose(Hit(index, hit))
         self._arrange()
         if hit >= 0:
-            self._show_hit()
+            self.show_hit()
         return True
 
     def step_prompt(self, by: int) -> None:
@@ -218,32 +221,39 @@ class Transcript(TranscriptView, metaclass=QtClass):
         count = self._finder.search(query, [row.item.text for row in self._rows], start_row=self._row_at_top())
         self._highlight_all()
         if count:
-            self._show_hit()
+            self.show_hit()
         return count
 
     def find_next(self) -> None:
         """Goes to the next hit."""
         if self._finder.step(1) is not None:
-            self._show_hit()
+            self.show_hit()
 
     def find_prev(self) -> None:
         """Goes to the previous hit."""
         if self._finder.step(-1) is not None:
-            self._show_hit()
+            self.show_hit()
 
     def find_position(self) -> Tuple[int, int]:
         """(which hit from 1, how many hits)."""
         return self._finder.position()
 
     def _search_again(self) -> None:
-        if self._finder.query:
-            self._finder.search(self._finder.query, [row.item.text for row in self._rows])
+        if not self._finder.query:
+            return
+        self._finder.search(self._finder.query, [row.item.text for row in self._rows])
+        row = self._rows.find(self._hit[0])
+        if row is not None:
+            self._finder.choose(Hit(row, self._hit[1]))
+        self.hits_changed.emit()
 
-    def _show_hit(self) -> None:
+    def show_hit(self) -> None:
+        """Brings the current hit into view."""
         hit = self._finder.current()
         if hit is None:
             return
         item_id = self._rows[hit.row].item.id
+        self._hit = (item_id, hit.nth)
         self._set_following(False)
         if item_id not in self._views:
             self._anchor = (item_id, (-1, 0, 0))
