@@ -195,6 +195,28 @@ def test_at_offers_nodes_at_the_start_of_a_word_only(pair: Pair) -> None:
     assert desk.items() == ()
 
 
+def test_an_empty_conversation_suggests_questions_about_the_selection(pair: Pair) -> None:
+    host, desk = pair
+    page = desk.panel.start
+
+    def offered() -> list[str]:
+        QtWidgets.QApplication.sendEvent(page, QtCore.QEvent(QtCore.QEvent.Type.Enter))  # the pointer comes back
+        return [one.text() for one in page.suggestions()]
+
+    plain = offered()
+    assert len(plain) == 4 and not any("selected" in one for one in plain)
+    host.nuke.nodes.Grade(name="Key_grade").setSelected(True)
+    (first, *_) = found = offered()
+    assert len(found) == 4 and "Key_grade" in first and found[2:] == plain[:2]
+    host.nuke.nodes.Blur(name="Soft").setSelected(True)
+    assert "2 selected nodes" in offered()[0]
+    host.nuke.toNode("Soft").setSelected(False)
+    assert offered() == found
+    desk.click(page.suggestions()[0])
+    assert desk.panel.composer.text() == first
+    assert [one.name for one in desk.manager.draft.attachments] == ["Key_grade"]
+
+
 def test_at_offers_past_chats_whose_words_go_along(pair: Pair, model_server: FakeModelServer) -> None:
     _, desk = pair
     answer(model_server, "Use a despill.")

@@ -28,6 +28,7 @@ from ..ui.panel_values import StartChoice
 from ..ui.start_page import StartPage
 from .chat_session import ChatSession
 from .event_bridge import outcome
+from .host_door import find_host
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,11 @@ SUGGESTIONS = (
     later("Explain premultiplication with a small example"),
     later("Write an expression that makes a light flicker"),
 )
+# With nodes selected the first two are about them, and take them along.
+ABOUT_ONE = (later("What does {names} do here, and would you set it otherwise?"),
+             later("Why could {names} give a wrong result?"))
+ABOUT_SOME = (later("What do {names} do together, and is their order right?"),
+              later("Write a Python snippet that builds {names} again"))
 TINY = "smollm2"
 OLLAMA, CLOUD, LOCAL = "ollama", "openrouter", "local"
 # What an Ollama without a model is offered.
@@ -63,7 +69,9 @@ class FirstSteps:
         self._pull_note = ""
         self._has_looked = False
         self._is_choosing = False
+        self._about_selection: Tuple[str, ...] = ()
         page.chosen.connect(self.choose)
+        page.entered.connect(self._entered)
         session.servers.listen(lambda: is_valid(page), self._server_moved)
 
     def show(self) -> None:
@@ -77,7 +85,23 @@ class FirstSteps:
     def show_suggestions(self) -> None:
         """An empty conversation."""
         self._is_choosing = False
-        self._page.show_suggestions(tr(EMPTY_TITLE), tr(EMPTY_LEAD), tuple(tr(one) for one in SUGGESTIONS))
+        host = find_host()
+        names = host.selected() if host is not None else ()
+        said = names[0] if len(names) == 1 else tr("{count} selected nodes", count=len(names))
+        about = () if not names else ABOUT_ONE if len(names) == 1 else ABOUT_SOME
+        self._about_selection = tuple(tr(one, names=said) for one in about)
+        rest = tuple(tr(one) for one in SUGGESTIONS)
+        self._page.show_suggestions(
+            tr(EMPTY_TITLE), tr(EMPTY_LEAD), (*self._about_selection, *rest)[:len(SUGGESTIONS)])
+
+    def is_about_selection(self, text: str) -> bool:
+        """Whether a suggestion means the selected nodes."""
+        return text in self._about_selection
+
+    def _entered(self) -> None:
+        """The pointer comes from the node graph: something else may be selected."""
+        if not self._is_choosing:
+            self.show_suggestions()
 
     def choose(self, choice_id: str) -> None:
         """One click on a choice."""

@@ -135,6 +135,7 @@ class StartPage(QtWidgets.QScrollArea, metaclass=QtClass):
 
     chosen = Signal(str)
     suggested = Signal(str)
+    entered = Signal()
 
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__(parent)
@@ -202,6 +203,11 @@ class StartPage(QtWidgets.QScrollArea, metaclass=QtClass):
             made.append(button)
             self._list.addWidget(button)
         self._suggestions = tuple(made)
+
+    def event(self, event: QtCore.QEvent) -> bool:
+        if event.type() == QtCore.QEvent.Type.Enter:
+            self.entered.emit()
+        return bool(super().event(event))
 
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
         super().resizeEvent(event)
