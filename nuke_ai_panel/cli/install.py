@@ -68,7 +68,7 @@ def run_install(arguments: argparse.Namespace, console: Console) -> int:
 def run_uninstall(arguments: argparse.Namespace, console: Console) -> int:
     """Removes what the receipt names."""
     from ..errors import InstallError
-    from ..install.folder import take_away
+    from ..install.folder import take_away, what_goes
     from ..install.receipt import NAME, read_receipt
 
     folder, _ = _folder(arguments.target)
@@ -77,8 +77,12 @@ def run_uninstall(arguments: argparse.Namespace, console: Console) -> int:
         if receipt is None:
             raise InstallError(f"{folder} has no receipt ({NAME}), so nothing would be removed.",
                                next_step="Name the folder that nuke-ai-panel install made.")
-        _tell(arguments, console, {"folder": str(folder), "would_remove": len(receipt.files)},
-              [f"Would remove {len(receipt.files)} files from {folder}."])
+        names, changed = what_goes(folder, receipt)
+        _tell(arguments, console, {"folder": str(folder), "would_remove": len(names), "would_leave": changed}, [
+            f"Would remove {len(names)} files from {folder}.",
+            *(f"Would leave {name}: it was changed after it was installed." for name in changed),
+            *([f"Would take our lines out of {receipt.registered_in}."] if receipt.registered_in else []),
+        ])
         return exits.COMPLETE
     count, changed = take_away(folder)
     lines = [f"Removed {count} files from {folder}."]

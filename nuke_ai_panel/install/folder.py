@@ -65,7 +65,7 @@ def check_folder(folder: Path) -> Optional[Receipt]:
     receipt = read_receipt(folder)
     if receipt is None and folder.resolve() != _ROOT and folder.is_dir() and any(folder.iterdir()):
         raise InstallError(f"{folder} is not empty, and nuke-ai-panel did not make it.",
-                           next_step="Name a new folder, or one that nuke-ai-panel made.")
+                           next_step="Empty it, or name a new folder or one that nuke-ai-panel made.")
     return receipt
 
 
@@ -106,10 +106,7 @@ def take_away(folder: Path) -> Tuple[int, List[str]]:
         raise InstallError(f"{folder} has no receipt ({NAME}), so nothing is removed.",
                            next_step="Name the folder that nuke-ai-panel install made.")
     try:
-        changed = [name for name, digest in receipt.files.items()
-                   if (folder / name).is_file() and sha256_of(folder / name) != digest]
-        names = [name for name in receipt.files if name not in changed]
-        count = sum((folder / name).is_file() for name in names)
+        names, changed = what_goes(folder, receipt)
         if receipt.registered_in:
             registration.remove(Path(receipt.registered_in))
         _remove(folder, names)
@@ -118,7 +115,15 @@ def take_away(folder: Path) -> Tuple[int, List[str]]:
     except OSError as exc:
         raise InstallError(f"{folder} cannot be removed: {exc.strerror or exc}",
                            next_step="Close every Nuke that uses it, and mend its rights.") from exc
-    return count, changed
+    return len(names), changed
+
+
+def what_goes(folder: Path, receipt: Receipt) -> Tuple[List[str], List[str]]:
+    """The files that an uninstallation removes, and those it leaves because somebody changed them."""
+    there = [name for name in receipt.files if (folder / name).is_file()]
+    changed = [name for name in there if sha256_of(folder / name) != receipt.files[name]]
+    kept = set(changed)
+    return [name for name in there if name not in kept], changed
 
 
 def _write(plan: Plan, where: str) -> Dict[str, str]:

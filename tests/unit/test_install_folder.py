@@ -178,8 +178,9 @@ def test_uninstall_leaves_what_is_not_ours_and_what_was_changed(index: Index, cl
     (target / "nuke_ai_panel" / "__pycache__").mkdir()
     (target / "nuke_ai_panel" / "__pycache__" / "app.pyc").write_bytes(b"x")
     dry = cli("uninstall", "--target", str(target), "--dry-run")
-    assert dry.code == 0 and "Would remove" in dry.out and (target / "init.py").exists()
+    assert dry.code == 0 and "Would leave menu.py" in dry.out and (target / "init.py").exists()
     done = cli("uninstall", "--target", str(target))
+    assert dry.out.split(" files")[0].replace("Would remove", "Removed") == done.out.split(" files")[0]
     assert done.code == 0, done.err
     assert tree(target) == ["menu.py", "notes.txt"] and "Left menu.py" in done.out
     again = cli("uninstall", "--target", str(target))
