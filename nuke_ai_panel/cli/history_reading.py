@@ -117,9 +117,10 @@ def run_import(arguments: argparse.Namespace, console: Console) -> int:
         added = store.import_json(text).result(LONG_WAIT_S)
     for problem in added.problems:
         console.note(f"{arguments.file}: {problem}.")
-    there = f" {added.skipped_conversations:,} were there already." if added.skipped_conversations else ""
+    skipped = added.skipped_conversations
+    there = f" {skipped:,} {'was' if skipped == 1 else 'were'} there already." if skipped else ""
     _told(arguments, console, dataclasses.asdict(added),
-          f"{added.conversations:,} conversations with {added.messages:,} messages added.{there}")
+          f"{_count(added.conversations, 'conversation')} with {_count(added.messages, 'message')} added.{there}")
     return exits.PARTIAL if added.problems else exits.COMPLETE
 
 
@@ -199,3 +200,7 @@ def _write(file: Path, text: str) -> None:
             str(exc), user_text=f"{file} cannot be written: {exc.strerror or exc}.",
             next_step="Choose another place with --output.",
         ) from exc
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

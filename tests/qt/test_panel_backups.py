@@ -81,7 +81,7 @@ def test_checking_says_how_much_there_is_and_that_it_is_sound(desk: Desk) -> Non
     desk.until(lambda: view.check.isEnabled())
     desk.click(view.check)
     desk.until(lambda: view.result.isVisible())
-    assert view.result.text().startswith("Sound: 1 chats and 2 messages")
+    assert view.result.text().startswith("Sound: 1 chat, 2 messages")
 
 
 def test_a_damaged_history_is_told_in_every_panel_until_it_is_put_away(qtbot: Any, home: Path) -> None:

@@ -123,8 +123,8 @@ class BackupsDesk:
 
     def _checked(self, found: Check) -> None:
         problems = [*found.problems, *([found.trouble.user_text] if found.trouble is not None else [])]
-        chats = tr("{conversations:,} chats and {messages:,} messages", conversations=found.conversations,
-                   messages=found.messages)
+        said = tr("{count:,} message", "{count:,} messages", count=found.messages)
+        chats = f"{tr('{count:,} chat', '{count:,} chats', count=found.conversations)}, {said}"
         words = (tr("Not sound: {problems}", problems="; ".join(problems)) if problems
                  else tr("Sound: {chats}, {size}.", chats=chats, size=_size(found.size_bytes)))
         self._told(words, is_warning=bool(problems))
