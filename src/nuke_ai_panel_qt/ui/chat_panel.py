@@ -337,6 +337,8 @@ class ChatPanel(QtWidgets.QWidget, metaclass=QtClass):
         for first, second in (
             (self.composer.prompt, self.composer.send), (self.composer.send, self.composer.chips),
             (self.composer.attach, self.transcript), (self.transcript, self.header.list),
+            (self.header.list, self.header.title), (self.header.title, self.header.new),
+            (self.header.new, self.header.find_button), (self.header.find_button, self.header.menu),
         ):
             QtWidgets.QWidget.setTabOrder(first, second)
 
