@@ -98,7 +98,7 @@ def sample_text(line: Mapping[str, Json]) -> str:
         content = message["content"]
         if not isinstance(content, str):
             content = "\n".join(str(one.get("text", tr("(a picture)"))) for one in content)
-        parts.append(tr("System: {words}", words=content) if message["role"] == "system" else content)
+        parts.append(f"{tr('System prompt:')} {content}" if message["role"] == "system" else content)
     return "\n\n".join(parts)
 
 

@@ -24,7 +24,7 @@ from .theme import theme_of
 Qt = QtCore.Qt
 MAX_WIDTH_STEPS = 170
 PAGES: Tuple[Tuple[str, Page, str], ...] = (
-    (later("New batch"), "new", later("Choose a prompt and rows, and see the plan")),
+    (later("New"), "new", later("Choose a prompt and rows, and see the plan")),
     (later("Run"), "run", later("The run of now")), (later("Runs"), "runs", later("All runs, to see or go on with")),
 )
 
