@@ -156,6 +156,11 @@ def options_of(given: Mapping[str, Json], *, repeat: int = 1) -> Options:
     values = dict(given)
     if "hosts" in values:
         values["hosts"] = tuple(one if isinstance(one, Host) else host_of(str(one)) for one in values["hosts"])
+        if any("@" in one.url.partition("://")[2].partition("/")[0] for one in values["hosts"]):
+            raise InvalidBatchError(
+                "a host must not hold a user name or a password",
+                next_step="Take it out: it would stand in the run directory. Keys belong into the provider's settings.",
+            )
     if repeat > 1:
         values["dedupe"] = False
     chosen = Options(**values)

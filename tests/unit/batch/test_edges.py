@@ -62,6 +62,12 @@ def test_unknown_class_of_errors_is_refused(bench: Bench) -> None:
     assert bench.run(rows(3), retry_only=("rate", "timeout", "5xx", "network", "schema")).code == 0
 
 
+def test_host_with_a_password_is_refused_before_it_is_written(bench: Bench) -> None:
+    with pytest.raises(BatchError, match="user name or a password") as refused:
+        bench.run(rows(3), hosts=("http://user:secret-pw@127.0.0.1:9/v1=2",))
+    assert refused.value.code == 2 and "secret-pw" not in str(refused.value) and not bench.out.exists()
+
+
 def test_export_writes_what_was_chosen(bench: Bench, tmp_path: Path) -> None:
     def exported(selection: Selection) -> Any:
         plan = make_plan(bench.app, rows(9), template=TEMPLATE, provider="openai", model="m", selection=selection)
