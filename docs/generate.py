@@ -112,9 +112,9 @@ def keyboard_page() -> str:
         "<!-- Written by docs/generate.py from the code; change src/nuke_ai_panel_qt/ui/bindings.py instead. -->\n",
         "Every key can be another one: *Settings > Keyboard*, or `panel.shortcuts` in [settings.md](settings.md). F1 "
         "shows the keys of now. They work while the panel has the focus and nowhere else.\n",
-        "What has no key of its own is a Tab away: Tab goes from the composer over its row, the transcript and the row at "
-        "the top to whatever else is shown, Enter or Space presses, and the menu *⋯* is walked with arrows and first "
-        "letters. In the transcript Tab stops at every button of the messages that are in view.\n",
+        "What has no key of its own is a Tab away: Tab goes from the composer over its row, the transcript and the row "
+        "at the top to whatever else is shown, Enter or Space presses, and the menu *⋯* is walked with arrows and "
+        "first letters. In the transcript Tab stops at every button of the messages that are in view.\n",
     ]
     groups = list(dict.fromkeys(one.group for one in BINDINGS))
     for group in groups:
