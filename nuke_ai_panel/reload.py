@@ -214,7 +214,10 @@ def thaw(frozen: Frozen) -> None:
 def hand_over() -> None:
     """Ends every App of this generation, and its hold on the loop. Nothing that was open is closed."""
     for app in open_apps():
-        app.hand_over()
+        try:
+            app.hand_over()
+        except Exception:  # what it could not leave is made anew; half-way there is no way back
+            log.exception("not everything of the old code could be handed over")
     get_event_loop_manager().hand_over({})
     drop_fork_hooks()
 

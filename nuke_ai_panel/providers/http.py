@@ -129,7 +129,10 @@ class HttpClient:
         """Leaves the session to the next generation of our code, and ends what still runs like `close`.
 
         A finished answer whose last bytes are being read gets a moment for that: its connection is worth keeping.
+        What a loop has that was given up stays with it.
         """
+        if self._session.is_elsewhere:
+            return
         deadline = asyncio.get_running_loop().time() + LAST_BYTES_S
         while self._streams and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - streams tell nobody
             await asyncio.sleep(0.005)

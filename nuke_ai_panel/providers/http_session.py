@@ -58,6 +58,11 @@ class Session:
         """True when it was closed on the running loop."""
         return self._closed_on is asyncio.get_running_loop()
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it is open on another loop than the running one: a loop that was given up."""
+        return self._aiohttp is not None and self._loop is not asyncio.get_running_loop()
+
     def live(self) -> aiohttp.ClientSession:
         """The one session, made at first use. Raises ProviderError(cancelled) once it was closed on this loop."""
         loop = asyncio.get_running_loop()

@@ -101,6 +101,22 @@ def test_broken_edit_leaves_the_old_code_in_service(
     assert model_server.connections == 1
 
 
+def test_session_of_a_loop_that_was_given_up_stays_with_it(worker: Worker, model_server: FakeModelServer) -> None:
+    assert worker.do(ASK) == "Hello, artist."
+    worker.do(
+        "import asyncio\n"
+        "clients = sys.modules['nuke_ai_panel.providers.http_fork']._clients\n"
+        "client = next(one for one in clients if one._session.is_open)\n"
+        "session, own, other = client._session._aiohttp, client._session._loop, asyncio.new_event_loop()\n"
+        "client._session._loop = other\n"
+        "sys.modules['nuke_ai_panel.api'].shared_app().providers._live.clear()  # as the loop's end leaves it"
+    )
+    assert worker.do(RELOAD)["reloaded"] is True
+    assert worker.do(ASK) == "Hello, artist."
+    assert model_server.connections == 2
+    worker.do("asyncio.run_coroutine_threadsafe(session.close(), own).result(5); other.close(); del client, clients, session")
+
+
 def test_module_that_hangs_is_given_up(worker: Worker, copy: Copy, model_server: FakeModelServer) -> None:
     copy.edit("nuke_ai_panel/core/prompt.py", "\nfrom typing", "\nwhile True:\n    pass\nfrom typing")
     worker.do("sys.modules['nuke_ai_panel.reload'].IMPORT_S = 4.0")
