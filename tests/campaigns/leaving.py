@@ -1,6 +1,6 @@
 """A process with 32 running answers that leaves: `python -m tests.campaigns.leaving MODE HOW`. Its parent counts.
 
-MODE is how it was started: `python`, `terminal` (Nuke -t), `script` (Nuke -t or -x with a script that ends by sys.exit),
+MODE is how it was started: `python`, `terminal` (Nuke -t), `script` (Nuke -t or -x with a script that calls sys.exit),
 `render` (Nuke -x or a farm's Nuke, in the middle of a frame), `nuke` (Nuke with its window), `window` (our own). HOW is
 `end` (it is told to quit in the way of that mode), `exit` (os._exit), or `term` (it waits for SIGTERM). The answers
 come over two dialects of HTTP and, where NUKE_AI_PANEL_TEST_LOCAL names its model, from the built-in model's child.

@@ -1,4 +1,4 @@
-"""Takes a process's memory away under answers: each ends with what was kept, nothing crashes, and it goes on afterwards.
+"""Takes a process's memory away under answers: each ends, nothing crashes or is lost, and it goes on afterwards.
 
 The limit is one on the address space of a child, so it needs no rights; NUKE_AI_PANEL_CAMPAIGN multiplies the rounds.
 """
@@ -39,7 +39,8 @@ def test_answers_end_and_the_next_is_written_when_memory_ran_out(
         own.mkdir()
         found = one_round(own, room_mb, model_server)
         with capsys.disabled():
-            print(f"\n{STREAMS} answers with {room_mb} MB left: {sorted(found['ended'].values())}, then {found['again']}")
+            ended = ", ".join(sorted(set(found["ended"].values())))
+            print(f"\n{STREAMS} answers with {room_mb} MB left: {ended}; the next one: {found['again']}")
 
 
 def one_round(home: Path, room_mb: int, model_server: FakeModelServer) -> Dict[str, Any]:
