@@ -180,7 +180,9 @@ def _whole() -> Iterator[Line]:
         receipt = read_receipt(ROOT)
     if receipt is not None:
         missing, changed = unlike_the_receipt(ROOT, receipt)
-        yield from (Line("missing file", name, "wrong", again) for name in missing[:20])
+        if missing:
+            more = f" and {len(missing) - 3} more" if missing[3:] else ""
+            yield Line("missing file", ", ".join(missing[:3]) + more, "wrong", again)
         yield from (Line("changed file", name, "note", "It is not as it was installed.") for name in changed[:20])
     elif (ROOT / "init.py").is_file() != (ROOT / "menu.py").is_file():
         gone = "menu.py" if (ROOT / "init.py").is_file() else "init.py"

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -23,7 +24,7 @@ from nuke_ai_panel.cli import main
 from nuke_ai_panel.errors import InstallError
 from nuke_ai_panel.install import folder, packages, register
 from nuke_ai_panel.install.pins import Pin, holds, pins_for, read_pins
-from nuke_ai_panel.install.targets import SYSTEMS, Target, target_of
+from nuke_ai_panel.install.targets import SYSTEMS, Target, folder_of, target_of
 from nuke_ai_panel.install.wheels import fits, unpack
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -185,6 +186,20 @@ def test_uninstall_leaves_what_is_not_ours_and_what_was_changed(index: Index, cl
     assert tree(target) == ["menu.py", "notes.txt"] and "Left menu.py" in done.out
     again = cli("uninstall", "--target", str(target))
     assert again.code == 1 and "no receipt" in again.err
+
+
+def test_command_of_an_installed_folder_has_its_packages(tmp_path: Path) -> None:
+    folder = tmp_path / "AI Panel"
+    shutil.copytree(ROOT / "nuke_ai_panel", folder / "nuke_ai_panel", ignore=shutil.ignore_patterns("__pycache__"))
+    own = folder / "packages" / folder_of() / "tomlkit"
+    own.mkdir(parents=True)
+    (own / "__init__.py").write_text("", encoding="utf-8")
+
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "nuke_ai_panel", "doctor"], capture_output=True, text=True, timeout=120,
+        cwd=folder, env={"NUKE_AI_PANEL_HOME": str(tmp_path / "home"), "PATH": os.environ["PATH"]}, check=False)
+
+    assert "! aiohttp" in done.stdout and "! tomlkit" not in done.stdout, done.stdout + done.stderr
 
 
 def test_folder_of_somebody_else_is_left_alone(index: Index, cli: Cli, tmp_path: Path) -> None:
