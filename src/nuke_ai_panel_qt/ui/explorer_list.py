@@ -6,13 +6,14 @@ or Shift it selects. New rows keep the selection and what stands at the top.
 
 from __future__ import annotations
 
-from typing import List, Optional, Sequence, Set, Tuple, Union
+from typing import Optional, Sequence, Set, Tuple
 
 from nuke_ai_panel.words import tr
 
 from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal, event_position, flag_value
 from .controls import draw_focus_ring, draw_icon
 from .explorer_values import ExplorerRow, Span
+from .grouped_model import GroupedModel
 from .line_edit import LineEdit
 from .model_list import ROW_ROLE, Index
 from .row_list import RowList
@@ -30,45 +31,14 @@ _WITH = flag_value(Qt.KeyboardModifier.ControlModifier) | flag_value(Qt.Keyboard
 NEAR_END_ROWS = 20
 
 
-class ExplorerModel(QtCore.QAbstractListModel, metaclass=QtClass):
+class ExplorerModel(GroupedModel[ExplorerRow], metaclass=QtClass):
     """Headings (a plain str) and rows. `renamed(conversation_id, title)`."""
 
     renamed = Signal(str, str)
 
-    def __init__(self, parent: Optional[QtCore.QObject] = None) -> None:
-        super().__init__(parent)
-        self.flat: List[Union[str, ExplorerRow]] = []
-        self.shown: Tuple[ExplorerRow, ...] = ()
-
-    def set_rows(self, rows: Tuple[ExplorerRow, ...]) -> None:
-        """Shows these; what only follows the rows that are shown is added without touching those."""
-        old, self.shown = self.shown, rows
-        if old and len(rows) > len(old) and rows[: len(old)] == old:
-            more = _with_headings(rows[len(old) :], old[-1].group)
-            self.beginInsertRows(QtCore.QModelIndex(), len(self.flat), len(self.flat) + len(more) - 1)
-            self.flat += more
-            self.endInsertRows()
-            return
-        self.beginResetModel()
-        self.flat = _with_headings(rows, "")
-        self.endResetModel()
-
-    def row(self, number: int) -> Optional[ExplorerRow]:
-        """The row at a place; None for a heading or no place at all."""
-        found = self.flat[number] if 0 <= number < len(self.flat) else None
-        return found if isinstance(found, ExplorerRow) else None
-
-    def place_of(self, row_id: str) -> int:
-        """Where a row stands; -1 when it is not there."""
-        return next((at for at, one in enumerate(self.flat) if isinstance(one, ExplorerRow) and one.id == row_id), -1)
-
-    def rowCount(self, parent: Index = QtCore.QModelIndex()) -> int:  # noqa: B008 - Qt's own default
-        return 0 if parent.isValid() else len(self.flat)
-
     def flags(self, index: Index) -> Qt.ItemFlag:
-        if not index.isValid() or self.row(index.row()) is None:
-            return Qt.ItemFlag.NoItemFlags
-        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEditable
+        found = super().flags(index)
+        return found | Qt.ItemFlag.ItemIsEditable if self.row(index.row()) is not None else found
 
     def data(self, index: Index, role: int = 0) -> object:
         if not index.isValid() or index.row() >= len(self.flat):
@@ -137,7 +107,7 @@ class ExplorerList(RowList, metaclass=QtClass):
         else:
             if self.selectionModel().hasSelection() is False:
                 self._select(chosen, current.id if current is not None else "")
-            at = self.rows.place_of(top) if top else -1
+            at = self.rows.row_of(top) if top else -1
             if at >= 0:
                 self.verticalScrollBar().setValue(at * self.row_height() - offset)
         if had_focus and not self.currentIndex().isValid():
@@ -238,7 +208,7 @@ class ExplorerList(RowList, metaclass=QtClass):
                 wanted.select(index, index)
         model, flag = self.selectionModel(), QtCore.QItemSelectionModel.SelectionFlag
         self._is_filling = True
-        at = self.rows.place_of(current) if current else -1
+        at = self.rows.row_of(current) if current else -1
         if at >= 0:
             model.setCurrentIndex(self.rows.index(at), flag.NoUpdate)
         model.select(wanted, flag.ClearAndSelect)
@@ -315,16 +285,6 @@ class _RowDelegate(QtWidgets.QStyledItemDelegate, metaclass=QtClass):
 def row_height(theme: Theme) -> int:
     """Two lines and their margins."""
     return QtGui.QFontMetrics(theme.body).height() + QtGui.QFontMetrics(theme.small).height() + theme.space(3)
-
-
-def _with_headings(rows: Sequence[ExplorerRow], group: str) -> List[Union[str, ExplorerRow]]:
-    flat: List[Union[str, ExplorerRow]] = []
-    for row in rows:
-        if row.group != group:
-            group = row.group
-            flat.append(group)
-        flat.append(row)
-    return flat
 
 
 def _paint_row(painter: QtGui.QPainter, area: QtCore.QRect, row: ExplorerRow, theme: Theme) -> None:
