@@ -91,6 +91,7 @@ def _show_reason(pane: Any, sentence: str, details: str) -> None:
     label.setTextInteractionFlags(_selectable())
     text = QtWidgets.QPlainTextEdit(details)
     text.setReadOnly(True)
+    text.setAccessibleName(tr("What went wrong"))
     again = QtWidgets.QPushButton(tr("Try again"))
     again.clicked.connect(lambda: _try_again(pane, page))
     for widget in (label, text, again):
