@@ -95,7 +95,7 @@ class FakeModelServer(Server):
                 {"id": name, "model": "gpt", "status": "succeeded", "object": "deployment"} for name in self.models
             ]},
             "/api/tags": {"models": [_ollama_model(name) for name in self.models]},
-            "/api/ps": {"models": [_ollama_model(self.models[0])]},
+            "/api/ps": {"models": [_ollama_model(name) for name in self.models[:1]]},
             "/api/version": {"version": "0.12.0"},
             "/api/show": {
                 "details": {"family": "fake"}, "capabilities": ["completion", "tools"],
