@@ -128,7 +128,7 @@ def test_a_tiny_model_that_is_here_already_is_one_click(fresh: Desk, home: Path)
 def test_the_tiny_model_says_what_it_is(fresh: Desk) -> None:
     choice = card(fresh, "local").choice
     assert "tiny" in choice.sentence and "Ollama or a key" in choice.sentence
-    assert "93 MB" in choice.button or not choice.is_enabled
+    assert "93 MB" in choice.leaves or not choice.is_enabled
 
 
 def test_a_failed_download_is_said_on_the_card(fresh: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
