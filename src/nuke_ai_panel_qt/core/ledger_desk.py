@@ -120,17 +120,17 @@ def row_of(entry: LedgerEntry) -> LedgerRow:
     when = when_text(entry.at)
     place = entry.trust if entry.trust in PLACES else "cloud"
     who = tr("{user}@{host}, process {process}", user=entry.user, host=entry.host, process=entry.process)
-    tip = f"{title}\n{entry.method} {entry.origin} ({PLACES[place]})\n{who}"
+    tip = f"{title}\n{entry.method} {entry.origin} ({tr(PLACES[place])})\n{who}"
     return LedgerRow(
         when[:10], when[11:16], title, " · ".join(facts), cost, place,  # type: ignore[arg-type]  # one of PLACES
-        f"{title} {entry.provider} {entry.origin} {PLACES[place]} {outcome_text(entry)}".lower(), tip,
+        f"{title} {entry.provider} {entry.origin} {tr(PLACES[place])} {outcome_text(entry)}".lower(), tip,
         entry.conversation_id or "", is_failed=entry.ended_at is not None and entry.outcome not in _FAILED,
     )
 
 
 def budget_text(one: Spending) -> str:
     """One limit and how far it is used up."""
-    when = dict(PERIODS)[one.period].capitalize()
+    when = tr(dict(PERIODS)[one.period]).capitalize()
     limit = one.hard if one.hard is not None else one.soft
     return tr("{when}: {spent} of {limit}", when=when, spent=amount(one.unit, one.spent),
               limit=amount(one.unit, limit or 0.0))
