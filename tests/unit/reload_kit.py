@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, Dict
 
@@ -71,9 +72,11 @@ class Worker:
         environment = {**os.environ, **env, "PYTHONPATH": str(copy.folder)}
         environment.pop("PYTHONDEVMODE", None)
         self.printed = ""
+        # A file: what asyncio's debug mode says on a busy machine fills a pipe that nobody reads.
+        self._errors = tempfile.TemporaryFile(mode="w+", encoding="utf-8")  # noqa: SIM115 - it lives as long as this
         self._process = subprocess.Popen(
             [sys.executable, "-X", "dev", "-W", "error", "-c", _PROCESS], env=environment, cwd=str(copy.folder),
-            text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
         )
 
     def do(self, code: str) -> Any:  # Any: whatever the code puts into `result`
@@ -88,16 +91,22 @@ class Worker:
                     raise AssertionError(result["raised"])
                 return result
             self.printed += line
-        _, errors = self._process.communicate()
-        raise AssertionError(f"it ended: {errors}")
+        self._process.communicate()
+        raise AssertionError(f"it ended: {self._read_errors()}")
 
     def end(self) -> str:
         """Lets it end by itself; what it wrote to stderr. Kills it if it does not end."""
         try:
-            _, errors = self._process.communicate(timeout=30)
+            self._process.communicate(timeout=30)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.communicate()
             raise
         # What asyncio's debug mode finds slow depends on what else the machine does.
-        return "".join(line for line in errors.splitlines(True) if not line.startswith("Executing <"))
+        lines = self._read_errors().splitlines(True)
+        return "".join(line for line in lines if not line.startswith("Executing <"))
+
+    def _read_errors(self) -> str:
+        self._errors.seek(0)
+        with self._errors:
+            return self._errors.read()
