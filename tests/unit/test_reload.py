@@ -114,7 +114,9 @@ def test_session_of_a_loop_that_was_given_up_stays_with_it(worker: Worker, model
     assert worker.do(RELOAD)["reloaded"] is True
     assert worker.do(ASK) == "Hello, artist."
     assert model_server.connections == 2
-    worker.do("asyncio.run_coroutine_threadsafe(session.close(), own).result(5); other.close(); del client, clients, session")
+    worker.do(
+        "asyncio.run_coroutine_threadsafe(session.close(), own).result(5); other.close(); del client, clients, session"
+    )
 
 
 def test_module_that_hangs_is_given_up(worker: Worker, copy: Copy, model_server: FakeModelServer) -> None:

@@ -1,4 +1,4 @@
-"""The one function that every sentence goes through: catalogues, plurals, the pseudo-language, slips of a translator."""
+"""The one function that every sentence goes through: catalogues, plurals, the pseudo-language, a translator's slips."""
 
 from __future__ import annotations
 
