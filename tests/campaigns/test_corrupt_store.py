@@ -1,7 +1,6 @@
 """Damages a history in random ways and opens it: never a crash, never an empty list without a word.
 
-NUKE_AI_PANEL_CAMPAIGN multiplies the number of mutations (200 at 1; 10,000 at 50);
-NUKE_AI_PANEL_SEED replays one.
+500 mutations; NUKE_AI_PANEL_CAMPAIGN=50 makes 10,000 of them, and NUKE_AI_PANEL_SEED replays one.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import pytest
 from nuke_ai_panel.store import Store
 from tests.unit.store_kit import WAIT_S, new_conversation, talk
 
-MUTATIONS = 200 * int(os.environ.get("NUKE_AI_PANEL_CAMPAIGN", "1"))
+MUTATIONS = max(500, 200 * int(os.environ.get("NUKE_AI_PANEL_CAMPAIGN", "1")))
 SEED = int(os.environ.get("NUKE_AI_PANEL_SEED", "20260101"))
 PAGE = 4096
 

@@ -1,7 +1,7 @@
 """Kills processes that write chats and stream answers, at random moments, and looks for what they were promised.
 
 Each journal on its own, and both at once: sessions whose SQLite wants a write-ahead log beside those that must not.
-NUKE_AI_PANEL_CAMPAIGN multiplies the number of rounds; NUKE_AI_PANEL_SEED replays one.
+26 rounds, more than 200 kills in all; NUKE_AI_PANEL_CAMPAIGN=50 makes 250 of them, and NUKE_AI_PANEL_SEED replays them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pytest
 from nuke_ai_panel.store import Store
 from tests.unit.store_kit import WAIT_S, other_process
 
-ROUNDS = 5 * int(os.environ.get("NUKE_AI_PANEL_CAMPAIGN", "1"))
+ROUNDS = max(26, 5 * int(os.environ.get("NUKE_AI_PANEL_CAMPAIGN", "1")))
 SEED = int(os.environ.get("NUKE_AI_PANEL_SEED", "20260101"))
 
 # Tells its parent about a message only after the store acknowledged it: the id and how much of it.
