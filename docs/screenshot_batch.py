@@ -34,7 +34,7 @@ async def answer(app: Any, choice: Any, job: Any, **more: Any) -> Answer:  # Any
     await asyncio.sleep(PACE_S[0] * (1 + chance.random()))
     name = job.custom_id
     if chance.random() < 0.02:
-        raise provider_error("content_filter", f"the answer for {name} was filtered", provider=choice.provider)
+        raise provider_error("content_filter", f"the answer for {name} was filtered", provider="OpenRouter")
     words = next((words for kind, words in KINDS if name.startswith(kind)), "reads the plate from disk")
     text = f"{name} {words}. Its first setting matters most; the others are at their defaults."
     return Answer(text, "stop", Usage(input=180, output=42, total=222, cost_usd=0.00117), total_s=1.2)

@@ -87,10 +87,11 @@ async def ask(
         raise
     finally:
         await stream.aclose()
+    label = app.providers.settings(choice.provider).label
     if finish is None:
-        raise provider_error("truncated", "the stream ended without its end", provider=choice.provider)
+        raise provider_error("truncated", "the stream ended without its end", provider=label)
     if finish.reason == "content_filter":
-        raise provider_error("content_filter", "the answer was withheld", provider=choice.provider, model=choice.model)
+        raise provider_error("content_filter", "the answer was withheld", provider=label, model=choice.model)
     return Answer(
         clean_text("".join(said)), finish.reason, usage, clean_text("".join(thoughts)), start.response_id,
         start.request_id, start.model, first, loop.time() - started, allowance, allowed_at,
@@ -108,7 +109,7 @@ async def _window(
     if window.tokens is not None and tokens > window.tokens:
         raise provider_error(
             "context_too_long", f"about {tokens} tokens do not fit into a window of {window.tokens}",
-            provider=choice.provider, model=choice.model,
+            provider=app.providers.settings(choice.provider).label, model=choice.model,
         )
     return window.tokens
 

@@ -295,7 +295,7 @@ class Runner:
             return
         if wrong is not None:
             await self._fail(work, lane, provider_error(
-                "protocol", wrong, provider=lane.choice.provider, code="schema", model=job.model,
+                "protocol", wrong, provider=lane.name, code="schema", model=job.model,
                 user_text="The answer does not have the shape that was asked for.",
             ))
             return

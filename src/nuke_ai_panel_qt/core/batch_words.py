@@ -196,7 +196,7 @@ def result_row(one: Ended, nodes: Collection[str]) -> ResultRow:
         facts.append(tr("as {other}", other=one.dedup_of))
     is_failed = bool(one.error) or bool(one.kind)
     if is_failed:
-        facts.insert(0, one.kind)
+        facts.insert(0, one.kind.replace("_", " "))
     text = one.error if is_failed else one.text
     return ResultRow(
         one.custom_id, title, text[:SHOWN_CHARACTERS], "failed" if is_failed else "done", " · ".join(facts),

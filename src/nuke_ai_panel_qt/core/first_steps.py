@@ -87,7 +87,7 @@ class FirstSteps:
         self._is_choosing = False
         host = find_host()
         names = host.selected() if host is not None else ()
-        said = names[0] if len(names) == 1 else tr("{count} selected nodes", count=len(names))
+        said = names[0] if len(names) == 1 else tr("the {count} selected nodes", count=len(names))
         about = () if not names else ABOUT_ONE if len(names) == 1 else ABOUT_SOME
         self._about_selection = tuple(tr(one, names=said) for one in about)
         rest = tuple(tr(one) for one in SUGGESTIONS)

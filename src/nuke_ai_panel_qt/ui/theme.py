@@ -230,6 +230,8 @@ def _palette(
         palette.setColor(role, Color(value))
     for role in (Role.WindowText, Role.Text, Role.ButtonText):
         palette.setColor(QtGui.QPalette.ColorGroup.Disabled, role, Color(disabled))
+    # What Qt's own style engraves disabled words with: a second, brighter copy beside them.
+    palette.setColor(QtGui.QPalette.ColorGroup.Disabled, Role.Light, Color(0, 0, 0, 0))
     return palette
 
 
