@@ -215,7 +215,7 @@ def test_leg(leg: Leg, python: str, extra: Sequence[str], *, campaigns: bool) ->
     for room in rooms:
         say(f"tests on Python {leg.python}, {leg.qt or 'no Qt'}{leg.label and ', ' + leg.label}: {room[0]}")
         # Clocks and sockets on a busy machine: what fails once is asked once more, and the summary counts it as rerun.
-        codes.append(run([inside, "-m", "pytest", "--reruns", "1", *room, *extra], env=env))
+        codes.append(run([inside, "-m", "pytest", "-raR", "--reruns", "1", *room, *extra], env=env))
     # 5: what the caller added, such as -k, selects nothing in this room
     return next((code for code in codes if code not in (0, 5)), 0 if 0 in codes else 5)
 

@@ -9,6 +9,7 @@ import pytest
 from nuke_ai_panel_qt.qt import QtCore, QtGui, QtWidgets
 from nuke_ai_panel_qt.ui.icons import icon_names, icon_pixmap
 from nuke_ai_panel_qt.ui.theme import contrast, light_palette, make_theme, nuke_palette, theme_of
+from tests.conftest import LogLines
 
 Color = QtGui.QColor
 
@@ -103,6 +104,8 @@ def test_every_icon_is_drawn_in_its_colour_at_the_devices_ratio(qapp: Any, ratio
         assert all(abs(pixel.red() - 0xF7) < 12 and abs(pixel.blue() - 0x1E) < 12 for pixel in drawn), name
 
 
-def test_an_unknown_icon_is_a_mistake(qapp: Any) -> None:
-    with pytest.raises(FileNotFoundError):
-        icon_pixmap("no-such-icon", Color("#000"), QtCore.QSize(16, 16).width())
+def test_an_icon_that_is_gone_is_blank_and_logged(qapp: Any, log_lines: LogLines) -> None:
+    drawn = icon_pixmap("no-such-icon", Color("#000"), 16).toImage()
+
+    assert {drawn.pixelColor(x, y).alpha() for x in range(drawn.width()) for y in range(drawn.height())} == {0}
+    assert "no-such-icon.svg" in log_lines.take("no-such-icon").getMessage()
