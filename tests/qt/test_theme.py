@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nuke_ai_panel_qt.qt import QtCore, QtGui, QtWidgets
+from nuke_ai_panel_qt.qt import QtGui, QtWidgets
 from nuke_ai_panel_qt.ui.icons import icon_names, icon_pixmap
 from nuke_ai_panel_qt.ui.theme import contrast, light_palette, make_theme, nuke_palette, theme_of
 from tests.conftest import LogLines
