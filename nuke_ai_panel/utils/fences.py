@@ -15,6 +15,7 @@ _OPENING = re.compile(r"(`{3,})[^`]*$|(~{3,})")
 _CLOSING = re.compile(r"(`{3,}|~{3,})[ \t]*$")
 _ITEM = re.compile(r"(?:[-*+]|\d{1,9}[.)])(?=[ \t]|$)")
 _BREAK = re.compile(r"(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$")
+_UNDERLINE = re.compile(r"(?:=+|-+)[ \t]*$")  # what makes a heading of the paragraph above it
 # A quotation among the containers; a list item is the number of columns that its text is indented by.
 _QUOTE = -1
 
@@ -30,7 +31,8 @@ class OpenFence:
 def open_fence(text: str) -> Optional[OpenFence]:
     """The fence of the code block that `text` ends inside of, None outside of one."""
     containers: List[int] = []
-    mark, in_paragraph = "", False
+    known = 0
+    mark, in_paragraph, is_bare = "", False, False
     for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
         rest, depth = _inside(line.expandtabs(4), containers)
         is_blank = not rest.strip()
@@ -46,9 +48,17 @@ def open_fence(text: str) -> Optional[OpenFence]:
                 mark, in_paragraph = "", False
             continue
         if is_blank:
-            in_paragraph = False
+            if is_bare and len(containers) == known:
+                containers.pop()  # an item without text in its first line has it in the second, or is over
+            in_paragraph = is_bare = False
             continue
+        if in_paragraph and not has_left and indent <= 3 and _UNDERLINE.match(body):
+            in_paragraph = is_bare = False
+            continue
+        known = len(containers)
         body, indent, in_paragraph = _enter(body, indent, containers, in_paragraph)
+        is_bare = not body and len(containers) > known and containers[-1] != _QUOTE
+        known = len(containers)
         opening = _OPENING.match(body) if indent <= 3 else None
         if opening is not None:
             mark, in_paragraph = opening.group(1) or opening.group(2), False

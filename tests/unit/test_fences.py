@@ -30,6 +30,8 @@ def shows(text: str, word: str) -> bool:
 @settings(max_examples=600, deadline=None)
 @given(st.lists(LINES, max_size=9).map("\n".join))
 @example("- a\n  ```py\n  x")
+@example("-\n\n  ```\n```")
+@example("- -\n\n    ```\n  ~~~")
 @example("> ```\n> x")
 @example("- a\n  ```py\n  x\nout of it")
 def test_what_is_closed_is_closed_and_nothing_else(text: str) -> None:
