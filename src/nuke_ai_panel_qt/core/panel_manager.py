@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import logging
 import time
-from functools import partial
-from typing import Callable, Dict, FrozenSet, Mapping, Optional
+from typing import Dict, FrozenSet, Mapping, Optional
 
 from nuke_ai_panel.core.provider_manager import ProviderStatus
-from nuke_ai_panel.core.request import ModelChoice, TurnRequest
+from nuke_ai_panel.core.request import TurnRequest
 from nuke_ai_panel.errors import NukeAIError
 from nuke_ai_panel.events import AnswerStored, StoreTroubled, TurnEvent, TurnFailed, TurnStopped
 from nuke_ai_panel.messages import ErrorInfo, Json
@@ -22,7 +21,7 @@ from nuke_ai_panel.words import tr
 
 from ..qt import QtClass, QtCore, QtWidgets, is_valid
 from ..ui.chat_panel import ChatPanel
-from ..ui.panel_values import Banner, QueuedQuestion
+from ..ui.panel_values import Banner
 from .announcer import announce
 from .answer_options import AnswerOptions
 from .approval_desk import ApprovalDesk
@@ -39,10 +38,11 @@ from .explorer_sheet import ExplorerSheet
 from .first_steps import FirstSteps
 from .hit_opener import HitOpener
 from .ledger_desk import LedgerDesk
-from .main_loop import stop_script
 from .message_actions import MessageActions
 from .model_desk import CHOOSE_FIRST, ModelDesk
+from .panel_commands import run_command
 from .prompt_desk import PromptDesk
+from .queue_desk import QueueDesk
 from .request_meter import meter_value
 from .room_desk import RoomDesk
 from .run import Run
@@ -50,6 +50,7 @@ from .settings_desk import SettingsDesk
 from .shown_conversation import ShownConversation
 from .system_desk import SystemDesk
 from .trouble_desk import TroubleDesk
+from .view_state import take_back, view_state_of
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ class PanelManager(QtCore.QObject, metaclass=QtClass):
         self.draft = DraftDesk(session, panel.composer, self._meter_timer.start)
         self.models = ModelDesk(session, panel, self._model_chosen)
         self.actions = MessageActions(self)
+        self.queue = QueueDesk(self)
         self.context = ContextDesk(self)
         self.code = CodeDesk(self)
         self.commands = ConversationCommands(self)
@@ -102,19 +104,7 @@ class PanelManager(QtCore.QObject, metaclass=QtClass):
         session.attach(self)
         session.notifier.add(self)
         self.show_trouble()
-        wanted = state.get("conversation") or memory.open_conversation
-        if state.get("is_temporary"):
-            session.app.store.keep_in_memory(str(wanted))
-        self.show(wanted or new_id(), is_new=wanted is None or bool(state.get("is_new")))
-        if state.get("model"):
-            self.models.take_back(ModelChoice(*state["model"]))
-        if state.get("find"):
-            self.panel.open_find()
-            self.panel.find_bar.query.setText(str(state["find"]))
-        self.explorer.take_state(state.get("explorer") or {})
-        self.batch.take_state(state.get("batch") or {})
-        if state.get("sheet"):
-            self._open_again(str(state["sheet"]))
+        take_back(self, state)
         self.conversations_changed()
 
     def is_alive(self) -> bool:
@@ -123,19 +113,7 @@ class PanelManager(QtCore.QObject, metaclass=QtClass):
 
     def view_state(self) -> Dict[str, Json]:
         """What the artist sees here, as plain values for another panel of this kind; the draft is in the store."""
-        anchor = self.panel.transcript.anchor()
-        choice = self.models.picked()
-        return {
-            "conversation": self.shown.id,
-            "is_new": not self.shown.path and not self.shown.is_loading,
-            "is_temporary": self.session.app.store.is_temporary(self.shown.id),
-            "anchor": list(anchor) if isinstance(anchor, tuple) else None,
-            "model": [choice.provider, choice.model] if choice is not None else None,
-            "find": self.panel.find_bar.query.text() if self.panel.find_bar.isVisible() else "",
-            "sheet": self._open_sheet(),
-            "explorer": self.explorer.view_state(),
-            "batch": self.batch.view_state(),
-        }
+        return view_state_of(self)
 
     def show_reload(self, outcome: Outcome) -> None:
         """Says how a reload of the code went."""
@@ -148,24 +126,6 @@ class PanelManager(QtCore.QObject, metaclass=QtClass):
     def loop_replaced(self) -> None:
         """The background loop was blocked and is another one now."""
         self.trouble.show_loop_replaced()
-
-    def _open_sheet(self) -> str:
-        """The command that opens what lies over the panel."""
-        on_top = self.panel.overlay.content()
-        return next((command for command, sheet in (
-            ("ledger", self.ledger.view), ("batch", self.batch.view), ("backups", self.backups.view),
-            ("explorer", self.explorer.view),
-            ("log", self.trouble.log), ("help", self.panel.key_sheet),
-            ("list", self.panel.conversations), ("pick_model", self.panel.picker),
-            ("answer_options", self.panel.answer_sheet),
-        ) if sheet is not None and sheet is on_top), "")
-
-    def _open_again(self, command: str) -> None:
-        """Opens a sheet once the panel has its size."""
-        timer = QtCore.QTimer(self)
-        timer.setSingleShot(True)
-        timer.timeout.connect(lambda: self.panel.run(command))
-        timer.start(0)
 
     def close(self) -> None:
         """The panel goes; its turns go on."""
@@ -252,22 +212,6 @@ class PanelManager(QtCore.QObject, metaclass=QtClass):
         if run is not None:
             run.handle.stop()
 
-    def _edit_queued(self, queued_id: str) -> None:
-        found = self.session.unqueue(self.shown.id, queued_id)
-        if found is not None:
-            self.draft.put(found.text, found.attachments)
-            self.panel.focus_composer()
-
-    def _remove_queued(self, queued_id: str) -> None:
-        self.session.unqueue(self.shown.id, queued_id)
-
-    def _send_queued(self, queued_id: str) -> None:
-        found = self.session.unqueue(self.shown.id, queued_id)
-        if found is not None and not self.start(
-            TurnRequest(found.text, found.choice or self.models.choice(), attachments=found.attachments)
-        ):
-            self.session.enqueue(self.shown.id, found.text, found.attachments, found.choice)
-
     # ------------------------------------------------------------ what the session tells
 
     def widget(self) -> QtWidgets.QWidget:
@@ -322,10 +266,7 @@ class PanelManager(QtCore.QObject, metaclass=QtClass):
 
     def queue_changed(self, conversation_id: str) -> None:
         """What waits behind an answer changed."""
-        if conversation_id == self.shown.id:
-            self.panel.composer.set_queue(tuple(
-                QueuedQuestion(one.id, one.text) for one in self.session.queue(conversation_id)
-            ))
+        self.queue.changed(conversation_id)
 
     def status_changed(self, status: ProviderStatus) -> None:
         """A provider's true state changed."""
@@ -439,9 +380,6 @@ class PanelManager(QtCore.QObject, metaclass=QtClass):
         composer.attach_requested.connect(self.attach)
         composer.prompt.picture_pasted.connect(lambda: self.context.add_clipboard())
         composer.chip_opened.connect(self.actions.open_draft_chip)
-        composer.queue_edited.connect(self._edit_queued)
-        composer.queue_removed.connect(self._remove_queued)
-        composer.queue_sent.connect(self._send_queued)
         composer.editing_cancelled.connect(self.actions.cancel_editing)
         panel.transcript.action.connect(self.actions.run)
         panel.text_sheet.insert_requested.connect(self.actions.insert_chip)
@@ -467,26 +405,7 @@ class PanelManager(QtCore.QObject, metaclass=QtClass):
         dialog.open()
 
     def _command(self, command: str) -> None:
-        commands: dict[str, Callable[[], None]] = {
-            "new": self.new_conversation, "delete": self.commands.delete, "attach": self.attach,
-            "pick_model": self.models.open_picker, "next_favourite": self.models.next_favourite,
-            "settings": self.settings.open, "ledger": self.ledger.open,
-            "backups": self.backups.open,
-            "explorer": self.explorer.open, "batch": self.batch.open,
-            "refresh_models": self.models.refresh_models,
-            "answer_options": self.answers.open, "system": self.system.open,
-            "temporary": self.commands.begin_temporary, "fork": self.commands.fork,
-            "copy_markdown": self.files.copy_markdown, "import_json": self.files.ask_import,
-            **{f"export_{kind}": partial(self.files.export, kind) for kind in ("markdown", "html", "json")},
-            "prompts": self.prompts.open, "allow": self.approvals.allow, "deny": self.approvals.deny,
-            "regenerate": self.actions.regenerate_last, "copy_reply": self.actions.copy_reply,
-            "read_reply": self.actions.read_reply,
-            "copy_code": self.actions.copy_code, "previous_prompt": self.actions.previous_prompt,
-            "next_prompt": self.actions.next_prompt, "stop_script": stop_script, **self.trouble.commands,
-        }
-        run = commands.get(command)
-        if run is not None:
-            run()
+        run_command(self, command)
 
     def _suggested(self, text: str) -> None:
         self.draft.put(text, self.draft.attachments)
