@@ -12,9 +12,10 @@ from typing import Any, Dict, List, Tuple
 
 import pytest
 
-from .hostile_documents import BEGIN, END, FRAME_MS, HOST
-
 pytest.importorskip("nuke_ai_panel_qt.qt", reason="needs Qt", exc_type=ImportError)
+
+from .hostile_documents import BEGIN, END, FRAME_MS, HOST  # noqa: E402  # shows widgets
+
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = int(os.environ.get("NUKE_AI_PANEL_DOCUMENTS", "40"))
 SEED = int(os.environ.get("NUKE_AI_PANEL_SEED", "1"))
