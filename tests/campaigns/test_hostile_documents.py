@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("nuke_ai_panel_qt.qt", reason="needs Qt", exc_type=ImportError)
 
-from .hostile_documents import BEGIN, END, FRAME_MS, HOST  # noqa: E402  # shows widgets
+from .hostile_documents import BEGIN, END, FRAME_MS, HOST  # shows widgets
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = int(os.environ.get("NUKE_AI_PANEL_DOCUMENTS", "40"))
