@@ -10,7 +10,7 @@ import re
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from markdown_it import MarkdownIt
-from markdown_it.rules_block import StateBlock, table
+from markdown_it.rules_block import StateBlock, reference, table
 from markdown_it.token import Token
 
 from .safe_text import bare_links, by_direction, is_right_to_left, safe_link
@@ -94,6 +94,11 @@ def _table_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     return table(state, start, end, silent)
 
 
+def _reference_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Where a link leads that is named elsewhere, unless its line is no address: each character is looked at thrice."""
+    return state.eMarks[start] - state.bMarks[start] <= INLINE_CAP and reference(state, start, end, silent)
+
+
 class _Parser(MarkdownIt):
     """CommonMark with tables and strike-through; HTML off; inline parsing is ours to call, paragraph by paragraph."""
 
@@ -101,6 +106,7 @@ class _Parser(MarkdownIt):
         super().__init__("commonmark", {"html": False, "maxNesting": _PARSER_NESTING})
         self.enable(["table", "strikethrough"])
         self.block.ruler.at("table", _table_rule, {"alt": ["paragraph", "reference"]})
+        self.block.ruler.at("reference", _reference_rule)
         self.core.ruler.disable(["inline"])
 
     def validateLink(self, url: str) -> bool:
