@@ -55,6 +55,11 @@ def hide_in_errors(secret: str) -> None:
         _secrets[secret] = tuple(sorted(set(spellings), key=len, reverse=True))
 
 
+def known_secrets() -> int:
+    """How many secrets are masked so far; what was masked with as many needs no second look."""
+    return len(_secrets)
+
+
 def without_secrets(text: str) -> str:
     """`text` with every key in use masked, also one that was cut short."""
     for spellings in tuple(_secrets.values()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import signal
 from pathlib import Path
 from typing import Iterator, List
 
@@ -15,6 +16,9 @@ from nuke_ai_panel.settings.presets import ADDRESS_ENVS, BUILT_IN, OTHER_KEY_ENV
 from nuke_ai_panel.utils.event_loop_manager import shutdown_event_loop
 
 from .unit.turn_kit import OVERRIDES
+
+# A shell that runs the tests in the background has them, and all that they start, deaf to Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["tests.fakes.fixtures"] if importlib.util.find_spec("tests.fakes.fixtures") else []
 

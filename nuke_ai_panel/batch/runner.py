@@ -255,7 +255,7 @@ class Runner:
             work.attempts += 1
             if self._options.keep_requests and work.attempts == 1:
                 await self._writer.add(self._folder.path / REQUESTS, line_of(work.job))
-            choice = replace(lane.choice, model=work.job.model)
+            choice = lane.choice if lane.choice.model == work.job.model else replace(lane.choice, model=work.job.model)
             conversation_id = conversation_of(self._run_id, work.job)
             try:
                 answer = await ask(

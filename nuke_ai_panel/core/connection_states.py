@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import asdict, replace
-from typing import Any, Callable, Dict, List, Optional
+from dataclasses import asdict
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ..errors import NukeAIError, PolicyError
 from ..messages import ErrorInfo
@@ -118,7 +118,7 @@ class ConnectionStates:
                 self._healths[name].forget()  # what was true before says nothing about the day when it is allowed again
             told = self._told.get(name) or ProviderStatus(name, status.title)
             # A probe's latency differs each time, and is read by whoever looks; it is not worth waking everybody for.
-            if replace(status, latency_s=told.latency_s) == told:
+            if _but_latency(status) == _but_latency(told):
                 return
             self._told[name] = status
             listeners = self._listeners
@@ -219,6 +219,10 @@ class Contact:
             if self._is_counted or self._is_flowing:
                 self._health.closed(was_flowing=self._is_flowing, is_whole=is_whole, spoke_at=spoke_at)
         self._states.publish(self._name)
+
+
+def _but_latency(status: ProviderStatus) -> Tuple[object, ...]:
+    return status.title, status.state, status.since, status.error
 
 
 def _address(row: ProviderSettings) -> str:

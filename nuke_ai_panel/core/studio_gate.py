@@ -8,6 +8,7 @@ the last requests may be read from any thread.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 import socket
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Dict, List, Mapping, Optional, Tuple, TypeVar
 
-from ..errors import PolicyError, StoreError
+from ..errors import PolicyError, StoreError, known_secrets
 from ..messages import ErrorInfo, Json, Usage
 from ..providers.base import ChatRequest, ModelInfo
 from ..providers.gate import FREE, Errand, Outgoing, Passage, subject_of
@@ -267,7 +268,8 @@ class StudioGate:
         if refused is not None:
             raise refused
         reserve = _reserve_of(policy, self.user, outgoing)
-        passage.entry = replace(passage.entry, reserved_tokens=reserve.tokens, reserved_usd=reserve.usd)
+        if reserve.tokens or reserve.usd:
+            passage.entry = replace(passage.entry, reserved_tokens=reserve.tokens, reserved_usd=reserve.usd)
         try:
             file = self._placed(file, policy)
             with file.turn():
@@ -317,8 +319,8 @@ class StudioGate:
         model = outgoing.models[-1] if outgoing.models else None
         return LedgerEntry(
             new_id(), time.time(), _as_name(sender.row or (errand.row if errand is not None else "") or sender.title),
-            redact(outgoing.origin), trust_of(outgoing.url), "answer" if is_answer else "other", redact(sender.title),
-            redact(model)[:_LONGEST_NAME] if model is not None else None, outgoing.method, outgoing.size_bytes,
+            _shown(outgoing.origin), trust_of(outgoing.url), "answer" if is_answer else "other", _shown(sender.title),
+            _shown(model)[:_LONGEST_NAME] if model is not None else None, outgoing.method, outgoing.size_bytes,
             errand.conversation_id if errand is not None else None, self.user, self._host, os.getpid(),
             redacted=errand.hidden if isinstance(errand, AnswerErrand) else 0,
         )
@@ -361,21 +363,21 @@ class _Passage:
         if self._is_written:
             return
         self._is_written = True
-        end = self._end or {"outcome": outcome or "cancelled", "status": None, "bytes_received": 0}
-        entry = replace(self.entry, **end, ended_at=time.time())
-        if outcome and entry.outcome != "not sent":
-            entry = replace(entry, outcome=outcome)
-        was_read = entry.status is None or entry.status < 300
-        if entry.outcome != "not sent" and was_read and (entry.purpose == "answer" or entry.reserved_tokens):
+        end: Dict[str, Json] = self._end or {"outcome": outcome or "cancelled", "status": None, "bytes_received": 0}
+        is_sent, status = end["outcome"] != "not sent", end["status"]
+        if outcome and is_sent:
+            end["outcome"] = outcome
+        entry = self.entry
+        if is_sent and (status is None or status < 300) and (entry.purpose == "answer" or entry.reserved_tokens):
             reserve = self._errand.reserve if self._errand is not None else Reserve()
             prompt, answer, usd, is_guess = used(
-                usage, reserve.price, bytes_sent=entry.bytes_sent, bytes_received=entry.bytes_received,
+                usage, reserve.price, bytes_sent=entry.bytes_sent, bytes_received=end["bytes_received"],
                 most_output=reserve.output_tokens,
             )
-            entry = replace(entry, input_tokens=prompt, output_tokens=answer, cost_usd=usd, is_estimated=is_guess)
+            end.update(input_tokens=prompt, output_tokens=answer, cost_usd=usd, is_estimated=is_guess)
         elif entry.purpose == "answer":
-            entry = replace(entry, input_tokens=0, output_tokens=0, cost_usd=0.0)
-        self._gate.write_end(entry)
+            end.update(input_tokens=0, output_tokens=0, cost_usd=0.0)
+        self._gate.write_end(replace(entry, **end, ended_at=time.time()))
 
 
 def _reserve_of(policy: Policy, user: str, outgoing: Outgoing) -> Reserve:
@@ -406,4 +408,14 @@ def _unpriced(policy: Policy, model: str) -> PolicyError:
 
 def _as_name(text: str) -> str:
     """A name that is safe in a path and on a line."""
-    return "".join(char if char.isalnum() or char in "-_. @" else "_" for char in redact(text)).strip(". ") or "unknown"
+    return "".join(char if char.isalnum() or char in "-_. @" else "_" for char in _shown(text)).strip(". ") or "unknown"
+
+
+def _shown(text: str) -> str:
+    """The same few names and addresses in every entry, without keys."""
+    return _masked(text, known_secrets())
+
+
+@functools.lru_cache(maxsize=256)
+def _masked(text: str, secrets: int) -> str:
+    return redact(text)

@@ -86,7 +86,9 @@ class StreamResponse:
             self._waiting = True
             asked_at = self._time()
             chunk = await self._readany()
-            self._is_hurried = len(chunk) < SMALL_BYTES and self._time() - asked_at < HURRIED_S
+            self._is_hurried = (
+                self._give_up_at is None and len(chunk) < SMALL_BYTES and self._time() - asked_at < HURRIED_S
+            )
         except asyncio.CancelledError:
             self.close()
             raise
@@ -230,6 +232,7 @@ class StreamResponse:
         if self._ended or self._timer is None:
             return
         self._give_up_at = self._time() + seconds
+        self._is_hurried = False  # what is left is little, and somebody waits for its end
         self._rearm()
 
     def _rearm(self) -> None:

@@ -75,6 +75,7 @@ def again(error: PolicyError) -> PolicyError:
     )
 
 
+@lru_cache(maxsize=256)
 def trust_of(url: str) -> Trust:
     """How far a request to `url` goes: this machine, the house's own network, or beyond."""
     if is_loopback_url(url):

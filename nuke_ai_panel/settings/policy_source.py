@@ -14,6 +14,7 @@ import functools
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Tuple
 
@@ -25,6 +26,8 @@ POLICY_FILES = "NUKE_AI_PANEL_POLICY"
 FILE_NAME = "policy.toml"
 _LIMIT_BYTES = 1 << 20
 _COMMON_APPDATA = 0x23
+# A policy that an administrator puts on this computer counts that much later at most.
+_ABSENT_S = 0.05
 
 Seen = Tuple[int, ...]
 
@@ -56,6 +59,7 @@ class PolicySource:
         self._lock = threading.Lock()
         self._known: Dict[Path, Tuple[Seen, Seen, Optional[PolicyFile]]] = {}
         self._current: Optional[Policy] = None
+        self._absent_until = 0.0
 
     def current(self) -> Policy:
         """What the last `read` found; reads if there was none."""
@@ -67,9 +71,13 @@ class PolicySource:
         # Asked for every request: no generator, no path made anew.
         if os.environ.get(POLICY_FILES) or (self._env is not None and self._env.get(POLICY_FILES)):
             return False
+        now = time.monotonic()
+        if now < self._absent_until:
+            return True
         if os.path.lexists(machine_policy_path()):
             return False
         self._current = NO_POLICY
+        self._absent_until = now + _ABSENT_S
         return True
 
     def files(self) -> Tuple[Path, ...]:
@@ -82,6 +90,7 @@ class PolicySource:
     def read(self) -> Policy:
         """The policy as the files say right now. Never raises: what cannot be read is a policy with an error."""
         with self._lock:
+            self._absent_until = 0.0
             files: List[PolicyFile] = []
             try:
                 for path, must_exist in policy_paths(self._env):

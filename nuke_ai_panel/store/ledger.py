@@ -6,20 +6,18 @@ that a budget is looked at and charged in one step. A forked child starts a thre
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import time
 from concurrent.futures import Future
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Callable, ContextManager, List, NamedTuple, Optional, TypeVar
+from typing import Any, Callable, List, NamedTuple, Optional, Tuple, TypeVar
 
 from ..errors import StoreError
 from .ledger_file import LedgerFile, trouble
 
 T = TypeVar("T")
-Job = Callable[[], None]
 
 THREAD_NAME = "nuke-ai-ledger"
 _MOST_AT_ONCE = 64
@@ -28,10 +26,18 @@ _LINGER_S = 0.05
 
 
 class _Queued(NamedTuple):
-    """A job, and whether somebody waits for it."""
+    """A job, its future, and whether somebody waits for it."""
 
-    job: Job
+    work: Callable[[LedgerFile], Any]  # Any: what the future of the same job has
+    future: Future[Any]
     is_awaited: bool
+
+    def run(self, file: LedgerFile) -> Tuple[Any, Optional[Exception]]:  # Any: as above
+        """What the job brings, or what it raises."""
+        try:
+            return self.work(file), None
+        except Exception as exc:  # noqa: BLE001  # handed to whoever asked
+            return None, exc
 
 
 class Ledger:
@@ -61,22 +67,13 @@ class Ledger:
         """
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()
-
-        def job() -> None:
-            try:
-                result = work(self._file)
-            except Exception as exc:  # noqa: BLE001  # handed to whoever asked
-                future.set_exception(exc)
-            else:
-                future.set_result(result)
-
         if self._pid != os.getpid():
             self._begin()
         with self._lock:
             if self._is_closed or not self._is_running():
                 future.set_exception(trouble(self.folder, RuntimeError("it is closed")))
             else:
-                self._jobs.put(_Queued(job, is_awaited))
+                self._jobs.put(_Queued(work, future, is_awaited))
         return future
 
     def close(self, timeout_s: float = 1.0) -> None:
@@ -89,9 +86,6 @@ class Ledger:
         if thread is not None and self._pid == os.getpid() and thread is not threading.current_thread():
             thread.join(timeout_s)
 
-    def _turn(self) -> ContextManager[None]:
-        return self._file.turn()
-
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
@@ -101,7 +95,9 @@ class Ledger:
 
     def _is_running(self) -> bool:
         if self._thread is None:
-            thread = threading.Thread(target=_serve, args=(self._jobs, self._turn), name=THREAD_NAME, daemon=True)
+            thread = threading.Thread(
+                target=_serve, args=(self._jobs, lambda: self._file), name=THREAD_NAME, daemon=True
+            )
             try:
                 thread.start()
             except RuntimeError:  # the interpreter is going down
@@ -110,28 +106,43 @@ class Ledger:
         return True
 
 
-def _serve(jobs: SimpleQueue[Optional[_Queued]], take_turn: Callable[[], ContextManager[None]]) -> None:
-    """Works off jobs; those that wait together share one turn at the files."""
-    while True:
-        group = _gathered(jobs)
-        with contextlib.ExitStack() as turn:
-            if len(group) > 1:
-                with contextlib.suppress(StoreError):  # then each job finds out by itself, and says it
-                    turn.enter_context(take_turn())
-            for queued in group:
-                if queued is None:
-                    return
-                queued.job()
+def _serve(jobs: SimpleQueue[Optional[_Queued]], the_file: Callable[[], LedgerFile]) -> None:
+    """Works off jobs; those that wait together share one turn at the files, and are answered when it has ended."""
+    is_open = True
+    while is_open:
+        group, is_open = _gathered(jobs)
+        for queued, (result, error) in zip(group, _worked_off(group, the_file)):
+            if error is not None:
+                queued.future.set_exception(error)
+            else:
+                queued.future.set_result(result)
 
 
-def _gathered(jobs: SimpleQueue[Optional[_Queued]]) -> List[Optional[_Queued]]:
-    """The next jobs, in their order; None is the end."""
-    group = [jobs.get()]
-    until = time.monotonic() + _LINGER_S
-    while len(group) < _MOST_AT_ONCE and group[-1] is not None:
-        is_urgent = any(one is not None and one.is_awaited for one in group)
+def _worked_off(
+    group: List[_Queued], the_file: Callable[[], LedgerFile]
+) -> List[Tuple[Any, Optional[Exception]]]:  # Any: what each job brings
+    if len(group) > 1:
         try:
-            group.append(jobs.get_nowait() if is_urgent else jobs.get(timeout=max(0.0, until - time.monotonic())))
+            with the_file().turn():
+                return [queued.run(the_file()) for queued in group]
+        except StoreError:  # nothing of it was written: each job finds out by itself, and says it
+            pass
+    return [queued.run(the_file()) for queued in group]
+
+
+def _gathered(jobs: SimpleQueue[Optional[_Queued]]) -> Tuple[List[_Queued], bool]:
+    """The next jobs, in their order, and whether more may follow."""
+    group: List[_Queued] = []
+    is_urgent = False
+    queued = jobs.get()
+    until = time.monotonic() + _LINGER_S
+    while queued is not None:
+        group.append(queued)
+        is_urgent = is_urgent or queued.is_awaited
+        if len(group) == _MOST_AT_ONCE:
+            return group, True
+        try:
+            queued = jobs.get_nowait() if is_urgent else jobs.get(timeout=max(0.0, until - time.monotonic()))
         except Empty:
-            break
-    return group
+            return group, True
+    return group, False

@@ -1,6 +1,6 @@
 """The ledger on disk: a folder with one file of JSON lines a day, to which lines are only ever added. Blocks.
 
-One `write` a line, under a lock file, so that several sessions take turns and a killed process leaves whole lines. Each
+One `write` a turn, under a lock file, so that several sessions take turns and a killed process leaves whole lines. Each
 line carries a hash over itself and the line before, across the days: who changes or removes one breaks the chain, and
 `verify` names the place. Nothing of this needs SQLite, so a network home, a fork and a farm are all the same to it.
 """
@@ -28,6 +28,7 @@ _LOCK_POLL_S = 0.002
 _NAME = re.compile(r"^(\d{4}-\d{2}-\d{2})\.jsonl$")
 _TAIL_BYTES = 1 << 16
 _DAY_S = 86400.0
+_COARSE_S = 3.0
 
 Charge = Tuple[float, int]  # US dollars and tokens
 
@@ -51,6 +52,8 @@ class LedgerFile:
         self._handle: Optional[int] = None
         self._place: Tuple[Path, int] = (folder, 0)
         self._is_held = False
+        self._pending: List[bytes] = []
+        self._seen: Tuple[Optional[float], Path] = (None, folder)
         self._offsets: Dict[Path, int] = {}
         self._known: Dict[str, LedgerEntry] = {}
         self._charges: Dict[Tuple[str, str], Charge] = {}
@@ -58,7 +61,7 @@ class LedgerFile:
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
-        """Holds the lock of all sessions; a turn inside a turn is part of it. Raises StoreError."""
+        """Holds the lock of all sessions and writes at the end; one inside another is part of it. Raises StoreError."""
         if self._is_held:
             yield
             return
@@ -66,42 +69,60 @@ class LedgerFile:
 
         lock = self._lock = self._lock or filelock.FileLock(str(self.folder / "lock"), timeout=LOCK_S)
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not os.path.isdir(self.folder):
+                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock.acquire(poll_interval=_LOCK_POLL_S)
         except (OSError, filelock.Timeout) as exc:
             raise trouble(self.folder, exc) from exc
         self._is_held = True
         try:
             yield
+            self._write()
         finally:
             self._is_held = False
+            self._pending.clear()
             if self._handle is not None:
                 os.close(self._handle)
                 self._handle = None
             lock.release()
 
     def append(self, record: Dict[str, Json]) -> None:
-        """Adds a line; it is with the system when this returns. Inside `turn`. Raises StoreError."""
+        """Adds a line; it is with the system when the turn has ended. Inside `turn`. Raises StoreError."""
         try:
             if self._handle is None or self._tail is None:
                 chain, is_torn = self._open_last()
             else:  # still our turn: nobody else has written since
                 chain, is_torn = self._tail[2], False
-            assert self._handle is not None
-            line, link = line_of(record, chain)
-            data = f"{chr(10) if is_torn else ''}{line}".encode("ascii")
-            written = os.write(self._handle, data)
-            if written != len(data):
-                raise OSError(28, "No space left on device")
-            path, size = self._place
-            self._place = (path, size + written)
-            self._tail = (path, size + written, link)
         except OSError as exc:
             self._tail = None
             raise trouble(self.folder, exc) from exc
+        line, link = line_of(record, chain)
+        data = f"{chr(10) if is_torn else ''}{line}".encode("ascii")
+        self._pending.append(data)
+        path, size = self._place
+        self._place = (path, size + len(data))
+        self._tail = (path, size + len(data), link)
+
+    def _write(self) -> None:
+        """Gives the system what was added so far: all of it, or StoreError and nothing."""
+        data = b"".join(self._pending)
+        if not data:
+            return
+        assert self._handle is not None
+        try:
+            written = os.write(self._handle, data)
+            if written != len(data):
+                raise OSError(28, "No space left on device")
+        except OSError as exc:
+            self._tail = None
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._handle, self._place[1] - len(data))
+            raise trouble(self.folder, exc) from exc
+        self._pending.clear()
 
     def entries(self, since: float = 0.0) -> List[LedgerEntry]:
         """Every entry sent at or after `since`. Raises StoreError."""
+        self._write()
         try:
             files = self._files(since)
             found = folded(record for path in files for record in _records(path, 0)[0])
@@ -111,6 +132,7 @@ class LedgerFile:
 
     def charges(self, since: float) -> Mapping[Tuple[str, str], Charge]:
         """What counts against budgets, by user and local day; reads only what is new since the last call."""
+        self._write()
         if since != self._since:
             self._since, self._offsets, self._known, self._charges = since, {}, {}, {}
         try:
@@ -138,6 +160,7 @@ class LedgerFile:
 
     def verify(self) -> List[Fault]:
         """Every place where a line was changed, removed or torn. Raises StoreError."""
+        self._write()
         faults: List[Fault] = []
         chain = START
         try:
@@ -161,12 +184,21 @@ class LedgerFile:
     def _open_last(self) -> Tuple[str, bool]:
         """Opens the file that the next line goes into; the link that it hangs on, and whether the last line is torn."""
         # Never into an older file than there is: a clock that was set back must not break the chain.
-        path = max([self.folder / f"{utc_day(time.time())}.jsonl", *self._files(0.0)[-1:]])
+        path = max(self.folder / f"{utc_day(time.time())}.jsonl", self._newest())
         if self._handle is not None:
             os.close(self._handle)
         self._handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
         self._place = (path, os.fstat(self._handle).st_size)
         return self._chain(*self._place)
+
+    def _newest(self) -> Path:
+        """The last file that there is, else the folder; looks into the folder only when something in it changed."""
+        changed = os.stat(self.folder).st_mtime
+        if self._seen[0] != changed:
+            newest = self._files(0.0)[-1:]
+            # Clocks of file systems are coarse: what changes a moment after the look may bear the same time.
+            self._seen = (changed if changed < time.time() - _COARSE_S else None, newest[0] if newest else self.folder)
+        return self._seen[1]
 
     def _files(self, since: float) -> List[Path]:
         """The files that can hold entries from `since` on, or their ends; the oldest first."""

@@ -82,6 +82,7 @@ _ENDED = (
     "id", "ended_at", "outcome", "status", "bytes_received", "input_tokens", "output_tokens", "cost_usd",
     "is_estimated",
 )
+_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 FIELDS: Tuple[str, ...] = tuple(dict.fromkeys((*_SENT, *_ENDED)))
 _DEFAULTS = vars(LedgerEntry("", 0.0, "", "", ""))
 _TYPES: Mapping[str, Tuple[type, ...]] = {
@@ -92,17 +93,17 @@ _TYPES: Mapping[str, Tuple[type, ...]] = {
 
 def sent_record(entry: LedgerEntry) -> Dict[str, Json]:
     """What is written before a request leaves."""
-    return {"what": "sent", **_given(entry, _SENT)}
+    return _record("sent", entry, _SENT)
 
 
 def ended_record(entry: LedgerEntry) -> Dict[str, Json]:
     """What is written once it is over."""
-    return {"what": "ended", **_given(entry, _ENDED)}
+    return _record("ended", entry, _ENDED)
 
 
 def line_of(record: Mapping[str, Json], chain: str) -> Tuple[str, str]:
     """The record as a line of the file, and the link that the next one hangs on."""
-    text = json.dumps(record, ensure_ascii=True, separators=(",", ":"))
+    text = _encode(record)
     link = hashlib.sha256(f"{chain}{text}".encode("ascii")).hexdigest()
     return f'{text[:-1]},"chain":"{link}"}}\n', link
 
@@ -143,9 +144,13 @@ def add_record(entries: Dict[str, LedgerEntry], record: Mapping[str, Json]) -> O
     return key
 
 
-def _given(entry: LedgerEntry, names: Tuple[str, ...]) -> Dict[str, Json]:
-    values = {name: getattr(entry, name) for name in names}
-    return {name: value for name, value in values.items() if value is not None}
+def _record(what: str, entry: LedgerEntry, names: Tuple[str, ...]) -> Dict[str, Json]:
+    values, record = vars(entry), {"what": what}
+    for name in names:
+        value = values[name]
+        if value is not None:
+            record[name] = value
+    return record
 
 
 def _fits(name: str, value: Json) -> bool:

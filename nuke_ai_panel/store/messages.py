@@ -185,13 +185,13 @@ def _set_deleted(connection: sqlite3.Connection, nodes: Sequence[Node], root: st
 
 
 def _name_conversation(connection: sqlite3.Connection, message: Message) -> None:
+    unnamed = "SELECT 1 FROM conversations WHERE id = ? AND title = '' AND NOT title_is_manual"
+    if connection.execute(unnamed, (message.conversation_id,)).fetchone() is None:
+        return
     names = " ".join(attachment.name for attachment in message.attachments)
     title = title_from(message.text) or title_from(names)
     if title:
-        connection.execute(
-            "UPDATE conversations SET title = ? WHERE id = ? AND title = '' AND NOT title_is_manual",
-            (title, message.conversation_id),
-        )
+        connection.execute("UPDATE conversations SET title = ? WHERE id = ?", (title, message.conversation_id))
 
 
 def _writer(database: Database, message: Message) -> Optional[str]:

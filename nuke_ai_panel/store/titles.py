@@ -9,14 +9,15 @@ from ..messages import clean_text
 
 MAX_TITLE = 48
 _FENCE = re.compile(r"(?m)^\s*(?:`{3,}|~{3,})[^\n]*$")
+# Control characters, and the two marks that end a line or a paragraph.
+_UNPRINTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LINE_MARK = re.compile(r"(?m)^\s*(?:#{1,6}\s+|>\s*|[-*+]\s+|\d+[.)]\s+)")
 
 
 def title_from(text: str, *, limit: int = MAX_TITLE) -> str:
     """The first words of `text` on one line, at most `limit` characters; "" when it holds no word."""
     plain = _LINE_MARK.sub("", _FENCE.sub(" ", clean_text(text[:4000])))
-    plain = "".join(" " if unicodedata.category(char) in ("Cc", "Zl", "Zp") else char for char in plain)
-    plain = " ".join(plain.replace("`", "").split())
+    plain = " ".join(_UNPRINTED.sub(" ", plain).replace("`", "").split())
     if len(plain) <= limit:
         return plain
     head = plain[: limit - 1]

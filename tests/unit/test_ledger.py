@@ -173,6 +173,41 @@ def test_submitting_never_waits_and_close_writes_what_is_queued(tmp_path: Path) 
         ledger.submit(lambda file: None).result(1)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit for the size of a file")
+def test_full_disk_is_told_to_all_who_wait_together_and_leaves_no_half_line(tmp_path: Path) -> None:
+    import resource
+
+    ledger = Ledger(tmp_path)
+    ledger.submit(lambda file: write(file, entry("before"))).result(10)
+    size = sum(one.stat().st_size for one in tmp_path.glob("*.jsonl"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    go = threading.Event()
+    ledger.submit(lambda file: go.wait(10))
+    futures = [ledger.submit(lambda file, n=n: write(file, entry(str(n)))) for n in range(20)]
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 700, hard))  # room for two or three lines
+        go.set()
+        errors = [one.exception(10) for one in futures]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    told = {str(number) for number, error in enumerate(errors) if error is None}
+    assert all(isinstance(error, StoreError) for error in errors if error is not None) and 1 <= len(told) < 20
+    assert {one.id for one in ledger.submit(lambda file: file.entries()).result(10)} == {"before", *told}
+    ledger.submit(lambda file: write(file, entry("after"))).result(10)
+    assert ledger.submit(lambda file: file.verify()).result(10) == []
+    ledger.close()
+
+
+def test_budget_counts_what_was_added_in_the_same_turn(tmp_path: Path) -> None:
+    file = LedgerFile(tmp_path)
+    with file.turn():
+        file.append(sent_record(entry("a", user="ada", reserved_tokens=500)))
+        assert sum(tokens for _, tokens in file.charges(time.time() - 60).values()) == 500
+        file.append(sent_record(entry("b", user="ada", reserved_tokens=70)))
+        assert [one.id for one in file.entries()] == ["a", "b"]
+    assert sum(tokens for _, tokens in file.charges(time.time() - 60).values()) == 570
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_forked_child_writes_into_the_same_chain(tmp_path: Path) -> None:
     script = f"""
