@@ -138,6 +138,11 @@ def install_log(home: Path, level: Optional[str] = None) -> Path:
     return made.folder / FILE_NAME
 
 
+def kept_level() -> str:
+    """From which level on lines are written down."""
+    return _Installed.level
+
+
 def remove_log() -> None:
     """Ends what `install_log` began. Idempotent."""
     unregister(PART)

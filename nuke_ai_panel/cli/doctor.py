@@ -10,6 +10,8 @@ from .console import Console
 from .program import Parser, add_command
 
 if TYPE_CHECKING:
+    from ..app import App
+    from ..core.provider_status import ProviderStatus
     from ..diagnosis import Report
 
 PATIENCE_S = 60.0
@@ -21,7 +23,8 @@ def register(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument("--connect", action="store_true", help=(
         "also connect to every provider that is on, and say how it answers"))
     parser.add_argument("--fix", action="store_true", help=(
-        "connect anew to every provider that is on, and say for each what to do next"))
+        "connect anew to every provider that is on, start servers of this machine that are not running, and say for "
+        "each what to do next"))
     parser.add_argument("--json", action="store_true", help="print a JSON object")
     parser.set_defaults(run=run)
 
@@ -64,6 +67,8 @@ def _connected(console: Console, *, is_told: bool) -> Report:
         checks = [app.providers.check(name) for name in app.providers.names()]
         for check in checks:
             state = check.result(PATIENCE_S)
+            if is_told and state.state == "unreachable":
+                state = _started(app, state, console)
             if is_told:
                 error = state.error
                 next_step = f". {error.user_text or error.message} {error.next_step}".rstrip() if error else ""
@@ -76,3 +81,17 @@ def _connected(console: Console, *, is_told: bool) -> Report:
         return make_report()
     finally:
         app.close()
+
+
+def _started(app: App, state: ProviderStatus, console: Console) -> ProviderStatus:
+    """The state after a server of this machine was started; as it was for one that cannot be started from here."""
+    from ..errors import NukeAIError
+
+    try:
+        if not app.model_servers.can_start(state.name).result(PATIENCE_S):
+            return state
+        console.say(f"{state.title}: it is not running. Starting it …")
+        app.model_servers.start(state.name).result(PATIENCE_S)
+    except NukeAIError as error:
+        console.say(f"{state.title}: {error.user_text} {error.next_step}".rstrip())
+    return app.providers.status(state.name)

@@ -11,7 +11,7 @@ from typing import Any, Iterator, List
 import pytest
 
 from nuke_ai_panel import api, reload, troubleshooter
-from nuke_ai_panel.log_file import install_log, remove_log
+from nuke_ai_panel.log_file import install_log, kept_level, remove_log
 from nuke_ai_panel.utils import loop_watch
 from nuke_ai_panel.utils.event_loop_manager import create_task, get_event_loop
 from nuke_ai_panel_qt.core import pane, panel_reload, report_desk, stall_watch, update_watch
@@ -154,6 +154,24 @@ def test_log_is_read_filtered_and_copied(desk: Desk, home: Path) -> None:
     view.level.choose("error")
     assert view.shown() == ()
     assert view.note.text() == "No entry fits."
+    remove_log()
+
+
+def test_what_the_log_keeps_is_chosen_where_it_is_read(desk: Desk, home: Path) -> None:
+    path = install_log(home)
+    log = logging.getLogger("nuke_ai_panel.test")
+    log.debug("too fine")
+    desk.panel.run("log")
+    view = desk.manager.trouble.log
+    assert view is not None and view.kept.value() == "info"
+    view.kept.choose("debug")
+    desk.until(lambda: "may quote" in desk.panel.toast.label.text())
+    log.debug("the detail")
+    desk.click(desk.button("Read again", view))
+    desk.until(lambda: "the detail" in view.text())
+    assert "too fine" not in path.read_text(encoding="utf-8") and kept_level() == "debug"
+    view.kept.choose("info")
+    assert kept_level() == "info"
     remove_log()
 
 

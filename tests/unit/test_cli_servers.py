@@ -136,8 +136,13 @@ def test_a_server_is_started_once_and_outlives_the_command(cli: Cli, tmp_path: P
         assert (first.returncode, again.returncode) == (0, 0)
         assert "with 2 models" in first.stdout
         assert len(started.read_text().split()) == 1
-    finally:
         for line in started.read_text().split():
+            os.kill(int(line), signal.SIGKILL)
+        mended = cli.run("doctor", "--fix", env=env).stdout.splitlines()
+        place = mended.index("Ollama: it is not running. Starting it …")
+        assert "Ollama: connected" in mended[place:]
+    finally:
+        for line in started.read_text().split()[1:]:
             os.kill(int(line), signal.SIGKILL)
 
 

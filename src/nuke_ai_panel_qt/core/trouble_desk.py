@@ -14,7 +14,7 @@ from typing import Callable, Dict, List, Optional, Tuple, TypeVar
 from nuke_ai_panel import troubleshooter
 from nuke_ai_panel.core.provider_status import ProviderStatus
 from nuke_ai_panel.errors import NukeAIError
-from nuke_ai_panel.log_file import log_files, log_folder
+from nuke_ai_panel.log_file import install_log, kept_level, log_files, log_folder
 from nuke_ai_panel.providers.redact import masked
 from nuke_ai_panel.reload import Outcome, request_reload, running_answers
 from nuke_ai_panel.words import tr
@@ -202,7 +202,9 @@ class TroubleDesk:
             self.log.close_requested.connect(self._panel.close_overlay)
             self.log.copy_requested.connect(self._copy_log)
             self.log.refresh_requested.connect(self._read_log)
+            self.log.kept_chosen.connect(self._keep_level)
         self._panel.overlay.open(self.log, "full")
+        self.log.set_kept(kept_level())
         self.log.query.setFocus()
         self._read_log()
 
@@ -214,6 +216,11 @@ class TroubleDesk:
         """Has the next question and its answer written down as they go over the wire."""
         path = troubleshooter.trace_next_request()
         self._panel.say(tr("Ask now: the next question and its answer are written to {path}", path=path))
+
+    def _keep_level(self, level: str) -> None:
+        install_log(self._session.app.settings.home, level)
+        if level == "debug":
+            self._panel.say(tr("The log may quote questions and answers now. Choose notes when you are done."))
 
     def _read_log(self) -> None:
         home = self._session.app.settings.home

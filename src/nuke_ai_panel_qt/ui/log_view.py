@@ -23,13 +23,18 @@ LEVELS = (
     (later("Everything"), "debug"), (later("From notes on"), "info"), (later("Warnings and errors"), "warning"),
     (later("Errors"), "error"),
 )
+KEPT = (
+    (later("Write down everything"), "debug"), (later("Write down notes and more"), "info"),
+    (later("Write down warnings and errors"), "warning"), (later("Write down errors only"), "error"),
+)
 _ORDER = tuple(value for _, value in LEVELS)
 FILTER_AFTER_MS = 120
 
 
 class LogView(Sheet, metaclass=QtClass):
-    """`copy_requested` and `refresh_requested` when their buttons are pressed."""
+    """`copy_requested` and `refresh_requested` when their buttons are pressed, `kept_chosen` with a level's name."""
 
+    kept_chosen = Signal(str)
     copy_requested = Signal()
     refresh_requested = Signal()
 
@@ -42,12 +47,14 @@ class LogView(Sheet, metaclass=QtClass):
         self.query.set_shortcuts(shortcuts)
         self.level = Select(tr("Level"))
         self.level.set_choices(tuple((tr(words), value) for words, value in LEVELS), "debug")
+        self.kept = Select(tr("What is written down"))
+        self.kept.set_choices(tuple((tr(words), value) for words, value in KEPT), "info")
         self.view = text_page(self)
         self.view.setAccessibleName(tr("Log"))
         self.note = Text("", role="dim", size="small")
         self.copy = Button(tr("Copy"), icon="copy", kind="outline", tip=tr("What is shown here"))
         self.refresh = Button(tr("Read again"), icon="retry", kind="outline")
-        for part in (self.query, self.level):
+        for part in (self.query, self.level, self.kept):
             self.body.addWidget(part)
         self.body.addWidget(self.view, 1)
         self.body.addWidget(self.note)
@@ -59,6 +66,7 @@ class LogView(Sheet, metaclass=QtClass):
         self._timer.timeout.connect(self._filter)
         self.query.textChanged.connect(self._wait)
         self.level.chosen.connect(self._filter)
+        self.kept.chosen.connect(self.kept_chosen)
         self.copy.clicked.connect(self.copy_requested)
         self.refresh.clicked.connect(self.refresh_requested)
 
@@ -66,6 +74,10 @@ class LogView(Sheet, metaclass=QtClass):
         """Shows these, the newest last; the filter stays. `place` says where the files are."""
         self._entries, self._place = entries, place
         self._filter()
+
+    def set_kept(self, level: str) -> None:
+        """Says from which level on lines are written down."""
+        self.kept.set_choices(tuple((tr(words), value) for words, value in KEPT), level)
 
     def shown(self) -> Tuple[LogEntry, ...]:
         """What the filter leaves."""
