@@ -1,7 +1,7 @@
 """Appends finished rows to the files of a run, on a thread of its own, so that a slow disk never holds up the loop.
 
-One `write` for each line, so that a kill tears the last one at most; the disk is told to keep them every 200 ms. Who
-adds a line gets its place back once it is written. The thread ends with `close`.
+Lines that come together are one `write`, of which a kill tears the last line at most; the disk is told to keep them
+every 200 ms. Who adds a line gets its place back once it is written. The thread ends with `close`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import queue
 import threading
 import time
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Tuple
 
@@ -32,6 +33,14 @@ class _Order:
     copy_of: Optional[int] = None
 
 
+@dataclass
+class _File:
+    """An open file, and its size: nobody else adds to it."""
+
+    number: int
+    size: int
+
+
 _Outcome = Tuple[_Order, Optional[Tuple[int, Mapping[str, Json]]], Optional[Exception]]
 
 
@@ -41,7 +50,7 @@ class LineWriter:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._orders: queue.SimpleQueue[Optional[_Order]] = queue.SimpleQueue()
-        self._files: Dict[Path, int] = {}
+        self._files: Dict[Path, _File] = {}
         self._thread = threading.Thread(target=self._serve, name="nuke-ai-batch-writer", daemon=True)
         self._thread.start()
 
@@ -77,11 +86,11 @@ class LineWriter:
                 self._write(orders)
                 dirty_since = dirty_since or time.monotonic()
             if dirty_since is not None and (not is_open or time.monotonic() >= dirty_since + FLUSH_S):
-                for number in self._files.values():
-                    os.fsync(number)
+                for file in self._files.values():
+                    os.fsync(file.number)
                 dirty_since = None
-        for number in self._files.values():
-            os.close(number)
+        for file in self._files.values():
+            os.close(file.number)
 
     def _gather(self, first: Optional[_Order], orders: List[_Order]) -> bool:
         while first is not None:
@@ -94,27 +103,48 @@ class LineWriter:
 
     def _write(self, orders: List[_Order]) -> None:
         outcomes: List[_Outcome] = []
-        for order in orders:
+        for path, together in groupby(orders, key=lambda order: order.path):
+            group = list(together)
             try:
-                outcomes.append((order, self._append(order), None))
-            except OSError as exc:
-                outcomes.append((order, None, disk_error(order.path, exc)))
+                outcomes += [(order, found, None) for order, found in zip(group, self._append(path, group))]
+            except OSError:  # each by itself: what there is room for is written, and the others are told
+                outcomes += [self._append_alone(order) for order in group]
         try:
             self._loop.call_soon_threadsafe(_settle, outcomes)
         except RuntimeError:  # the loop has ended, and nobody waits any more
             pass
 
-    def _append(self, order: _Order) -> Tuple[int, Mapping[str, Json]]:
-        number = self._files.get(order.path)
-        if number is None:
+    def _append_alone(self, order: _Order) -> _Outcome:
+        try:
+            return order, self._append(order.path, [order])[0], None
+        except OSError as exc:
+            return order, None, disk_error(order.path, exc)
+
+    def _append(self, path: Path, orders: List[_Order]) -> List[Tuple[int, Mapping[str, Json]]]:
+        """All of them or, with OSError, none."""
+        file = self._files.get(path)
+        if file is None:
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
-            number = self._files[order.path] = os.open(order.path, flags, 0o644)
-        line = order.line if order.copy_of is None else _merged(_line_at(order.path, order.copy_of), order.line)
-        data, offset = as_line(line), os.lseek(number, 0, os.SEEK_END)
-        written = os.write(number, data)
-        while written < len(data):
-            written += os.write(number, data[written:])
-        return offset, line
+            number = os.open(path, flags, 0o644)
+            file = self._files[path] = _File(number, os.lseek(number, 0, os.SEEK_END))
+        found: List[Tuple[int, Mapping[str, Json]]] = []
+        pieces: List[bytes] = []
+        offset = file.size
+        for order in orders:
+            line = order.line if order.copy_of is None else _merged(_line_at(path, order.copy_of), order.line)
+            pieces.append(as_line(line))
+            found.append((offset, line))
+            offset += len(pieces[-1])
+        data = b"".join(pieces)
+        try:
+            written = os.write(file.number, data)
+            while written < len(data):
+                written += os.write(file.number, data[written:])
+        except OSError:
+            os.ftruncate(file.number, file.size)
+            raise
+        file.size = offset
+        return found
 
 
 def _line_at(path: Path, offset: int) -> Mapping[str, Json]:

@@ -52,6 +52,7 @@ class Runner:
         self._history = history
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
+        self._feed: Optional[Feed] = None
         self._tasks: Set[asyncio.Task[None]] = set()
         self._copies = 0
         self._retries: List[Work] = []
@@ -93,8 +94,10 @@ class Runner:
     async def run(self, feed: Feed) -> None:
         """Until everything has its end, or `stopped` says why not. Raises what is a defect of ours."""
         ticker = asyncio.ensure_future(self._tick())
+        self._feed = feed
         try:
             await self._dispatch(feed)
+            self._feed = None
             await self._wait_for_rest()
         finally:
             ticker.cancel()
@@ -129,6 +132,13 @@ class Runner:
                 return
             if wait_s > 0:
                 await self._sleep(wait_s)
+
+    def _fill(self) -> None:
+        """Gives free places to the next requests at once: waking the dispatcher would take rounds of the loop."""
+        feed = self._feed
+        while feed is not None and feed.error is None and not self._is_draining and self.stopped is None:
+            if self._step(feed, self._loop.time()) != 0.0:
+                return
 
     def _step(self, feed: Feed, now: float) -> Optional[float]:
         """Starts one request if that may be; else the seconds until something can change. None at the end."""
@@ -284,6 +294,7 @@ class Runner:
             if is_taken:
                 limit.give_back()
             lane.end()
+            self._fill()
 
     async def _answered(self, work: Work, lane: Lane, answer: Answer, conversation_id: str) -> None:
         job = work.job

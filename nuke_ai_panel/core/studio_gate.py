@@ -196,7 +196,7 @@ class StudioGate:
         """The policy as its files say now. Raises PolicyError when they do not answer."""
         if self._source.is_absent():
             return NO_POLICY
-        return await self._job(self._ledger.submit(lambda file: self._source.read()))
+        return await self._job(self._ledger.ask(lambda file: self._source.read()))
 
     def answer_errand(
         self, row: str, request: ChatRequest, subject: Subject, info: Optional[ModelInfo], *, is_inside: bool,
@@ -233,7 +233,7 @@ class StudioGate:
             return FREE
         passage = _Passage(self, self._entry(outgoing), outgoing)
         try:
-            await self._job(self._ledger.submit(lambda file: self._let_through(file, outgoing, passage)))
+            await self._job(self._ledger.ask(lambda file: self._let_through(file, outgoing, passage)))
         except asyncio.CancelledError:
             passage.ended("cancelled", is_unsent=True)
             raise
@@ -303,15 +303,13 @@ class StudioGate:
 
     # ------------------------------------------------------------ how
 
-    async def _job(self, future: Future[_T]) -> _T:
+    async def _job(self, future: asyncio.Future[_T]) -> _T:
+        # No wait_for: it takes the loop another round, and every request comes by here.
+        timer = asyncio.get_running_loop().call_later(PERMIT_S, _give_up, future)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), PERMIT_S)
-        except asyncio.TimeoutError as exc:
-            raise PolicyError(
-                f"the policy or the ledger did not answer within {PERMIT_S:g} s",
-                user_text=tr("The studio's policy or the ledger does not answer, so nothing is sent."),
-                next_step=tr("Check the disks that they lie on, then try again."), rule="policy",
-            ) from exc
+            return await future
+        finally:
+            timer.cancel()
 
     def _entry(self, outgoing: Outgoing) -> LedgerEntry:
         sender, errand = outgoing.sender, outgoing.errand
@@ -404,6 +402,15 @@ def _unpriced(policy: Policy, model: str) -> PolicyError:
         next_step=tr("{whom} to add it to budget.prices, or choose a model with a known price.", whom=whom),
         rule="budget.unpriced",
     )
+
+
+def _give_up(future: asyncio.Future[_T]) -> None:
+    if not future.done():
+        future.set_exception(PolicyError(
+            f"the policy or the ledger did not answer within {PERMIT_S:g} s",
+            user_text=tr("The studio's policy or the ledger does not answer, so nothing is sent."),
+            next_step=tr("Check the disks that they lie on, then try again."), rule="policy",
+        ))
 
 
 def _as_name(text: str) -> str:

@@ -2,17 +2,23 @@
 
 Any thread may call; nothing blocks but `close`. The thread starts at the first job and works them off one by one, so
 that a budget is looked at and charged in one step. A forked child starts a thread of its own.
+
+While many requests leave, the thread keeps its turn at the files for some milliseconds, writes once for all that came
+together and wakes the loop once: each call into the system costs a wait for the interpreter's lock, which the loop
+holds most of the time.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Callable, List, NamedTuple, Optional, Tuple, TypeVar
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple, TypeVar, Union
 
 from ..errors import StoreError
 from .ledger_file import LedgerFile, trouble
@@ -23,13 +29,16 @@ THREAD_NAME = "nuke-ai-ledger"
 _MOST_AT_ONCE = 64
 # What nobody waits for may wait that long for company: a turn at the files costs more than a line.
 _LINGER_S = 0.05
+# So long a turn is kept, and so long it waits for the next job; other sessions want theirs, too.
+_TURN_S = 0.01
+_LULL_S = 0.003
 
 
 class _Queued(NamedTuple):
-    """A job, its future, and whether somebody waits for it."""
+    """A job, its future, and whether somebody waits for it. A future of a loop is told there."""
 
     work: Callable[[LedgerFile], Any]  # Any: what the future of the same job has
-    future: Future[Any]
+    future: Union[Future[Any], asyncio.Future[Any]]
     is_awaited: bool
 
     def run(self, file: LedgerFile) -> Tuple[Any, Optional[Exception]]:  # Any: as above
@@ -67,14 +76,23 @@ class Ledger:
         """
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()
+        self._put(_Queued(work, future, is_awaited))
+        return future
+
+    def ask(self, work: Callable[[LedgerFile], T]) -> asyncio.Future[T]:
+        """As `submit`, for the loop that this is called on."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._put(_Queued(work, future, True))
+        return future
+
+    def _put(self, queued: _Queued) -> None:
         if self._pid != os.getpid():
             self._begin()
         with self._lock:
             if self._is_closed or not self._is_running():
-                future.set_exception(trouble(self.folder, RuntimeError("it is closed")))
+                queued.future.set_exception(trouble(self.folder, RuntimeError("it is closed")))
             else:
-                self._jobs.put(_Queued(work, future, is_awaited))
-        return future
+                self._jobs.put(queued)
 
     def close(self, timeout_s: float = 1.0) -> None:
         """Works off what is queued, waiting at most so long, and ends the thread. Idempotent, from any thread."""
@@ -107,34 +125,67 @@ class Ledger:
 
 
 def _serve(jobs: SimpleQueue[Optional[_Queued]], the_file: Callable[[], LedgerFile]) -> None:
-    """Works off jobs; those that wait together share one turn at the files, and are answered when it has ended."""
+    """Works off jobs; those that wait together share one turn at the files, and are answered when they are written."""
     is_open = True
     while is_open:
         group, is_open = _gathered(jobs)
-        for queued, (result, error) in zip(group, _worked_off(group, the_file)):
-            if error is not None:
-                queued.future.set_exception(error)
-            else:
-                queued.future.set_result(result)
+        if len(group) > 1:
+            try:
+                with the_file().turn() as write:
+                    until = time.monotonic() + _TURN_S
+                    while group:
+                        results = [queued.run(the_file()) for queued in group]
+                        write()
+                        _answer(group, results)
+                        group = []
+                        if is_open and time.monotonic() < until:
+                            group, is_open = _gathered(jobs, _LULL_S)
+            except StoreError:  # nothing of the group was written: each finds out by itself, and says it
+                pass
+        _answer(group, [queued.run(the_file()) for queued in group])
 
 
-def _worked_off(
-    group: List[_Queued], the_file: Callable[[], LedgerFile]
-) -> List[Tuple[Any, Optional[Exception]]]:  # Any: what each job brings
-    if len(group) > 1:
+def _answer(group: List[_Queued], results: List[Tuple[Any, Optional[Exception]]]) -> None:  # Any: what each job brings
+    of_loops: Dict[asyncio.AbstractEventLoop, List[Callable[[], None]]] = {}
+    for queued, (result, error) in zip(group, results):
+        future = queued.future
+        if isinstance(future, Future):
+            _settle(future, result, error)
+        else:
+            of_loops.setdefault(future.get_loop(), []).append(partial(_settle, future, result, error))
+    for loop, calls in of_loops.items():
         try:
-            with the_file().turn():
-                return [queued.run(the_file()) for queued in group]
-        except StoreError:  # nothing of it was written: each job finds out by itself, and says it
+            loop.call_soon_threadsafe(_call_all, calls)
+        except RuntimeError:  # the loop has ended, and nobody waits any more
             pass
-    return [queued.run(the_file()) for queued in group]
 
 
-def _gathered(jobs: SimpleQueue[Optional[_Queued]]) -> Tuple[List[_Queued], bool]:
-    """The next jobs, in their order, and whether more may follow."""
+def _settle(
+    future: Union[Future[Any], asyncio.Future[Any]], result: Any, error: Optional[Exception]  # Any: what a job brings
+) -> None:
+    if future.done():  # whoever asked has gone
+        return
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(result)
+
+
+def _call_all(calls: List[Callable[[], None]]) -> None:
+    for call in calls:
+        call()
+
+
+def _gathered(
+    jobs: SimpleQueue[Optional[_Queued]], wait_s: Optional[float] = None
+) -> Tuple[List[_Queued], bool]:
+    """The next jobs, in their order, and whether more may follow. None at all when none came within `wait_s`."""
     group: List[_Queued] = []
     is_urgent = False
-    queued = jobs.get()
+    try:
+        queued = jobs.get(timeout=wait_s)
+    except Empty:
+        return group, True
     until = time.monotonic() + _LINGER_S
     while queued is not None:
         group.append(queued)
@@ -142,7 +193,8 @@ def _gathered(jobs: SimpleQueue[Optional[_Queued]]) -> Tuple[List[_Queued], bool
         if len(group) == _MOST_AT_ONCE:
             return group, True
         try:
-            queued = jobs.get_nowait() if is_urgent else jobs.get(timeout=max(0.0, until - time.monotonic()))
+            lull_s = until - time.monotonic() if wait_s is None else 0.0
+            queued = jobs.get_nowait() if is_urgent else jobs.get(timeout=max(0.0, lull_s))
         except Empty:
             return group, True
     return group, False

@@ -13,7 +13,7 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from ..errors import StoreError
 from ..messages import Json
@@ -60,10 +60,13 @@ class LedgerFile:
         self._since = 0.0
 
     @contextlib.contextmanager
-    def turn(self) -> Iterator[None]:
-        """Holds the lock of all sessions and writes at the end; one inside another is part of it. Raises StoreError."""
+    def turn(self) -> Iterator[Callable[[], None]]:
+        """Holds the lock of all sessions and writes at the end; one inside another is part of it. Raises StoreError.
+
+        What it gives writes at once what was added so far; it raises StoreError, too, and then nothing was written.
+        """
         if self._is_held:
-            yield
+            yield self._write
             return
         import filelock  # takes longer than the whole library may, so not before the first line
 
@@ -76,7 +79,7 @@ class LedgerFile:
             raise trouble(self.folder, exc) from exc
         self._is_held = True
         try:
-            yield
+            yield self._write
             self._write()
         finally:
             self._is_held = False
