@@ -72,7 +72,10 @@ class HostedWindow:
 
 
 class LocalWindow:
-    """Doubles while that brings more answers a second; goes back when it does not, and tries again much later."""
+    """Doubles while that brings more answers a second; goes back when it does not, and tries again much later.
+
+    Settles at one more than was found to be of use.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -117,9 +120,9 @@ class LocalWindow:
         if not self._is_trying:
             self._rounds += 1
             self._best = rate if self._best is None else 0.7 * self._best + 0.3 * rate
-            if self._rounds >= _PATIENCE_ROUNDS and self._size < self._most:
+            if self._rounds >= _PATIENCE_ROUNDS and self._best_size < self._most:
                 self._is_trying, self._rounds = True, 0
-                self._size = min(self._most, self._size + max(1, self._size // 2))
+                self._size = min(self._most, self._best_size + max(2, self._best_size // 2))
             return
         more = self._size / self._best_size - 1.0
         if self._best is None or rate > self._best * (1.0 + _SHARE * more):
@@ -131,4 +134,6 @@ class LocalWindow:
             # Twice as many were too many; half as many more may still do.
             self._size, self._is_last_try = self._best_size * 3 // 2, True
             return
-        self._size, self._is_trying, self._is_last_try, self._rounds = self._best_size, False, False, 0
+        # One more than it can do at once: so nothing of it waits while an answer and the next request travel.
+        self._size = min(self._most, self._best_size + 1)
+        self._is_trying, self._is_last_try, self._rounds = False, False, 0
