@@ -1,7 +1,7 @@
 """`make bench`: every figure beside its peer in the same run, as medians of interleaved rounds.
 
-    python -m bench [all|transport|imports|transcript|edits|snapshot|start|nk]
-                    [--rounds 5] [--requests 512] [--at-once 64]
+    python -m bench [all|transport|crowds|imports|transcript|edits|snapshot|start|nk]
+                    [--rounds 5] [--requests 2048] [--at-once 64]
 
 Nothing is asserted: machines are noisy, the ratios are for people. Goals stand beside the figures.
 """
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Dict, Iterator, List, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple
 
 from .start import start
 
@@ -29,6 +29,7 @@ VARIANTS = ("bare", "provider", "turn", "batch", "openai-sdk", "bare-ollama", "p
 GOALS = (
     ("time to first token", "first_token_s", "provider", "bare", 1.10),
     ("CPU per 1,000 requests", "cpu_per_1000_s", "provider", "bare", 1.25),
+    ("wall, so at least 90 % of the requests a second", "wall_s", "provider", "bare", 1.11),
     ("peak memory", "peak_mib", "provider", "bare", 1.25),
     ("whole turn with its store, CPU", "cpu_per_1000_s", "turn", "bare", 2.0),
     ("whole turn with its store, wall", "wall_s", "turn", "bare", 2.0),
@@ -39,6 +40,11 @@ GOALS = (
     ("Ollama: CPU per 1,000 requests", "cpu_per_1000_s", "provider-ollama", "bare-ollama", 1.25),
     ("Ollama: peak memory", "peak_mib", "provider-ollama", "bare-ollama", 1.25),
     ("Ollama: CPU beside the ollama SDK", "cpu_per_1000_s", "provider-ollama", "ollama-sdk", 1 / 2),
+)
+# (in one piece or streamed, at once, requests; goals: share of the rate, CPU, milliseconds more to the first token)
+CROWDS: Tuple[Tuple[str, int, int, Optional[float], Optional[float], Optional[float]], ...] = (
+    ("", 1, 32, None, None, 1.5), ("", 8, 512, None, 1.5, 1.5), ("", 64, 2048, 0.85, 1.5, 15.0),
+    ("", 256, 4096, 0.70, None, None), ("-plain", 256, 8192, 0.70, None, None),
 )
 
 
@@ -92,6 +98,25 @@ def transport(rounds: int, requests: int, at_once: int) -> None:
     for title, key, variant, peer, goal in GOALS:
         ratio = statistics.median(ours[key] / theirs[key] for ours, theirs in zip(figures[variant], figures[peer]))
         print(f"{title:46}{ratio:9.2f}×{'≤':>5}{goal:4.2f}×{'' if ratio <= goal else '   above'}")
+
+
+def crowds(rounds: int) -> None:
+    heading(f"The provider beside bare aiohttp, few and many at once, median of {rounds} rounds")
+    print(f"{'at once':16}{'bare /s':>9}{'ours /s':>9}{'share':>8}{'goal':>7}{'CPU':>8}{'goal':>7}"
+          f"{'first':>11}{'goal':>9}")
+    for port in served():
+        for kind, at_once, requests, least, most, late in CROWDS:
+            pairs = []
+            for _ in range(rounds):
+                bare_one = client(f"bare{kind}", port, requests, at_once)
+                pairs.append((bare_one, client(f"provider{kind}", port, requests, at_once)))
+            bare, ours = (statistics.median(requests / pair[side]["wall_s"] for pair in pairs) for side in (0, 1))
+            share = statistics.median(theirs["wall_s"] / own["wall_s"] for theirs, own in pairs)
+            cpu = statistics.median(own["cpu_per_1000_s"] / theirs["cpu_per_1000_s"] for theirs, own in pairs)
+            more = statistics.median(own["first_token_s"] - theirs["first_token_s"] for theirs, own in pairs) * 1e3
+            print(f"{f'{at_once}{kind}':16}{bare:9.0f}{ours:9.0f}{share:8.0%}"
+                  f"{'' if least is None else f'≥{least:.0%}':>7}{cpu:7.2f}×{'' if most is None else f'≤{most:g}×':>7}"
+                  f"{more:+8.1f} ms{'' if late is None else f'≤{late:g} ms':>9}")
 
 
 def imports() -> None:
@@ -151,9 +176,9 @@ def nk() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("what", nargs="?", default="all", choices=(
-        "all", "transport", "imports", "transcript", "edits", "snapshot", "start", "nk"))
+        "all", "transport", "crowds", "imports", "transcript", "edits", "snapshot", "start", "nk"))
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--requests", type=int, default=512)
+    parser.add_argument("--requests", type=int, default=2048)
     parser.add_argument("--at-once", type=int, default=64)
     options = parser.parse_args()
     print(f"Python {platform.python_version()} on {platform.platform()}, {os.cpu_count()} cores, "
@@ -167,6 +192,8 @@ def main() -> None:
         nk()
     if options.what in ("all", "transport"):
         transport(options.rounds, options.requests, options.at_once)
+    if options.what in ("all", "crowds"):
+        crowds(options.rounds)
     if options.what in ("all", "transcript"):
         transcript()
     if options.what in ("all", "edits"):

@@ -85,7 +85,29 @@ def bare_aiohttp(port: int, path: str, separator: bytes, prefix: bytes) -> Tuple
     return ask, close
 
 
-def ours(port: int, kind: str) -> Tuple[Ask, Callable[[], Awaitable[None]]]:
+def bare_plain(port: int) -> Tuple[Ask, Callable[[], Awaitable[None]]]:
+    """The peer of answers in one piece."""
+    import aiohttp
+
+    sessions: List[aiohttp.ClientSession] = []
+    body = {"model": MODEL, "messages": [{"role": "user", "content": QUESTION}]}
+
+    async def ask() -> Tuple[float, str]:
+        if not sessions:
+            sessions.append(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
+        start = time.perf_counter()
+        async with sessions[0].post(f"http://127.0.0.1:{port}/v1/chat/completions", json=body) as response:
+            text = (await response.json())["choices"][0]["message"]["content"]
+        return time.perf_counter() - start, text
+
+    async def close() -> None:
+        for session in sessions:
+            await session.close()
+
+    return ask, close
+
+
+def ours(port: int, kind: str, *, streams: bool = True) -> Tuple[Ask, Callable[[], Awaitable[None]]]:
     """The provider path: request values in, events out."""
     from nuke_ai_panel.events import TextDelta
     from nuke_ai_panel.messages import Message
@@ -96,7 +118,8 @@ def ours(port: int, kind: str) -> Tuple[Ask, Callable[[], Awaitable[None]]]:
     base = f"http://127.0.0.1:{port}" + ("/v1" if kind == "openai" else "")
     provider = provider_class(kind)(ProviderSettings(name=kind, kind=kind, base_url=base), key=None)
     question = Message("q", "c", None, "user", QUESTION)
-    request = ChatRequest(MODEL, (question,), window_tokens=4096 if kind == "ollama" else None)
+    window = 4096 if kind == "ollama" else None
+    request = ChatRequest(MODEL, (question,), window_tokens=window, streams=streams)
 
     async def ask() -> Tuple[float, str]:
         start, first, parts = time.perf_counter(), 0.0, []
@@ -219,7 +242,9 @@ def main(variant: str, port: int, requests: int, at_once: int) -> None:
             ask, close = {
                 "bare": lambda: bare_aiohttp(port, "/v1/chat/completions", b"\n\n", b"data: "),
                 "bare-ollama": lambda: bare_aiohttp(port, "/api/chat", b"\n", b""),
+                "bare-plain": lambda: bare_plain(port),
                 "provider": lambda: ours(port, "openai"),
+                "provider-plain": lambda: ours(port, "openai", streams=False),
                 "provider-ollama": lambda: ours(port, "ollama"),
                 "openai-sdk": lambda: openai_sdk(port),
                 "ollama-sdk": lambda: ollama_sdk(port),

@@ -1,6 +1,7 @@
 """A model server for benchmarks, in its own process: every chat request is answered with `tokens` small events.
 
 Speaks OpenAI's /v1/chat/completions and Ollama's /api/chat, over raw asyncio so that it stays far below its clients.
+A request without a stream gets the same text in one piece, `PLAIN_S` later.
 Prints its port on one line and ends when its standard input closes.
 """
 
@@ -11,6 +12,18 @@ import json
 import sys
 import threading
 from typing import List
+
+PLAIN_S = 0.05
+
+
+def openai_answer(tokens: int) -> bytes:
+    """The whole answer as one object."""
+    return json.dumps({
+        "id": "chatcmpl-bench", "object": "chat.completion", "created": 1766000000, "model": "bench-model",
+        "choices": [{"index": 0, "finish_reason": "stop", "message": {
+            "role": "assistant", "content": "".join(f"token{n} " for n in range(tokens))}}],
+        "usage": {"prompt_tokens": 9, "completion_tokens": tokens, "total_tokens": 9 + tokens},
+    }).encode()
 
 
 def openai_events(tokens: int) -> List[bytes]:
@@ -37,6 +50,7 @@ class BenchServer:
     """Answers on one port; each event is its own HTTP chunk and, as a rule, its own read at the client."""
 
     def __init__(self, tokens: int) -> None:
+        self.plain = openai_answer(tokens)
         self.bodies = {
             "/v1/chat/completions": (b"text/event-stream", openai_events(tokens)),
             "/api/chat": (b"application/x-ndjson", ollama_lines(tokens)),
@@ -49,7 +63,12 @@ class BenchServer:
                 path = head.split(" ", 2)[1]
                 fields = [line.split(":", 1) for line in head.lower().split("\r\n")]
                 lengths = [field[1] for field in fields if field[0] == "content-length"]
-                await reader.readexactly(int(lengths[0]) if lengths else 0)
+                body = await reader.readexactly(int(lengths[0]) if lengths else 0)
+                if path == "/v1/chat/completions" and not json.loads(body).get("stream"):
+                    await asyncio.sleep(PLAIN_S)
+                    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n")
+                    writer.write(b"content-length: %d\r\n\r\n" % len(self.plain) + self.plain)
+                    continue
                 await self.answer(path, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
