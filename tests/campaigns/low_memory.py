@@ -2,6 +2,7 @@
 
 It may take ROOM_MB more than it has when its answers have begun. Once each has ended, it gets its memory back, and asks
 again. The limit is on its address space, so that what is refused is seen as Python's MemoryError at any allocation.
+With `until-killed` in the place of ROOM_MB it takes more and more, until the system has enough of it.
 """
 
 from __future__ import annotations
@@ -40,6 +41,15 @@ def begun(handles: List[TurnHandle]) -> Dict[str, str]:
     return found
 
 
+def take_until_killed(streams: int) -> None:
+    handles = [ask("flood") for _ in range(streams)]
+    sys.stdout.write(json.dumps({"acknowledged": begun(handles)}) + "\n")
+    sys.stdout.flush()
+    hoard: List[bytes] = []
+    while True:
+        hoard.append(b"x" * (1 << 20))
+
+
 def main(streams: int, room_mb: int) -> None:
     handles = [ask("flood") for _ in range(streams)]
     acknowledged = begun(handles)
@@ -67,4 +77,7 @@ def main(streams: int, room_mb: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    if sys.argv[2] == "until-killed":
+        take_until_killed(int(sys.argv[1]))
+    else:
+        main(int(sys.argv[1]), int(sys.argv[2]))
