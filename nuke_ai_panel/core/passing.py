@@ -17,8 +17,9 @@ from ..providers.gate import begin_errand
 from ..providers.threads import in_daemon_thread
 from ..settings import ProviderSettings
 from ..settings.policy_rules import Subject, trust_of
+from .answer_errand import AnswerErrand
 from .redaction import Redaction, Restorer
-from .studio_gate import AnswerErrand, StudioGate
+from .studio_gate import StudioGate
 
 # Only asked about: a place for providers that do not say where they send what they are given.
 _UNNAMED = "https://an.unnamed.place"

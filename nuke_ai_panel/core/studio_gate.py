@@ -16,14 +16,14 @@ import threading
 import time
 from collections import OrderedDict
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Dict, List, Mapping, Optional, Tuple, TypeVar
 
 from ..errors import PolicyError, StoreError, known_secrets
 from ..messages import ErrorInfo, Json, Usage
 from ..providers.base import ChatRequest, ModelInfo
-from ..providers.gate import FREE, Errand, Outgoing, Passage, subject_of
+from ..providers.gate import FREE, Outgoing, Passage, subject_of
 from ..providers.redact import redact
 from ..settings.policy import NO_POLICY, Policy, Price, RedactionRules
 from ..settings.policy_rules import Subject, refusal, trust_of
@@ -33,8 +33,8 @@ from ..settings.values import RedactionSettings
 from ..store.ids import new_id
 from ..store.ledger_rows import LedgerEntry, ended_record, sent_record
 from ..words import tr
+from .answer_errand import AnswerErrand, LedgerPassage
 from .budget import (
-    NO_RESERVE,
     Reserve,
     Spending,
     has_hard_limit,
@@ -46,7 +46,6 @@ from .budget import (
     rules_of,
     soft_warning,
     spending,
-    used,
 )
 from .redaction import NO_REDACTION, Redaction
 from .secret_words import Wanted
@@ -75,16 +74,6 @@ class SentRequest:
     trust: str
     body: Json
     hidden: int = 0
-
-
-@dataclass(frozen=True)
-class AnswerErrand(Errand):
-    """One request for an answer, from the question until what it cost is known."""
-
-    reserve: Reserve = NO_RESERVE
-    question_id: Optional[str] = None
-    hidden: int = 0
-    passages: List[_Passage] = field(default_factory=list)
 
 
 class StudioGate:
@@ -231,7 +220,7 @@ class StudioGate:
                 raise refused
             self.probes[outgoing.origin] = self.probes.get(outgoing.origin, 0) + 1
             return FREE
-        passage = _Passage(self, self._entry(outgoing), outgoing)
+        passage = LedgerPassage(self.write_end, self._entry(outgoing), outgoing)
         try:
             await self._job(self._ledger.ask(lambda file: self._let_through(file, outgoing, passage)))
         except asyncio.CancelledError:
@@ -262,7 +251,7 @@ class StudioGate:
 
     # ------------------------------------------------------------ ledger thread
 
-    def _let_through(self, file: LedgerFile, outgoing: Outgoing, passage: _Passage) -> None:
+    def _let_through(self, file: LedgerFile, outgoing: Outgoing, passage: LedgerPassage) -> None:
         policy, now = NO_POLICY if self._source.is_absent() else self._source.read(), time.time()
         refused = refusal(policy, subject_of(outgoing))
         if refused is not None:
@@ -333,49 +322,6 @@ class StudioGate:
             self._sent.move_to_end(errand.question_id)
             while len(self._sent) > _REMEMBERED:
                 self._sent.popitem(last=False)
-
-
-class _Passage:
-    """One request in the ledger. An answer's is written when its use is known, any other's when the transport ends."""
-
-    def __init__(self, gate: StudioGate, entry: LedgerEntry, outgoing: Outgoing) -> None:
-        self.entry = entry
-        self._gate = gate
-        self._errand = outgoing.errand if isinstance(outgoing.errand, AnswerErrand) else None
-        self._end: Optional[Dict[str, Json]] = None
-        self._is_written = False
-
-    def ended(
-        self, outcome: str, *, status: Optional[int] = None, received_bytes: int = 0, is_unsent: bool = False
-    ) -> None:
-        """See Passage."""
-        if self._end is not None:
-            return
-        self._end = {"outcome": "not sent" if is_unsent else outcome, "status": status,
-                     "bytes_received": received_bytes}
-        if self._errand is None or self.entry.purpose != "answer" or is_unsent:
-            self.settle(None, "")
-
-    def settle(self, usage: Optional[Usage], outcome: str) -> None:
-        """Writes the end, once."""
-        if self._is_written:
-            return
-        self._is_written = True
-        end: Dict[str, Json] = self._end or {"outcome": outcome or "cancelled", "status": None, "bytes_received": 0}
-        is_sent, status = end["outcome"] != "not sent", end["status"]
-        if outcome and is_sent:
-            end["outcome"] = outcome
-        entry = self.entry
-        if is_sent and (status is None or status < 300) and (entry.purpose == "answer" or entry.reserved_tokens):
-            reserve = self._errand.reserve if self._errand is not None else Reserve()
-            prompt, answer, usd, is_guess = used(
-                usage, reserve.price, bytes_sent=entry.bytes_sent, bytes_received=end["bytes_received"],
-                most_output=reserve.output_tokens,
-            )
-            end.update(input_tokens=prompt, output_tokens=answer, cost_usd=usd, is_estimated=is_guess)
-        elif entry.purpose == "answer":
-            end.update(input_tokens=0, output_tokens=0, cost_usd=0.0)
-        self._gate.write_end(replace(entry, **end, ended_at=time.time()))
 
 
 def _reserve_of(policy: Policy, user: str, outgoing: Outgoing) -> Reserve:
