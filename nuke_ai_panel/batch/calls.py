@@ -18,6 +18,7 @@ from ..app import App
 from ..messages import Json
 from ..providers.base import Parameters
 from ..utils.main_thread import PumpedMainThread, WaitEndedError, the_main_thread
+from ..words import tr
 from .errors import BatchError, InvalidBatchError
 from .feed import Selection
 from .handle import Handle
@@ -151,21 +152,24 @@ def options_of(given: Mapping[str, Json], *, repeat: int = 1) -> Options:
     unknown = sorted(set(given) - _OPTIONS)
     if unknown:
         raise InvalidBatchError(
-            f"{', '.join(unknown)} is no option of a batch", next_step=f"Use one of {', '.join(sorted(_OPTIONS))}."
+            tr("{names} is no option of a batch", names=", ".join(unknown)),
+            next_step=tr("Use one of {names}.", names=", ".join(sorted(_OPTIONS))),
         )
     values = dict(given)
     if "hosts" in values:
         values["hosts"] = tuple(one if isinstance(one, Host) else host_of(str(one)) for one in values["hosts"])
         if any("@" in one.url.partition("://")[2].partition("/")[0] for one in values["hosts"]):
             raise InvalidBatchError(
-                "a host must not hold a user name or a password",
-                next_step="Take it out: it would stand in the run directory. Keys belong into the provider's settings.",
+                tr("a host must not hold a user name or a password"),
+                next_step=tr(
+                    "Take it out: it would stand in the run directory. Keys belong into the provider's settings."
+                ),
             )
     if repeat > 1:
         values["dedupe"] = False
     chosen = Options(**values)
     if chosen.max_concurrency < 1 or chosen.max_attempts < 1 or (chosen.budget is not None and chosen.budget < 0):
-        raise InvalidBatchError("max_concurrency and max_attempts are 1 or more, a budget is not negative")
+        raise InvalidBatchError(tr("max_concurrency and max_attempts are 1 or more, a budget is not negative"))
     return chosen
 
 
@@ -175,7 +179,7 @@ def host_of(text: str) -> Host:
     if mark and slots.isdigit() and int(slots) > 0:
         return Host(url, int(slots))
     if "://" not in text or mark:
-        raise InvalidBatchError(f"{text} is no host", next_step="Write it as http://gpu1:11434=4.")
+        raise InvalidBatchError(tr("{value} is no host", value=text), next_step=tr("Write it as http://gpu1:11434=4."))
     return Host(text)
 
 

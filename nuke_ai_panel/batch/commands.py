@@ -14,6 +14,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 from ..app import App
 from ..messages import Json
 from ..providers.base import Parameters
+from ..words import tr
 from .calls import options_of
 from .errors import InvalidBatchError
 from .feed import Selection
@@ -83,8 +84,8 @@ def _source(given: Mapping[str, Any]) -> Source:  # Any: see _whole
         return nodes_source(Path(given["nk"]), given.get("nodes") or "all")
     if not given.get("input") or given["input"] == "-":
         raise InvalidBatchError(
-            "the rows came from standard input", user_text="The rows of this run came from another program.",
-            next_step="Give them to it again with nuke-ai-panel batch resume.",
+            "the rows came from standard input", user_text=tr("The rows of this run came from another program."),
+            next_step=tr("Give them to it again with nuke-ai-panel batch resume."),
         )
     return source_of(given["input"], kind=given.get("format") or "")
 
@@ -95,9 +96,11 @@ def _schema(path: Optional[str]) -> Optional[Mapping[str, Json]]:
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as exc:
-        raise InvalidBatchError(f"The schema {path} cannot be read: {exc}.", next_step="Check the file.") from exc
+        raise InvalidBatchError(
+            tr("The schema {path} cannot be read: {reason}.", path=path, reason=exc), next_step=tr("Check the file.")
+        ) from exc
     if not isinstance(found, dict):
-        raise InvalidBatchError(f"The schema {path} is no JSON object.", next_step="Check the file.")
+        raise InvalidBatchError(tr("The schema {path} is no JSON object.", path=path), next_step=tr("Check the file."))
     return found
 
 
@@ -106,6 +109,8 @@ def _variables(pairs: Any) -> Dict[str, str]:  # Any: a list of NAME=VALUE
     for pair in map(str, pairs):
         name, mark, value = pair.partition("=")
         if not mark or not name.isidentifier():
-            raise InvalidBatchError(f"--var {pair} is not NAME=VALUE.", next_step="Write --var show=atlas.")
+            raise InvalidBatchError(
+                tr("--var {pair} is not NAME=VALUE.", pair=pair), next_step=tr("Write --var show=atlas.")
+            )
         found[name] = value
     return found

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from ..messages import Json
+from ..words import tr
 from .compact_map import number_of
 from .errors import InvalidBatchError
 from .planning import Plan, jobs_of
@@ -28,7 +29,9 @@ def export(plan: Plan, folder: Path, form: str) -> List[Path]:
     if form == "openrouter":
         return list(_inline(plan, folder))
     if form not in FORMS:
-        raise InvalidBatchError(f"{form} is no form to export to", next_step=f"Use one of {', '.join(FORMS)}.")
+        raise InvalidBatchError(
+            tr("{form} is no form to export to", form=form), next_step=tr("Use one of {names}.", names=", ".join(FORMS))
+        )
     lines, most = (MOST_LINES, MOST_BYTES) if form == "openai" else (0, 0)
     return list(_split(plan, folder, lines, most))
 
@@ -46,7 +49,9 @@ def import_results(plan: Plan, out: Path, files: List[Path]) -> Tuple[int, int, 
         counts, strange = [0, 0], []
         for file in files:
             if not file.is_file():
-                raise InvalidBatchError(f"{file} is not a file.", next_step="Check the path of the results.")
+                raise InvalidBatchError(
+                    tr("{file} is not a file.", file=file), next_step=tr("Check the path of the results.")
+                )
             with folder.results.open("ab") as results, folder.errors.open("ab") as errors:
                 for _, line in lines_of(file):
                     name = str(line.get("custom_id"))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
 from ..messages import Json
+from ..words import tr
 from .errors import InvalidBatchError
 from .planning import Plan, jobs_of
 from .requests import made_line
@@ -56,8 +57,13 @@ def write_job(plan: Plan, out: Path, farm: Farm, command: Mapping[str, Json]) ->
     """
     if farm.chunk_rows < 1 or farm.target_s < 0 or not _LIMIT_NAME.match(farm.limit):
         raise InvalidBatchError(
-            f"{farm.limit} with {farm.chunk_rows} rows and {farm.target_s} s is no way to cut a job",
-            next_step=f"A chunk has at least one row, and the limit is called like {LIMIT}.",
+            tr(
+                "{limit} with {chunk_rows} rows and {target_s} s is no way to cut a job",
+                limit=farm.limit,
+                chunk_rows=farm.chunk_rows,
+                target_s=farm.target_s,
+            ),
+            next_step=tr("A chunk has at least one row, and the limit is called like {example}.", example=LIMIT),
         )
     folder = RunFolder(out)
     folder.lock()
@@ -156,12 +162,13 @@ def _write_requests(plan: Plan, folder: RunFolder) -> int:
         made.unlink()
         raise InvalidBatchError(
             f"{folder.path} holds answers to other requests",
-            user_text=f"{folder.path} holds answers to other requests.", next_step="Choose another --out.",
+            user_text=tr("{path} holds answers to other requests.", path=folder.path),
+            next_step=tr("Choose another --out."),
         )
     made.replace(path)
     if not count:
-        raise InvalidBatchError("there is no row", user_text="There is no row to ask about.",
-                                next_step="Check the input.")
+        raise InvalidBatchError("there is no row", user_text=tr("There is no row to ask about."),
+                                next_step=tr("Check the input."))
     return count
 
 

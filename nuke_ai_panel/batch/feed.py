@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Callable, List, Optional
 
 from ..errors import NukeAIError
+from ..words import tr
 from .compact_map import CompactMap, number_of
 from .errors import BatchError
 from .remembered import Remembered
@@ -201,7 +202,8 @@ class Feed:
 def _unreadable(exc: Exception) -> BatchError:
     """What is said when a script's own iterator fails, or a file breaks off."""
     error = BatchError(
-        f"the rows cannot be read on: {type(exc).__name__}: {exc}", next_step="Mend it, then run again: it goes on."
+        tr("the rows cannot be read on: {name}: {reason}", name=type(exc).__name__, reason=exc),
+        next_step=tr("Mend it, then run again: it goes on."),
     )
     error.code, error.__cause__ = DEFECT, exc
     return error

@@ -13,6 +13,7 @@ from typing import Dict, List, Mapping, Tuple
 from ..errors import SettingsError
 from ..messages import Json
 from ..settings.toml_file import parse_toml
+from ..words import tr
 from .errors import InvalidBatchError
 
 PARAMETERS = ("temperature", "top_p", "max_tokens", "seed", "stop", "reasoning_effort")
@@ -36,7 +37,7 @@ def split(text: str, path: Path) -> Tuple[Mapping[str, Json], str]:
         try:
             found = dict(parse_toml(path, "\n".join(["", *lines[1:end]])).data)
         except SettingsError as error:
-            raise InvalidBatchError(error.message, next_step="Mend the head of the template.") from error
+            raise InvalidBatchError(error.message, next_step=tr("Mend the head of the template.")) from error
     else:
         found = _pairs(lines[1:end], path)
     for name in found:
@@ -89,11 +90,16 @@ def _schema_file(path: Path) -> Json:
     try:
         found = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as exc:
-        raise InvalidBatchError(f"the schema {path} cannot be read: {exc}", next_step="Check the file.") from exc
+        raise InvalidBatchError(
+            tr("the schema {path} cannot be read: {reason}", path=path, reason=exc), next_step=tr("Check the file.")
+        ) from exc
     if not isinstance(found, dict):
-        raise InvalidBatchError(f"the schema {path} is no JSON object", next_step="Check the file.")
+        raise InvalidBatchError(tr("the schema {path} is no JSON object", path=path), next_step=tr("Check the file."))
     return found
 
 
 def _wrong(path: Path, line: int, reason: str) -> InvalidBatchError:
-    return InvalidBatchError(f"{path}, line {line}: {reason}", next_step="Mend the head of the template.")
+    return InvalidBatchError(
+        tr("{path}, line {line}: {reason}", path=path, line=line, reason=reason),
+        next_step=tr("Mend the head of the template."),
+    )

@@ -15,6 +15,7 @@ from typing import Dict, Iterator, List, Literal, Mapping, Optional, Tuple
 
 from ..core.prompt_files import STUDIO_FOLDERS
 from ..errors import NukeAIError
+from ..words import tr
 from .errors import InvalidBatchError
 from .front_matter import split
 from .templates import read_template
@@ -92,14 +93,15 @@ def copy_gallery(target: Path) -> Tuple[Path, ...]:
     there = [one.name for one in GALLERY.iterdir() if (target / one.name).exists()]
     if there:
         raise InvalidBatchError(
-            f"{target} holds {', '.join(sorted(there))} already.",
-            next_step="Choose an empty folder. Nothing was copied.",
+            tr("{target} holds {names} already.", target=target, names=', '.join(sorted(there))),
+            next_step=tr("Choose an empty folder. Nothing was copied."),
         )
     try:
         shutil.copytree(GALLERY, target, dirs_exist_ok=True)
     except OSError as exc:
         raise InvalidBatchError(
-            f"The gallery cannot be copied to {target}: {exc}.", next_step="Choose another folder."
+            tr("The gallery cannot be copied to {target}: {reason}.", target=target, reason=exc),
+            next_step=tr("Choose another folder."),
         ) from exc
     return tuple(_files(target))
 

@@ -16,6 +16,7 @@ from ..core.journal import acknowledged
 from ..errors import StoreError
 from ..messages import Conversation, ErrorInfo, Message, Timings
 from ..store.titles import title_from
+from ..words import tr
 from .asking import messages_of
 from .values import Answer, Job
 
@@ -68,7 +69,7 @@ class BatchHistory:
         try:
             await asyncio.wait_for(self._settle_all(), _END_S)
         except asyncio.TimeoutError:
-            error = StoreError("the history did not answer", user_text="The chat history does not answer.")
+            error = StoreError("the history did not answer", user_text=tr("The chat history does not answer."))
             self.trouble = error.info()
 
     async def _settle_all(self) -> None:

@@ -23,6 +23,7 @@ from ..messages import Json
 from ..providers.base import ModelInfo, Parameters
 from ..settings.policy import Price
 from ..settings.policy_rules import refusal
+from ..words import tr
 from .compact_map import CompactMap, number_of
 from .errors import InvalidBatchError, RefusedError
 from .feed import Selection, Sorter
@@ -210,21 +211,27 @@ def check(plan: Plan, *, budget: Optional[float] = None) -> None:
         names = ", ".join(f"{name} ({count} rows)" for name, count in sorted(survey.missing.items()))
         raise InvalidBatchError(
             f"the template names what rows do not have: {names}; {survey.first_missing}",
-            user_text=f"The template names what some rows do not have: {names}. The first is {survey.first_missing}.",
-            next_step="Mend the template or the rows, or write {{ name | default('') }}. Nothing was sent.",
+            user_text=tr(
+                "The template names what some rows do not have: {names}. The first is {first_missing}.",
+                names=names,
+                first_missing=survey.first_missing,
+            ),
+            next_step=tr("Mend the template or the rows, or write {words}. Nothing was sent.",
+                         words="{{ name | default('') }}"),
         )
     if survey is not None and not survey.rows:
         first = f" The first: line {survey.first_rejects[0].line}: {survey.first_rejects[0].reason.rstrip('.')}." \
             if survey.first_rejects else ""
         raise InvalidBatchError(
-            "there is no row", user_text=f"{plan.source.title} holds no row that can be used.{first}",
-            next_step="Check the input.",
+            "there is no row",
+            user_text=tr("{title} holds no row that can be used.{first}", title=plan.source.title, first=first),
+            next_step=tr("Check the input."),
         )
     if budget is not None and plan.price is None:
         raise InvalidBatchError(
             f"the price of {plan.choice.model} is unknown",
-            user_text=f"A budget needs the price of {plan.choice.model}, and nobody says it.",
-            next_step="Give --price-in and --price-out, in US dollars for a million tokens.",
+            user_text=tr("A budget needs the price of {model}, and nobody says it.", model=plan.choice.model),
+            next_step=tr("Give --price-in and --price-out, in US dollars for a million tokens."),
         )
     row = plan.app.providers.settings(plan.choice.provider)
     refused = refusal(plan.app.gate.current(), subject_of_row(row, plan.choice.model))
@@ -277,14 +284,16 @@ def _merged(given: Parameters, head: Mapping[str, Json]) -> Parameters:
     for name, kinds in (("temperature", number), ("top_p", number), ("max_tokens", (int,)), ("seed", (int,))):
         value = values[name]
         if value is not None and (isinstance(value, bool) or not isinstance(value, kinds)):
-            raise InvalidBatchError(f"{name} in the head of the template is not a number", next_step="Mend it.")
+            raise InvalidBatchError(
+                tr("{name} in the head of the template is not a number", name=name), next_step=tr("Mend it.")
+            )
     return Parameters(**values)
 
 
 def _schema(head: Mapping[str, Json]) -> Optional[Mapping[str, Json]]:
     found = head.get("schema")
     if found is not None and not isinstance(found, dict):
-        raise InvalidBatchError("schema in the head of the template is no JSON object", next_step="Mend it.")
+        raise InvalidBatchError(tr("schema in the head of the template is no JSON object"), next_step=tr("Mend it."))
     return found
 
 
@@ -312,8 +321,8 @@ def _check_sight(app: App, plan: Plan) -> None:
     info = _info(app, plan.choice) if plan.recipe.images else None
     if info is not None and info.capabilities is not None and "vision" not in info.capabilities:
         raise InvalidBatchError(
-            f"{plan.choice.model} cannot see", user_text=f"{plan.choice.model} cannot see pictures.",
-            next_step="Choose a model that can, or leave out the images.",
+            f"{plan.choice.model} cannot see", user_text=tr("{model} cannot see pictures.", model=plan.choice.model),
+            next_step=tr("Choose a model that can, or leave out the images."),
         )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Dict, Iterator, List, Mapping, Optional, Tuple
 
 from ..messages import Json
+from ..words import tr
 from .errors import BatchError
 from .results import text_of
 from .run_folder import RunFolder, lines_of, replace_file
@@ -177,8 +178,9 @@ def page_path(root: Path, name: str) -> Path:
     parts = PurePosixPath(name.replace("\\", "/")).parts
     if not parts or name.startswith("/") or ".." in parts or ":" in name or "\0" in name or len(name) > 400:
         raise BatchError(
-            f"the page {name!r} leaves its folder", user_text=f"The page {name!r} would lie outside of {root}.",
-            next_step="Use a column without slashes and dots in --out-file.",
+            f"the page {name!r} leaves its folder",
+            user_text=tr("The page {name} would lie outside of {root}.", name=repr(name), root=root),
+            next_step=tr("Use a column without slashes and dots in --out-file."),
         )
     return root.joinpath(*parts)
 

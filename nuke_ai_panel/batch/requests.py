@@ -20,6 +20,7 @@ from ..errors import NukeAIError
 from ..messages import Attachment, Json, clean_text
 from ..providers.answer_schema import openai_format
 from ..providers.base import Parameters
+from ..words import tr
 from .compact_map import CompactMap, number_of
 from .front_matter import PARAMETERS
 from .templates import RenderError, Roots, Template, Workshop
@@ -73,7 +74,9 @@ class JobMaker:
             place, page = self._where(row)
             return replace(job, custom_id=row.custom_id or "", place=place, page=page, key=key_of(recipe, job))
         if recipe.prompt is None:
-            raise RowError("the row is no OpenAI batch line, and there is no template", next_step="Give --template.")
+            raise RowError(
+                tr("the row is no OpenAI batch line, and there is no template"), next_step=tr("Give --template.")
+            )
         values = recipe.workshop.values(row.data, row.folder)
         text = clean_text(recipe.prompt.render(values)).strip("\n")
         system = clean_text(recipe.system.render(values)) if recipe.system is not None else None
@@ -151,7 +154,7 @@ def job_of_body(body: Mapping[str, Json], recipe: Recipe) -> Job:
     known = {"model", "messages", "response_format", *_LENGTHS, *PARAMETERS, *_WITHOUT_EFFECT}
     strange = sorted(name for name, value in body.items() if name not in known and value not in (None, [], {}))
     if strange:
-        raise RowError(f"the body asks for {', '.join(strange)}, which a batch cannot do here")
+        raise RowError(tr("the body asks for {names}, which a batch cannot do here", names=', '.join(strange)))
     given = {name: body.get(name) for name in PARAMETERS}
     if given["max_tokens"] is None:
         given["max_tokens"] = body.get("max_completion_tokens")
@@ -169,7 +172,7 @@ def job_of_body(body: Mapping[str, Json], recipe: Recipe) -> Job:
 
 def _said(messages: Json) -> Tuple[Optional[str], Tuple[Said, ...]]:
     if not isinstance(messages, list) or not messages:
-        raise RowError("the body has no messages")
+        raise RowError(tr("the body has no messages"))
     system: List[str] = []
     said: List[Said] = []
     for one in messages:
@@ -180,9 +183,9 @@ def _said(messages: Json) -> Tuple[Optional[str], Tuple[Said, ...]]:
         elif role in ("user", "assistant"):
             said.append(Said(role, text, pictures))
         else:
-            raise RowError(f"a message has the role {role!r}, which a batch cannot send here")
+            raise RowError(tr("a message has the role {role}, which a batch cannot send here", role=repr(role)))
     if not said or said[-1].role != "user":
-        raise RowError("the messages do not end with a user's")
+        raise RowError(tr("the messages do not end with a user's"))
     return ("\n\n".join(system) or None), tuple(said)
 
 
@@ -190,7 +193,7 @@ def _content(content: Json) -> Tuple[str, Tuple[Attachment, ...]]:
     if isinstance(content, str):
         return clean_text(content), ()
     if not isinstance(content, list):
-        raise RowError("a message has no content")
+        raise RowError(tr("a message has no content"))
     texts, pictures = [], []
     for part in content:
         kind = part.get("type") if isinstance(part, dict) else None
@@ -200,10 +203,10 @@ def _content(content: Json) -> Tuple[str, Tuple[Attachment, ...]]:
             shown = part.get("image_url")
             found = _DATA_URL.match(str(shown.get("url") if isinstance(shown, dict) else shown))
             if found is None:
-                raise RowError("a picture is not a data: URL, and nothing is fetched")
+                raise RowError(tr("a picture is not a data: URL, and nothing is fetched"))
             pictures.append(_picture("picture", found.group(1), found.group(2)))
         else:
-            raise RowError(f"a message has a part of the type {kind!r}")
+            raise RowError(tr("a message has a part of the type {kind}", kind=repr(kind)))
     return clean_text("\n".join(texts)), tuple(pictures)
 
 
@@ -215,14 +218,14 @@ def _schema(form: Json, recipe: Recipe) -> Optional[Mapping[str, Json]]:
     inner = form.get("json_schema") if isinstance(form, dict) else None
     schema = inner.get("schema") if isinstance(inner, dict) else None
     if not isinstance(schema, dict):
-        raise RowError("the body's response_format is not a json_schema")
+        raise RowError(tr("the body's response_format is not a json_schema"))
     return schema
 
 
 def _pictures(data: Mapping[str, Json], column: str, roots: Roots, folder: str) -> List[Attachment]:
     value = data.get(column)
     if value is None:
-        raise RowError(f"the row has no column {column} for its picture")
+        raise RowError(tr("the row has no column {column} for its picture", column=column))
     return [_read_picture(str(one), roots, folder) for one in (value if isinstance(value, list) else [value]) if one]
 
 

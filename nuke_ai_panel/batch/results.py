@@ -7,6 +7,7 @@ from typing import Dict, FrozenSet, Optional, Tuple
 
 from ..errors import NukeAIError
 from ..messages import Json, Usage
+from ..words import tr
 from .errors import InvalidBatchError
 from .values import Answer, Job
 
@@ -88,7 +89,7 @@ def kinds_of(names: Tuple[str, ...], there: FrozenSet[str] = frozenset()) -> Fro
     strange = [name for name in names if name not in CLASSES and name not in KINDS | there]
     if strange:
         raise InvalidBatchError(
-            f"{', '.join(strange)} is no class of errors.",
-            next_step=f"Name some of {', '.join(sorted({*CLASSES, *KINDS, *there}))}.",
+            tr("{names} is no class of errors.", names=', '.join(strange)),
+            next_step=tr("Name some of {names}.", names=', '.join(sorted({*CLASSES, *KINDS, *there}))),
         )
     return frozenset().union(*(CLASSES.get(name, {name}) for name in names))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Callable, Dict, Iterable, Iterator, List, Mapping, NoReturn, Optional, Tuple, Union
 
 from ..messages import Json
+from ..words import tr
 from .errors import InvalidBatchError
 from .values import Reject, Row
 
@@ -52,7 +53,8 @@ def source_of(rows: object, *, kind: str = "") -> Source:
         is_kept = isinstance(rows, (list, tuple))
         return Source("rows of a script", lambda: from_mappings(rows), lambda: None, is_repeatable=is_kept)
     raise InvalidBatchError(
-        f"rows cannot be a {type(rows).__name__}", next_step="Give a path, a list of dictionaries or an iterator."
+        tr("rows cannot be a {name}", name=type(rows).__name__),
+        next_step=tr("Give a path, a list of dictionaries or an iterator."),
     )
 
 
@@ -92,7 +94,7 @@ def file_source(path: Path, *, kind: str = "") -> Source:
     """
     path = Path(path).expanduser()
     if not path.is_file():
-        raise InvalidBatchError(f"{path} is not a file.", next_step="Check the path of the input.")
+        raise InvalidBatchError(tr("{path} is not a file.", path=path), next_step=tr("Check the path of the input."))
     form = kind or ("csv" if path.suffix.lower() in (".csv", ".tsv") else "jsonl")
 
     def read() -> Iterator[Found]:
@@ -102,7 +104,8 @@ def file_source(path: Path, *, kind: str = "") -> Source:
                                        folder=str(path.parent.resolve()))
         except OSError as exc:
             raise InvalidBatchError(
-                f"{path} cannot be read: {exc.strerror or exc}.", next_step="Check the file, then run again."
+                tr("{path} cannot be read: {reason}.", path=path, reason=exc.strerror or exc),
+                next_step=tr("Check the file, then run again."),
             ) from exc
 
     return Source(str(path), read, lambda: fingerprint_of(path), folder=str(path.parent.resolve()),
@@ -191,8 +194,8 @@ def _lines(file: IO[bytes]) -> Iterator[tuple[int, Optional[bytes]]]:
         if number == 1:
             if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
                 raise InvalidBatchError(
-                    "the input is UTF-16", user_text="The input is UTF-16 text, not UTF-8.",
-                    next_step="Save it as UTF-8, or convert it with iconv -f UTF-16 -t UTF-8.",
+                    "the input is UTF-16", user_text=tr("The input is UTF-16 text, not UTF-8."),
+                    next_step=tr("Save it as UTF-8, or convert it with iconv -f UTF-16 -t UTF-8."),
                 )
             if raw.startswith(codecs.BOM_UTF8):
                 raw = raw[len(codecs.BOM_UTF8):]
@@ -241,7 +244,7 @@ def _header(fields: List[str], line: int) -> List[str]:
     if twice or "" in names:
         raise InvalidBatchError(
             f"the header in line {line} names {', '.join(twice) if twice else 'nothing for a column'}"
-            f"{' twice' if twice else ''}", next_step="Give every column a name of its own."
+            f"{' twice' if twice else ''}", next_step=tr("Give every column a name of its own.")
         )
     return names
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Dict, Iterable, Iterator, Mapping, Optional, Tuple
 
 from ..messages import Json
+from ..words import tr
 from .compact_map import CompactMap, number_of
 from .errors import BatchError, InvalidBatchError, LockedRunError
 
@@ -78,14 +79,16 @@ class RunFolder:
             lock.acquire()
         except filelock.Timeout as exc:
             raise LockedRunError(
-                f"{self.path} is locked", user_text=f"{self.path} is being written by {self._holder()}.",
-                next_step="Wait for it, or choose another --out.",
+                f"{self.path} is locked",
+                user_text=tr("{path} is being written by {holder}.", path=self.path, holder=self._holder()),
+                next_step=tr("Wait for it, or choose another --out."),
             ) from exc
         except NotImplementedError:
             log.info("%s lies on a file system without locks", self.path)
         except OSError as exc:
             raise InvalidBatchError(
-                f"{self.path} cannot be made: {exc.strerror or exc}.", next_step="Choose another --out."
+                tr("{path} cannot be made: {reason}.", path=self.path, reason=exc.strerror or exc),
+                next_step=tr("Choose another --out."),
             ) from exc
         else:
             self._lock = lock
@@ -125,7 +128,8 @@ class RunFolder:
             return {}
         except (OSError, ValueError) as exc:
             raise InvalidBatchError(
-                f"{self.path / name} cannot be read: {exc}", next_step="Restore it, or choose another --out."
+                tr("{path} cannot be read: {reason}", path=self.path / name, reason=exc),
+                next_step=tr("Restore it, or choose another --out."),
             ) from exc
         return found if isinstance(found, dict) else {}
 
@@ -286,8 +290,9 @@ def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
 def disk_error(path: Path, exc: OSError) -> BatchError:
     """What is said when a file of the run cannot be written."""
     error = BatchError(
-        f"{path} cannot be written: {exc}", user_text=f"{path} cannot be written: {exc.strerror or exc}.",
-        next_step="Make room or mend the disk, then run the same command again: it goes on where it stopped.",
+        f"{path} cannot be written: {exc}",
+        user_text=tr("{path} cannot be written: {reason}.", path=path, reason=exc.strerror or exc),
+        next_step=tr("Make room or mend the disk, then run the same command again: it goes on where it stopped."),
     )
     error.code = 1
     return error

@@ -17,6 +17,7 @@ from ..core.origin_limit import OriginLimit, limit_of
 from ..core.retry import spoken
 from ..errors import RETRYABLE_KINDS, NukeAIError, PolicyError, ProviderError, provider_error
 from ..providers.threads import in_daemon_thread
+from ..words import tr
 from .asking import ask, streams
 from .compact_map import number_of
 from .endings import Endings, Work
@@ -123,8 +124,9 @@ class Runner:
             now = self._loop.time()
             if self._options.stop_after_s is not None and now - self._tally.began >= self._options.stop_after_s:
                 self.stopped = CappedError(
-                    "the time is up", user_text=f"Stopped after {spoken(self._options.stop_after_s)}, as it was told.",
-                    next_step="Run the same command again: it goes on where it stopped.",
+                    "the time is up",
+                    user_text=tr("Stopped after {time}, as it was told.", time=spoken(self._options.stop_after_s)),
+                    next_step=tr("Run the same command again: it goes on where it stopped."),
                 )
                 return
             wait_s = self._step(feed, now)
@@ -165,9 +167,14 @@ class Runner:
             self._emit(BudgetReached(self._purse.spent, self._purse.cap))
             self.stopped = CappedError(
                 "the budget is used up",
-                user_text=f"Stopped at the budget: ${self._purse.spent:.4f} of ${self._purse.cap:.4f} is spent, and "
-                          f"the next request could cost ${held:.4f}.",
-                next_step="Run the same command with a higher --budget: it goes on where it stopped.",
+                user_text=tr(
+                    "Stopped at the budget: ${spent:.4f} of ${cap:.4f} is spent, and the next request could cost "
+                    "${held:.4f}.",
+                    spent=self._purse.spent,
+                    cap=self._purse.cap,
+                    held=held,
+                ),
+                next_step=tr("Run the same command with a higher --budget: it goes on where it stopped."),
             )
             return None
         self._next = None
@@ -307,7 +314,7 @@ class Runner:
         if wrong is not None:
             await self._fail(work, lane, provider_error(
                 "protocol", wrong, provider=lane.name, code="schema", model=job.model,
-                user_text="The answer does not have the shape that was asked for.",
+                user_text=tr("The answer does not have the shape that was asked for."),
             ))
             return
         place = await self._endings.answer(work, lane, answer, conversation_id)
@@ -332,8 +339,9 @@ class Runner:
                 until = time.strftime("%H:%M", time.localtime(time.time() + pause.seconds))
                 self._stop(lane, CappedError(
                     f"{lane.name} asks to wait {spoken(pause.seconds)}",
-                    user_text=f"{lane.name} asks to wait {spoken(pause.seconds)}, until {until}.",
-                    next_step="Run the same command again then, or raise --max-wait.",
+                    user_text=tr("{name} asks to wait {time}, until {until}.",
+                                 name=lane.name, time=spoken(pause.seconds), until=until),
+                    next_step=tr("Run the same command again then, or raise --max-wait."),
                 ))
             elif pause is not None:
                 self._emit(LanePaused(lane.name, pause.seconds, pause.reason))
@@ -378,8 +386,9 @@ class Runner:
         if self._tally.failed > most:
             self.stopped = RefusedError(
                 f"{self._tally.failed} rows failed, more than {limit}",
-                user_text=f"Stopped: {self._tally.failed} rows failed, more than --max-failures {limit} allows.",
-                next_step="Read report.md, mend the cause, then run the same command again.",
+                user_text=tr("Stopped: {failed} rows failed, more than --max-failures {limit} allows.",
+                             failed=self._tally.failed, limit=limit),
+                next_step=tr("Read report.md, mend the cause, then run the same command again."),
             )
 
     def _stop(self, lane: Lane, error: BatchError) -> None:

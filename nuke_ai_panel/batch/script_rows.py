@@ -11,6 +11,7 @@ from typing import Dict, Iterator, List
 from ..messages import Json
 from ..nk import NkSyntaxError, connect, digest, parse_bytes
 from ..nk.graph import Placed
+from ..words import tr
 from .errors import InvalidBatchError
 from .rows import Found, Source
 from .values import Reject, Row
@@ -36,7 +37,9 @@ def glob_source(pattern: str) -> Source:
         return seen.hexdigest()
 
     if not _paths(pattern):
-        raise InvalidBatchError(f"{pattern} finds no file.", next_step="Check the pattern; quote it in the shell.")
+        raise InvalidBatchError(
+            tr("{pattern} finds no file.", pattern=pattern), next_step=tr("Check the pattern; quote it in the shell.")
+        )
     return Source(pattern, read, fingerprint, folder=_fixed_part(pattern))
 
 
@@ -45,10 +48,11 @@ def nodes_source(path: Path, wanted: str = "all") -> Source:
     by, _, pattern = wanted.partition(":")
     if wanted != "all" and (by not in ("class", "name") or not pattern):
         raise InvalidBatchError(
-            f"--nodes {wanted} is not understood.", next_step="Say class:Read, name:Write* or all."
+            tr("--nodes {wanted} is not understood.", wanted=wanted),
+            next_step=tr("Say class:Read, name:Write* or all."),
         )
     if not path.is_file():
-        raise InvalidBatchError(f"{path} is not a file.", next_step="Check the path of the script.")
+        raise InvalidBatchError(tr("{path} is not a file.", path=path), next_step=tr("Check the path of the script."))
 
     def fits(one: Placed) -> bool:
         if one.class_name == "Root":
@@ -59,7 +63,9 @@ def nodes_source(path: Path, wanted: str = "all") -> Source:
         try:
             placed = connect(parse_bytes(path.read_bytes())).nodes
         except (OSError, NkSyntaxError) as exc:
-            raise InvalidBatchError(f"{path}: {exc}", next_step="Check that it is a Nuke script.") from exc
+            raise InvalidBatchError(
+                tr("{path}: {reason}", path=path, reason=exc), next_step=tr("Check that it is a Nuke script.")
+            ) from exc
         for one in placed:
             if fits(one):
                 yield Row(_node_data(path, one), one.path, f"{path.name}:{one.path}", folder=str(path.parent.resolve()))

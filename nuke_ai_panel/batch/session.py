@@ -22,6 +22,7 @@ from ..providers.urls import is_private_url
 from ..settings import ProviderSettings
 from ..settings.policy import Price
 from ..store.answer_cache import AnswerCache
+from ..words import tr
 from .compact_map import CompactMap, number_of
 from .errors import BatchError, InvalidBatchError
 from .feed import Feed, Sorter
@@ -198,8 +199,8 @@ class Session:
             what = " and ".join(name.replace("_hash", "") for name in changed) or "what rows say"
             raise InvalidBatchError(
                 f"{what} changed since the run began; {count} answered rows are concerned",
-                user_text=f"The {what} changed since this run began, and --resume=strict forbids that.",
-                next_step="Put it back, leave out --resume=strict, or choose another --out. Nothing was sent.",
+                user_text=tr("The {what} changed since this run began, and --resume=strict forbids that.", what=what),
+                next_step=tr("Put it back, leave out --resume=strict, or choose another --out. Nothing was sent."),
             )
 
     def _finish(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Callable, Iterator, List, Mapping, Optional, Set, Tuple
 
 from ..messages import Json
+from ..words import tr
 from .compact_map import CompactMap, number_of
 from .errors import InvalidBatchError
 from .reporting import Report, make_report, write_pages, write_report
@@ -42,7 +43,9 @@ def chunk_of(text: str) -> Chunk:
     """A chunk from `A-B` or `A`. Raises InvalidBatchError."""
     first, _, last = text.partition("-")
     if not first.isdigit() or (last and not last.isdigit()) or int(last or first) < int(first):
-        raise InvalidBatchError(f"{text} is no range of rows", next_step="Say --rows 0-199; the first row is 0.")
+        raise InvalidBatchError(
+            tr("{value} is no range of rows", value=text), next_step=tr("Say --rows 0-199; the first row is 0.")
+        )
     return Chunk(int(first), int(last or first))
 
 
@@ -93,8 +96,8 @@ def insist_same(known: Mapping[str, Json], template_hash: str, input_hash: Optio
         what = " and the ".join(changed)
         raise InvalidBatchError(
             f"the {what} changed since the first chunk",
-            user_text=f"The {what} changed since the first chunk was made.",
-            next_step="Put it back, or choose another --out. Nothing was sent.",
+            user_text=tr("The {what} changed since the first chunk was made.", what=what),
+            next_step=tr("Put it back, or choose another --out. Nothing was sent."),
         )
 
 
@@ -140,7 +143,7 @@ def merge(out: Path, source: Optional[Source]) -> Tuple[Report, List[str]]:
     folder = RunFolder(out)
     files = sorted((out / SHARDS).glob("*.jsonl")) if (out / SHARDS).is_dir() else []
     if not files:
-        raise InvalidBatchError(f"{out} holds no finished chunk.", next_step="Run run-chunk first.")
+        raise InvalidBatchError(tr("{out} holds no finished chunk.", out=out), next_step=tr("Run run-chunk first."))
     facts = folder.read()
     folder.lock()
     try:

@@ -15,6 +15,7 @@ from ..core.tokens import estimate
 from ..errors import NukeAIError
 from ..messages import Json
 from ..nk import NkSyntaxError, digest
+from ..words import tr
 from .errors import InvalidBatchError
 from .script_facts import changes_text, matches, reads_text
 
@@ -54,7 +55,7 @@ class Roots:
         if not any(root == whole or root in whole.parents for root in self.folders):
             raise RenderError(
                 f"{path} is outside of the allowed folders ({', '.join(map(str, self.folders))})",
-                next_step="Add its folder with --root.",
+                next_step=tr("Add its folder with --root."),
             )
         if not whole.is_file():
             raise RenderError(f"{path} is not a file")
@@ -70,8 +71,9 @@ class Template:
             self._template = environment.from_string(text)
         except _jinja2().TemplateSyntaxError as exc:
             raise InvalidBatchError(
-                f"{name}, line {exc.lineno}: {exc.message}", user_text=f"{name}, line {exc.lineno}: {exc.message}.",
-                next_step="Mend the template.",
+                f"{name}, line {exc.lineno}: {exc.message}",
+                user_text=tr("{name}, line {lineno}: {message}.", name=name, lineno=exc.lineno, message=exc.message),
+                next_step=tr("Mend the template."),
             ) from exc
         self.text = text
 
@@ -168,7 +170,9 @@ def read_template(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
-        raise InvalidBatchError(f"the template {path} cannot be read: {exc}", next_step="Check the path.") from exc
+        raise InvalidBatchError(
+            tr("the template {path} cannot be read: {reason}", path=path, reason=exc), next_step=tr("Check the path.")
+        ) from exc
 
 
 def _as_json(value: Any, indent: Optional[int] = None) -> str:  # Any: a row's value
@@ -185,8 +189,8 @@ def _jinja2() -> Any:  # Any: a module
         import jinja2
     except ImportError as exc:
         raise InvalidBatchError(
-            "jinja2 is not installed", user_text="Templates need jinja2, which is not installed.",
-            next_step="Run: python -m pip install jinja2",
+            "jinja2 is not installed", user_text=tr("Templates need jinja2, which is not installed."),
+            next_step=tr("Run: python -m pip install jinja2"),
         ) from exc
     return jinja2
 

@@ -9,6 +9,7 @@ from typing import Any, Iterator, Optional
 
 from ..errors import NukeAIError, ProviderError, StoppedError, provider_error, without_secrets
 from ..messages import FinishReason, Json, Message, Usage
+from ..words import tr
 
 _SHOWN = 60
 
@@ -48,7 +49,7 @@ class Answer:
 def stopped(message: Message, why: str) -> StoppedError:
     """What a script gets for an answer that did not come to its end."""
     return StoppedError(
-        f"the answer was {message.status}", user_text=why, next_step="Ask again; what arrived is kept in history.",
+        f"the answer was {message.status}", user_text=why, next_step=tr("Ask again; what arrived is kept in history."),
         text=message.text,
     )
 

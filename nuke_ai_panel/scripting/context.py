@@ -21,6 +21,7 @@ from ..nk import Digest, NkSyntaxError, digest, parse_bytes
 from ..store.ids import new_id
 from ..utils.host_offers import SCENE, offered
 from ..utils.main_thread import the_main_thread
+from ..words import tr
 
 TEXT_LIMIT_BYTES = 1 << 20
 MEDIA_LIMIT_BYTES = 20 << 20
@@ -92,8 +93,9 @@ def script_file(path: Union[str, os.PathLike[str]], limit_tokens: int) -> Contex
         found = digest(parse_bytes(raw), limit_tokens)
     except NkSyntaxError as error:
         raise HostError(
-            f"{os.fspath(path)} is no readable script: {error}", user_text=f"{Path(path).name} is no readable script.",
-            next_step=f"Nuke's own reader may say more: {error}",
+            f"{os.fspath(path)} is no readable script: {error}",
+            user_text=tr("{name} is no readable script.", name=Path(path).name),
+            next_step=tr("Nuke's own reader may say more: {error}", error=error),
         ) from error
     return of_digest(found, Path(path).name, "script")
 
@@ -154,15 +156,15 @@ def _file(path: Path) -> Attachment:
         )
     if len(raw) > TEXT_LIMIT_BYTES:
         raise HostError(
-            f"{path} is larger than {TEXT_LIMIT_BYTES >> 20} MB", user_text=f"{path.name} is too long.",
-            next_step="Give the part that matters.",
+            f"{path} is larger than {TEXT_LIMIT_BYTES >> 20} MB", user_text=tr("{name} is too long.", name=path.name),
+            next_step=tr("Give the part that matters."),
         )
     try:
         return Attachment(new_id(), "file", path.name, text=raw.decode("utf-8-sig"))
     except UnicodeDecodeError as exc:
         raise HostError(
-            f"{path} is not text", user_text=f"{path.name} is not a text file.",
-            next_step="Only UTF-8 text, .nk, PNG, JPEG, GIF, WebP and PDF can go along.",
+            f"{path} is not text", user_text=tr("{name} is not a text file.", name=path.name),
+            next_step=tr("Only UTF-8 text, .nk, PNG, JPEG, GIF, WebP and PDF can go along."),
         ) from exc
 
 
@@ -173,13 +175,14 @@ def _read(path: Path, limit_bytes: int) -> bytes:
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or "not a usable path"
         raise HostError(
-            f"{path} cannot be read: {reason}", user_text=f"{path} cannot be read: {reason}.",
-            next_step="Check the path.",
+            f"{path} cannot be read: {reason}",
+            user_text=tr("{path} cannot be read: {reason}.", path=path, reason=reason),
+            next_step=tr("Check the path."),
         ) from exc
     if len(raw) > limit_bytes:
         raise HostError(
-            f"{path} is larger than {limit_bytes >> 20} MB", user_text=f"{path.name} is too large.",
-            next_step="Give the part that matters.",
+            f"{path} is larger than {limit_bytes >> 20} MB", user_text=tr("{name} is too large.", name=path.name),
+            next_step=tr("Give the part that matters."),
         )
     return raw
 
@@ -187,7 +190,9 @@ def _read(path: Path, limit_bytes: int) -> bytes:
 def _source(next_step: str) -> SceneSource:
     found: Union[SceneSource, None] = offered(SCENE)
     if found is None:
-        raise HostError("not inside Nuke", user_text="There is no open script: this is not Nuke.", next_step=next_step)
+        raise HostError(
+            "not inside Nuke", user_text=tr("There is no open script: this is not Nuke."), next_step=next_step
+        )
     return found
 
 
@@ -202,8 +207,8 @@ def _on_main_thread(read: Callable[[], Context]) -> Context:
         if reading.done():  # the host's own, not ours
             raise
         raise HostError(
-            f"the main thread did nothing for {READ_S:g} s", user_text="Nuke is busy, so its nodes cannot be read.",
-            next_step="Call nodes() and script() on the main thread, before the thread is started.",
+            f"the main thread did nothing for {READ_S:g} s", user_text=tr("Nuke is busy, so its nodes cannot be read."),
+            next_step=tr("Call nodes() and script() on the main thread, before the thread is started."),
         ) from exc
     finally:
         reading.cancel()

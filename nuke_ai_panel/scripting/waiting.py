@@ -14,6 +14,7 @@ from ..errors import NukeAIError
 from ..reload import holding
 from ..utils.event_loop_manager import get_event_loop_manager
 from ..utils.main_thread import MainThread, PumpedMainThread, the_main_thread
+from ..words import tr
 
 DEEPEST = 8
 # Waits that stand on the main thread; only that thread touches it.
@@ -31,8 +32,8 @@ def refuse_too_deep() -> None:
     if the_main_thread().is_current() and len(_standing) >= DEEPEST:
         raise NukeAIError(
             f"{DEEPEST} questions on the main thread wait for each other",
-            user_text=f"{DEEPEST} questions already wait for each other on Nuke's main thread.",
-            next_step="Wait for an answer before the next one is asked, or use start(), which does not wait.",
+            user_text=tr("{most} questions already wait for each other on Nuke's main thread.", most=DEEPEST),
+            next_step=tr("Wait for an answer before the next one is asked, or use start(), which does not wait."),
         )
 
 
