@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import time
 from dataclasses import replace
 from typing import Any, Callable, Coroutine, Dict, List, Optional, Set, Tuple
 
 from ..app import App
 from ..core.origin_limit import OriginLimit, limit_of
-from ..core.retry import spoken
-from ..errors import RETRYABLE_KINDS, NukeAIError, PolicyError, ProviderError, provider_error
+from ..errors import RETRYABLE_KINDS, NukeAIError, ProviderError, provider_error
 from ..providers.threads import in_daemon_thread
 from ..words import tr
 from .asking import ask, streams
 from .compact_map import number_of
 from .endings import Endings, Work
-from .errors import BatchError, CappedError, RefusedError
+from .errors import BatchError, budget_is_used_up, refusal_of, time_is_up, told_to_wait, too_many_failed
 from .feed import Feed
 from .history import BatchHistory, conversation_of
 from .json_shape import objection
@@ -123,11 +121,7 @@ class Runner:
             self._wake.clear()
             now = self._loop.time()
             if self._options.stop_after_s is not None and now - self._tally.began >= self._options.stop_after_s:
-                self.stopped = CappedError(
-                    "the time is up",
-                    user_text=tr("Stopped after {time}, as it was told.", time=spoken(self._options.stop_after_s)),
-                    next_step=tr("Run the same command again: it goes on where it stopped."),
-                )
+                self.stopped = time_is_up(self._options.stop_after_s)
                 return
             wait_s = self._step(feed, now)
             if wait_s is None:
@@ -165,17 +159,7 @@ class Runner:
                 return TICK_S
             assert self._purse.cap is not None
             self._emit(BudgetReached(self._purse.spent, self._purse.cap))
-            self.stopped = CappedError(
-                "the budget is used up",
-                user_text=tr(
-                    "Stopped at the budget: ${spent:.4f} of ${cap:.4f} is spent, and the next request could cost "
-                    "${held:.4f}.",
-                    spent=self._purse.spent,
-                    cap=self._purse.cap,
-                    held=held,
-                ),
-                next_step=tr("Run the same command with a higher --budget: it goes on where it stopped."),
-            )
+            self.stopped = budget_is_used_up(self._purse.spent, self._purse.cap, held)
             return None
         self._next = None
         number = lane.begin(tokens, now)
@@ -336,17 +320,11 @@ class Runner:
             pause = lane.failed(error, now, began)
             limit.refused(error, started_at=began, pause_s=pause.seconds if pause is not None else None)
             if pause is not None and pause.is_too_long:
-                until = time.strftime("%H:%M", time.localtime(time.time() + pause.seconds))
-                self._stop(lane, CappedError(
-                    f"{lane.name} asks to wait {spoken(pause.seconds)}",
-                    user_text=tr("{name} asks to wait {time}, until {until}.",
-                                 name=lane.name, time=spoken(pause.seconds), until=until),
-                    next_step=tr("Run the same command again then, or raise --max-wait."),
-                ))
+                self._stop(lane, told_to_wait(lane.name, pause.seconds))
             elif pause is not None:
                 self._emit(LanePaused(lane.name, pause.seconds, pause.reason))
         if is_fatal(error):
-            self._stop(lane, _refusal(error))
+            self._stop(lane, refusal_of(error))
         if lane.stopped is not None:
             self._put_back(work, 0.0)
             return
@@ -359,7 +337,7 @@ class Runner:
         work.failures += not is_crowd
         if work.failures >= self._options.max_attempts:
             if error.kind in UNREACHED_KINDS and not any(one.successes for one in self._lanes):
-                self._stop(lane, _refusal(error))
+                self._stop(lane, refusal_of(error))
                 self._put_back(work, 0.0)
                 return
             await self._fail(work, lane, error)
@@ -384,12 +362,7 @@ class Runner:
         else:
             most = float(limit)
         if self._tally.failed > most:
-            self.stopped = RefusedError(
-                f"{self._tally.failed} rows failed, more than {limit}",
-                user_text=tr("Stopped: {failed} rows failed, more than --max-failures {limit} allows.",
-                             failed=self._tally.failed, limit=limit),
-                next_step=tr("Read report.md, mend the cause, then run the same command again."),
-            )
+            self.stopped = too_many_failed(self._tally.failed, limit)
 
     def _stop(self, lane: Lane, error: BatchError) -> None:
         if lane.stopped is None:
@@ -411,10 +384,3 @@ class Runner:
         while True:
             self._emit(self.progress())
             await asyncio.sleep(TICK_S)
-
-
-def _refusal(error: NukeAIError) -> BatchError:
-    """The error that stops a lane for good, with its exit code."""
-    is_budget = isinstance(error, PolicyError) and error.rule.startswith("budget")
-    make = CappedError if is_budget else RefusedError
-    return make(error.message, user_text=error.user_text, next_step=error.next_step)
