@@ -7,6 +7,7 @@ every 200 ms. Who adds a line gets its place back once it is written. The thread
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import queue
@@ -141,7 +142,9 @@ class LineWriter:
             while written < len(data):
                 written += os.write(file.number, data[written:])
         except OSError:
-            os.ftruncate(file.number, file.size)
+            with contextlib.suppress(OSError):
+                os.ftruncate(file.number, file.size)
+            file.size = os.lseek(file.number, 0, os.SEEK_END)
             raise
         file.size = offset
         return found
