@@ -91,7 +91,8 @@ def transport(rounds: int, requests: int, at_once: int) -> None:
 
     print(f"{'client':18}{'requests / s':>14}{'first token':>14}{'CPU / 1,000':>14}{'wall':>10}{'peak':>12}")
     for variant in VARIANTS:
-        print(f"{variant:18}{requests / median(variant, 'wall_s'):14.0f}{median(variant, 'first_token_s') * 1e3:11.1f} ms"
+        rate = requests / median(variant, "wall_s")
+        print(f"{variant:18}{rate:14.0f}{median(variant, 'first_token_s') * 1e3:11.1f} ms"
               f"{median(variant, 'cpu_per_1000_s'):12.2f} s"
               f"{median(variant, 'wall_s'):8.2f} s{median(variant, 'peak_mib'):8.1f} MiB")
     print(f"\n{'ratio (median of the rounds’ own ratios)':46}{'measured':>10}{'goal':>10}")
