@@ -2,7 +2,7 @@
 panels opened and closed, settings edited.
 
 A few seconds with all tests. NUKE_AI_PANEL_SOAK_S says for how long: 600 each night, 86400 for a day. Rounds follow
-each other at once. Prints what grew. Memory is what is in use: what the allocator keeps for later is given back before it
+each other at once. Prints what grew. Memory is what is in use: what the allocator keeps is given back before it
 is read.
 """
 
