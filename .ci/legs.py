@@ -12,6 +12,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple
@@ -195,33 +199,78 @@ def check(python: str) -> int:
     return 0
 
 
-def test_leg(leg: Leg, python: str, extra: Sequence[str], *, campaigns: bool) -> int:
-    """The exit code of a leg's tests. Each room has a process of its own, because Qt's application lasts as long."""
-    inside = leg_venv(leg, python)
-    env = {"NUKE_AI_PANEL_QT": leg.qt or "", "QT_QPA_PLATFORM": "offscreen", "PYTHONDEVMODE": "1"}
-    ensure_secret_service()
-    rooms: List[Tuple[str, ...]] = [leg.tests]
-    if leg.tests == ("tests",):
-        rooms = [("tests/architecture", "tests/contract", "tests/nuke_contract")]
-        if leg.qt:
-            # Those that play a whole Nuke end it, too.
-            hosts = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "qt").glob("test_*nuke*.py"))
-            rooms += [("tests/qt", *(f"--ignore={host}" for host in hosts)), *((host,) for host in hosts)]
-        rooms += [("tests/campaigns",)] if campaigns else []
-        rooms += [("tests/unit",)]
+@dataclass(frozen=True)
+class Room:
+    """Tests that share a process: Qt's application, once made, lasts as long as its process."""
+
+    leg: Leg
+    python: str
+    paths: Tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        label = f", {self.leg.label}" if self.leg.label else ""
+        return f"Python {self.leg.python}, {self.leg.qt or 'no Qt'}{label}: {self.paths[0]}"
+
+    def command(self, *more: str) -> List[str]:
+        """Clocks and sockets on a busy machine: what fails once is asked once more, and counted as rerun."""
+        cache = VENVS / "cache" / f"{self.leg.name}-{Path(self.paths[0]).stem}"
+        return [self.python, "-m", "pytest", "-raR", "--reruns", "1", "-o", f"cache_dir={cache}", *self.paths, *more]
+
+    def env(self) -> Dict[str, str]:
+        return {"NUKE_AI_PANEL_QT": self.leg.qt or "", "QT_QPA_PLATFORM": "offscreen", "PYTHONDEVMODE": "1"}
+
+
+def rooms_of(leg: Leg, python: str, *, campaigns: bool) -> List[Room]:
+    """The rooms of a leg, the one that takes longest first."""
+    if leg.tests != ("tests",):
+        return [Room(leg, python, leg.tests)]
+    parts: List[Tuple[str, ...]] = [("tests/unit",)]
+    parts += [("tests/campaigns",)] if campaigns else []
     if leg.qt:
-        ensure_qt_libraries(inside, leg.qt)
-    codes = []
+        # Those that play a whole Nuke end it, too.
+        hosts = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "qt").glob("test_*nuke*.py"))
+        parts += [("tests/qt", *(f"--ignore={host}" for host in hosts)), *((host,) for host in hosts)]
+    parts += [("tests/architecture", "tests/contract", "tests/nuke_contract")]
+    return [Room(leg, python, part) for part in parts]
+
+
+def run_rooms(rooms: Sequence[Room], extra: Sequence[str]) -> Dict[Room, int]:
+    """The exit code of each room. Two run at a time, as most of their time is waiting, and each is told when it ends.
+
+    What failed beside another room has one more chance at the end, with the machine to itself.
+    """
+    codes: Dict[Room, int] = {}
+    said = threading.Lock()
+
+    def one(room: Room) -> None:
+        began = time.monotonic()
+        with tempfile.TemporaryFile() as output:
+            code = subprocess.run(
+                room.command(*extra), cwd=ROOT, env={**os.environ, **room.env()}, stdout=output,
+                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            ).returncode
+            output.seek(0)
+            with said:
+                codes[room] = code
+                say(f"tests on {room.title} ({time.monotonic() - began:.0f} s)")
+                shutil.copyfileobj(output, sys.stdout.buffer)
+                sys.stdout.flush()
+
+    at_once = min(2, os.cpu_count() or 1)
+    say(f"{len(rooms)} rooms of tests, {at_once} at a time: each is shown when it ends")
+    with ThreadPoolExecutor(at_once) as pool:
+        list(pool.map(one, rooms))
     for room in rooms:
-        say(f"tests on Python {leg.python}, {leg.qt or 'no Qt'}{leg.label and ', ' + leg.label}: {room[0]}")
-        # Clocks and sockets on a busy machine: what fails once is asked once more, and the summary counts it as rerun.
-        codes.append(run([inside, "-m", "pytest", "-raR", "--reruns", "1", *room, *extra], env=env))
-    # 5: what the caller added, such as -k, selects nothing in this room
-    return next((code for code in codes if code not in (0, 5)), 0 if 0 in codes else 5)
+        if codes[room] == 1:
+            say(f"once more, alone: {room.title}")
+            again = room.command("--last-failed", "--last-failed-no-failures", "none", *extra)
+            codes[room] = run(again, env=room.env())
+    return codes
 
 
 def test(which: str, extra: Sequence[str]) -> int:
-    """Runs the legs one after another; the first failure decides the exit code, a missing Python fails.
+    """Runs the rooms of all legs; a failure decides the exit code, a missing Python is one.
 
     The campaigns (kills, fuzz, floods) are about the machine more than about the Python: of several legs one runs them.
     """
@@ -245,16 +294,23 @@ def test(which: str, extra: Sequence[str]) -> int:
             say(f"Python {leg.python} is not on this machine (name it in {SKIP_VARIABLE} to go on without it)")
             failed.append(leg.name)
             continue
-        ready.append((leg, python))
-    lint = next((leg_venv(leg, python) for leg, python in ready if leg.python == "3.11"), None)
+        inside = leg_venv(leg, python)
+        if leg.qt:
+            ensure_qt_libraries(inside, leg.qt)
+        ready.append((leg, inside))
+    ensure_secret_service()
+    lint = next((inside for leg, inside in ready if leg.python == "3.11"), None)
     if lint and check(lint):
         failed.append("check")
-    for leg, python in ready:
-        if test_leg(leg, python, extra, campaigns=leg is ready[-1][0]):
-            failed.append(leg.name)
+    rooms = [room for leg, inside in ready for room in rooms_of(leg, inside, campaigns=leg is ready[-1][0])]
+    longest = ("tests/unit", "tests/campaigns", "tests/qt")
+    rooms.sort(key=lambda room: longest.index(room.paths[0]) if room.paths[0] in longest else len(longest))
+    codes = run_rooms(rooms, extra)
+    # 5: what the caller added, such as -k, selects nothing in this room
+    failed += [room.title for room, code in codes.items() if code not in (0, 5)]
     if failed:
-        print(f"FAILED: {', '.join(failed)}", file=sys.stderr, flush=True)
-    return 1 if failed else 0
+        print("FAILED: " + "; ".join(failed), file=sys.stderr, flush=True)
+    return 1 if failed else 0 if 0 in codes.values() else 5
 
 
 def proof(extra: Sequence[str]) -> int:

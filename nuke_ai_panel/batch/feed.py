@@ -136,6 +136,8 @@ class Feed:
         self._buffer: List[Job] = []
         self._place = 0
         self._room = threading.Semaphore(most)
+        # Room is given back in groups: each time that the thread wakes for a row, the loop waits for the interpreter.
+        self._group = min(_GROUP, max(1, most // 2))
         self._is_closed = False
         self.is_exhausted = False
         self.error: Optional[BaseException] = None
@@ -148,10 +150,10 @@ class Feed:
             return None
         job = self._buffer[self._place]
         self._place += 1
-        if self._place >= _GROUP:
+        if self._place >= self._group:
             del self._buffer[:self._place]
+            self._room.release(self._place)
             self._place = 0
-        self._room.release()
         return job
 
     def has_job(self) -> bool:
