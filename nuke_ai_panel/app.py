@@ -48,6 +48,7 @@ from .settings import (
     save_setting,
     settings_files,
 )
+from .settings.addresses import address_problem
 from .settings.policy_source import PolicySource
 from .store import Store, new_id
 from .store.ledger import Ledger
@@ -281,10 +282,19 @@ class App:
         return wider
 
     def with_base_url(self, provider: str, base_url: str) -> str:
-        """The name of a row like `provider`'s but at `base_url`, made if need be; it lives as long as the App."""
+        """The name of a row like `provider`'s but at `base_url`, made if need be; it lives as long as the App.
+
+        Raises SettingsError.
+        """
         row = self.providers.settings(provider)
         if row.base_url == base_url:
             return provider
+        problem = address_problem(base_url)
+        if problem:
+            raise SettingsError(
+                f"base_url {problem}", user_text=tr("The address {problem}.", problem=problem),
+                next_step=tr("Write it like http://127.0.0.1:1234/v1; keys belong into the provider's settings."),
+            )
         name = f"{provider} at {base_url}"
         if name not in self._added:
             added = replace(row, name=name, title=row.label, base_url=base_url)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, AsyncIterator, Callable, List, Mapping, Optional, Sequence, Union
 
@@ -18,18 +17,18 @@ from ..app import App
 from ..messages import Json
 from ..providers.base import Parameters
 from ..utils.main_thread import PumpedMainThread, WaitEndedError, the_main_thread
-from ..words import tr
-from .errors import BatchError, InvalidBatchError
+from .errors import BatchError
 from .feed import Selection
 from .handle import Handle
+from .options import COUNT, check_number, options_of
 from .planning import Plan, check, make_plan
 from .reporting import Report
+from .run_folder import disk_error
 from .session import Session
-from .values import BatchEvent, Host, Options
+from .spending import price_from
+from .values import BatchEvent
 
 __all__ = ["BatchError", "Handle", "Plan", "Report", "plan", "run", "start", "stream"]
-
-_OPTIONS = frozenset(one.name for one in fields(Options))
 
 
 def plan(
@@ -47,6 +46,9 @@ def plan(
     goes, on a thread of its own. `template` is a path, or the template itself. `id`, `page` and `system` are templates
     too. Raises BatchError with the exit code 2 when a row lacks what the template names.
     """
+    check_number("repeat", repeat, COUNT)
+    if limit is not None:
+        check_number("limit", limit, COUNT)
     made = make_plan(
         app if app is not None else shared_app(), rows, template=template, provider=provider, model=model,
         base_url=base_url, system=system, schema=schema,
@@ -67,9 +69,9 @@ def start(
     as max_concurrency, budget, hosts. Raises BatchError for what is wrong before anything is sent.
     """
     chosen = options_of(options, repeat=plan.selection.repeat)
-    check(plan, budget=chosen.budget)
-    folder = Path(out).expanduser() if out is not None else plan.app.settings.home / "batches" / time.strftime(
-        "%Y%m%d-%H%M%S.run")
+    is_priced = price_from(plan.price, chosen.price_in, chosen.price_out) is not None
+    check(plan, budget=None if is_priced else chosen.budget)
+    folder = Path(out).expanduser() if out is not None else _next_folder(plan.app.settings.home / "batches")
     session = Session(plan, folder.absolute(), chosen, on_event if on_event is not None else _ignore)
     main = the_main_thread()
     return Handle(session, main if main.is_current() or main.is_hosted() else PumpedMainThread())
@@ -106,7 +108,7 @@ def run(
 async def stream(
     plan: Plan, *, out: Union[str, Path, None] = None, **options: Any  # Any: the fields of Options
 ) -> AsyncIterator[BatchEvent]:
-    """The events of a run, on whatever loop the caller has. Leaving the iteration cancels the run."""
+    """The events of a run, on whatever loop the caller has. Leaving the iteration ends the run at once."""
     loop = asyncio.get_running_loop()
     arrived: asyncio.Queue[Optional[BatchEvent]] = asyncio.Queue()
     waiting: List[BatchEvent] = []
@@ -129,7 +131,14 @@ async def stream(
                 pass
 
     handle = start(plan, out=out, on_event=post, **options)
-    handle.finished.add_done_callback(lambda _: loop.call_soon_threadsafe(arrived.put_nowait, None))
+
+    def end(_: object) -> None:
+        try:
+            loop.call_soon_threadsafe(arrived.put_nowait, None)
+        except RuntimeError:  # the caller's loop has ended
+            pass
+
+    handle.finished.add_done_callback(end)
     try:
         while True:
             event = await arrived.get()
@@ -144,43 +153,23 @@ async def stream(
         handle.finished.result()
     finally:
         if not handle.done():
-            handle.cancel()
+            handle.drop()
+            await asyncio.wait([asyncio.wrap_future(handle.finished)])
 
 
-def options_of(given: Mapping[str, Json], *, repeat: int = 1) -> Options:
-    """Options from keyword arguments. Raises InvalidBatchError."""
-    unknown = sorted(set(given) - _OPTIONS)
-    if unknown:
-        raise InvalidBatchError(
-            tr("{names} is no option of a batch", names=", ".join(unknown)),
-            next_step=tr("Use one of {names}.", names=", ".join(sorted(_OPTIONS))),
-        )
-    values = dict(given)
-    if "hosts" in values:
-        values["hosts"] = tuple(one if isinstance(one, Host) else host_of(str(one)) for one in values["hosts"])
-        if any("@" in one.url.partition("://")[2].partition("/")[0] for one in values["hosts"]):
-            raise InvalidBatchError(
-                tr("a host must not hold a user name or a password"),
-                next_step=tr(
-                    "Take it out: it would stand in the run directory. Keys belong into the provider's settings."
-                ),
-            )
-    if repeat > 1:
-        values["dedupe"] = False
-    chosen = Options(**values)
-    if chosen.max_concurrency < 1 or chosen.max_attempts < 1 or (chosen.budget is not None and chosen.budget < 0):
-        raise InvalidBatchError(tr("max_concurrency and max_attempts are 1 or more, a budget is not negative"))
-    return chosen
-
-
-def host_of(text: str) -> Host:
-    """A host from URL or URL=SLOTS. Raises InvalidBatchError."""
-    url, mark, slots = text.rpartition("=")
-    if mark and slots.isdigit() and int(slots) > 0:
-        return Host(url, int(slots))
-    if "://" not in text or mark:
-        raise InvalidBatchError(tr("{value} is no host", value=text), next_step=tr("Write it as http://gpu1:11434=4."))
-    return Host(text)
+def _next_folder(home: Path) -> Path:
+    """A directory for a run that was given none; made at once, so that nobody else takes it."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    number = 1
+    while True:
+        made = home / (f"{stamp}.run" if number == 1 else f"{stamp}-{number}.run")
+        try:
+            made.mkdir(parents=True)
+            return made
+        except FileExistsError:
+            number += 1
+        except OSError as exc:
+            raise disk_error(made, exc) from exc
 
 
 def _longest_end_s(options: Mapping[str, Json]) -> float:

@@ -7,21 +7,23 @@ the same way: either can go on with what the other began. Any thread.
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Tuple
 
-from ..app import App
+from ..app import App, ModelChoice
 from ..messages import Json
 from ..providers.base import Parameters
 from ..words import tr
-from .calls import options_of
 from .errors import InvalidBatchError
 from .feed import Selection
+from .options import options_of
 from .planning import Plan, make_plan
 from .rows import Source, drawn, source_of
 from .script_rows import glob_source, nodes_source
 from .values import Options
+from .watch import Watch
 
 # What names a file or folder, relative to the folder that the run was started in.
 _PATHS = ("input", "template", "nk", "schema", "csv", "glob")
@@ -35,14 +37,15 @@ _OPTIONS = {
 
 def plan_of(
     app: App, command: Mapping[str, Json], *, samples: int = 3, rows: object = None, first: int = 0,
-    last: Optional[int] = None,
+    last: Optional[int] = None, watch: Optional[Watch] = None,
 ) -> Plan:
     """The plan of a command; `rows` are its rows where it names none, from `first` to `last`. Sends nothing.
 
-    Raises InvalidBatchError and what `make_plan` raises.
+    Raises InvalidBatchError, what `make_plan` raises, and StoppedError when the watch is stopped meanwhile.
     """
     given = _whole(command)
-    source = drawn(source_of(rows) if rows is not None else _source(given), shuffle=bool(given.get("shuffle")),
+    found = source_of(rows) if rows is not None else _source(given, watch)
+    source = drawn(watch.over(found) if watch is not None else found, shuffle=bool(given.get("shuffle")),
                    sample=given.get("sample"), seed=given.get("seed") or 0)
     return make_plan(
         app, source,
@@ -51,7 +54,7 @@ def plan_of(
         system=given.get("system"), schema=_schema(given.get("schema")), variables=_variables(given.get("var") or ()),
         parameters=Parameters(temperature=given.get("temperature"), max_tokens=given.get("max_tokens")),
         roots=given.get("root") or (), id=given.get("id"), images=given.get("image") or (), page=given.get("out_file"),
-        price_in=given.get("price_in"), price_out=given.get("price_out"), samples=samples,
+        price_in=given.get("price_in"), price_out=given.get("price_out"), samples=samples, default=_default(given),
         selection=Selection(given.get("limit"), first, last, given.get("repeat") or 1),
     )
 
@@ -72,14 +75,14 @@ def _whole(command: Mapping[str, Json]) -> Dict[str, Any]:  # Any: values of man
     given = dict(command)
     for name in _PATHS:
         if given.get(name) not in (None, "-"):
-            given[name] = str(base / str(given[name]))
-    given["root"] = [str(base / str(one)) for one in given.get("root") or ()]
+            given[name] = str(base / os.path.expanduser(str(given[name])))
+    given["root"] = [str(base / os.path.expanduser(str(one))) for one in given.get("root") or ()]
     return given
 
 
-def _source(given: Mapping[str, Any]) -> Source:  # Any: see _whole
+def _source(given: Mapping[str, Any], watch: Optional[Watch]) -> Source:  # Any: see _whole
     if given.get("glob"):
-        return glob_source(given["glob"])
+        return glob_source(given["glob"], watch)
     if given.get("nk"):
         return nodes_source(Path(given["nk"]), given.get("nodes") or "all")
     if not given.get("input") or given["input"] == "-":
@@ -88,6 +91,12 @@ def _source(given: Mapping[str, Any]) -> Source:  # Any: see _whole
             next_step=tr("Give them to it again with nuke-ai-panel batch resume."),
         )
     return source_of(given["input"], kind=given.get("format") or "")
+
+
+def _default(given: Mapping[str, Any]) -> Optional[ModelChoice]:  # Any: see _whole
+    """Whom the run began to ask, whoever is the default of the settings by now."""
+    name = given.get("default_provider")
+    return ModelChoice(name, given.get("default_model") or "") if name else None
 
 
 def _schema(path: Optional[str]) -> Optional[Mapping[str, Json]]:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Callable, List, Optional, Tuple
 
 from ..errors import NukeAIError
+from ..messages import Usage
 from .compact_map import number_of
 from .history import BatchHistory
 from .json_shape import bare_json
 from .lane import Lane
 from .line_writer import LineWriter
 from .remembered import Remembered
-from .results import error_line, extra_of, result_line, text_of
+from .results import error_line, extra_of, finish_of, result_line, sum_of, text_of
 from .run_folder import Past, RunFolder
 from .tally import Tally
 from .values import Answer, BatchEvent, Job, RowDone, RowFailed, Said
@@ -31,8 +32,14 @@ class Work:
     followers: List[Job] = field(default_factory=list, compare=False)
     avoid: Optional[Lane] = field(default=None, compare=False)
     more: Tuple[Said, ...] = field(default=(), compare=False)
-    cost: float = field(default=0.0, compare=False)
+    cost: Optional[float] = field(default=None, compare=False)
+    usage: Optional[Usage] = field(default=None, compare=False)
     success_mark: int = field(default=0, compare=False)
+
+    def pay(self, cost: Optional[float], usage: Optional[Usage] = None) -> None:
+        """One attempt's US dollars and tokens more, as far as they are known."""
+        self.cost = self.cost if cost is None else (self.cost or 0.0) + cost
+        self.usage = sum_of(self.usage, usage)
 
 
 class Endings:
@@ -51,14 +58,14 @@ class Endings:
         if job.schema is not None:
             answer = replace(answer, text=bare_json(answer.text))
         extra = extra_of(
-            job, attempts=work.attempts, cost_usd=work.cost or None, host=lane.name, answer=answer,
+            job, attempts=work.attempts, cost_usd=work.cost, host=lane.name, answer=answer, usage=work.usage,
             conversation_id=conversation_id if self._history is not None else None,
         )
         place = await self._writer.add(self._folder.results, result_line(job, answer, extra))
         self._past.places.put(number_of(job.key), place)
         self._tally.end()
         self._emit(RowDone(job.custom_id, answer.text, work.attempts, extra["cost_usd"],
-                           conversation_id=extra.get("conversation_id")))
+                           conversation_id=extra.get("conversation_id"), finish=answer.finish))
         if self._history is not None:
             await self._history.add(job, lane.choice, answer, conversation_id)
         if self._remembered is not None:
@@ -67,11 +74,11 @@ class Endings:
 
     async def recall(self, job: Job, answer: Answer) -> None:
         """Writes the answer that a former run got to the same request."""
-        extra = {**extra_of(job, attempts=0, cost_usd=None, host="cache", answer=answer), "usage": None, "cached": True}
+        extra = {**extra_of(job, attempts=0, cost_usd=None, host="cache", answer=answer), "cached": True}
         place = await self._writer.add(self._folder.results, result_line(job, answer, extra))
         self._past.places.put(number_of(job.key), place)
         self._tally.end()
-        self._emit(RowDone(job.custom_id, answer.text, 0))
+        self._emit(RowDone(job.custom_id, answer.text, 0, finish=answer.finish))
 
     async def copy(self, jobs: List[Job], place: int) -> None:
         """Gives rows that asked the same the answer that is written at `place`."""
@@ -80,7 +87,7 @@ class Endings:
                      **({"page": job.page} if job.page is not None else {})}
             line = await self._writer.copy(self._folder.results, place, {"custom_id": job.custom_id, "x": extra})
             self._tally.end()
-            self._emit(RowDone(job.custom_id, text_of(line), 0, dedup_of=line["x"]["dedup_of"]))
+            self._emit(RowDone(job.custom_id, text_of(line), 0, dedup_of=line["x"]["dedup_of"], finish=finish_of(line)))
 
     async def error(self, work: Work, lane: Lane, error: NukeAIError) -> None:
         """Writes an error, also for the rows that waited for the same answer."""
@@ -88,7 +95,7 @@ class Endings:
         for job in (work.job, *work.followers):
             is_leader = job is work.job
             extra = extra_of(job, attempts=work.attempts if is_leader else 0, host=lane.name,
-                             cost_usd=(work.cost or None) if is_leader else None)
+                             cost_usd=work.cost if is_leader else None, usage=work.usage if is_leader else None)
             if not is_leader:
                 extra["dedup_of"] = work.job.custom_id
             line = error_line(job, error, extra)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from typing import Optional
 
 from ..core.retry import spoken
 from ..errors import NukeAIError, PolicyError
 from ..words import tr
-from .values import CAPPED, INVALID, LOCKED, REFUSED
+from .values import CAPPED, INVALID, LOCKED, REFUSED, Reject
+
+_DAY_S = 86400.0
 
 
 class BatchError(NukeAIError):
@@ -41,11 +45,20 @@ class RefusedError(BatchError):
     code = REFUSED
 
 
+def no_row(title: str, first: Optional[Reject]) -> BatchError:
+    """The input has no row that can be asked; `first` is one that is none."""
+    why = tr("The first: {words}", words=replace(first, next_step="").words) if first else ""
+    return InvalidBatchError(
+        "there is no row", user_text=f"{tr('{title} holds no row that can be used.', title=title)} {why}".strip(),
+        next_step=(first.next_step or tr("Mend the rows.")) if first else tr("Check the input."),
+    )
+
+
 def time_is_up(seconds: float) -> BatchError:
     """The run was told to stop after so long."""
     return CappedError(
         "the time is up", user_text=tr("Stopped after {time}, as it was told.", time=spoken(seconds)),
-        next_step=tr("Run the same command again: it goes on where it stopped."),
+        next_step=tr("Go on with this run: what is answered stays."),
     )
 
 
@@ -53,29 +66,33 @@ def budget_is_used_up(spent: float, cap: float, held: float) -> BatchError:
     """The next request could cost more than is left; all in US dollars."""
     return CappedError(
         "the budget is used up",
-        user_text=tr("Stopped at the budget: ${spent:.4f} of ${cap:.4f} is spent, and the next request could cost "
-                     "${held:.4f}.", spent=spent, cap=cap, held=held),
-        next_step=tr("Run the same command with a higher --budget: it goes on where it stopped."),
+        user_text=tr("Stopped at the budget: {spent} of {cap} is spent, and the next request could cost {held}.",
+                     spent=_dollars(spent), cap=_dollars(cap), held=_dollars(held)),
+        next_step=tr("Raise the budget and go on with this run: what is answered stays."),
     )
 
 
 def told_to_wait(name: str, seconds: float) -> BatchError:
     """A server asks for a longer pause than the run may make."""
-    until = time.strftime("%H:%M", time.localtime(time.time() + seconds))
+    until = time.strftime("%H:%M" if seconds < _DAY_S / 2 else "%d %b %H:%M", time.localtime(time.time() + seconds))
     return CappedError(
         f"{name} asks to wait {spoken(seconds)}",
         user_text=tr("{name} asks to wait {time}, until {until}.", name=name, time=spoken(seconds), until=until),
-        next_step=tr("Run the same command again then, or raise --max-wait."),
+        next_step=tr("Go on with this run then, or allow longer waits (--max-wait)."),
     )
+
+
+def _dollars(value: float) -> str:
+    return f"${value:.4f}" if value >= 0.001 or value == 0 else f"${value:.2g}"
 
 
 def too_many_failed(failed: int, limit: str) -> BatchError:
     """More rows failed than --max-failures lets."""
     return RefusedError(
         f"{failed} rows failed, more than {limit}",
-        user_text=tr("Stopped: {failed} rows failed, more than --max-failures {limit} allows.",
+        user_text=tr("Stopped: {failed} rows failed, more than the {limit} that may.",
                      failed=failed, limit=limit),
-        next_step=tr("Read report.md, mend the cause, then run the same command again."),
+        next_step=tr("Read the report, mend the cause, then go on with this run."),
     )
 
 

@@ -14,15 +14,16 @@ import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from ..messages import Json
 from ..words import tr
 from .errors import InvalidBatchError
 from .planning import Plan, jobs_of
 from .requests import made_line
-from .run_folder import REQUESTS, RUN, SCHEMA, RunFolder, as_line, replace_file
+from .run_folder import REJECTS, REQUESTS, RUN, SCHEMA, RunFolder, as_line, replace_file
 from .shards import SHARDS
+from .values import Reject
 
 JOB_FOLDER, TEMPLATE, VALUES = "openjd", "template.json", "parameter_values.json"
 KEY_ENVIRONMENT = "key-environment.json"
@@ -34,8 +35,11 @@ _LONGEST_NAME = 120
 _LOOKS_LIKE_HOLE = re.compile(r"[^\w .,()+-]")
 # Prints the key for the session, which takes it out of every log.
 _KEY_SCRIPT = (
-    "import sys; key = open(sys.argv[1], encoding='utf-8').read().strip(); "
-    "print('openjd_redacted_env: ' + sys.argv[2] + '=' + key)"
+    "import os, sys; path, name = sys.argv[1:]; is_there = os.path.isfile(path) and os.access(path, os.R_OK); "
+    "key = open(path, encoding='utf-8', errors='replace').read().strip() if is_there else ''; "
+    "key or sys.exit('The file ' + path + ' holds no key that can be read. Put the key for ' + name + ' there, "
+    "on this worker, or give the job another KeyFile.'); "
+    "print('openjd_redacted_env: ' + name + '=' + key)"
 )
 
 
@@ -50,8 +54,8 @@ class Farm:
     name: Optional[str] = None
 
 
-def write_job(plan: Plan, out: Path, farm: Farm, command: Mapping[str, Json]) -> Tuple[Path, int]:
-    """Writes the run directory and its job folder; the folder and the number of rows.
+def write_job(plan: Plan, out: Path, farm: Farm, command: Mapping[str, Json]) -> Tuple[Path, int, int]:
+    """Writes the run directory and its job folder; the folder, the number of rows, and of lines that are none.
 
     `command` is what run.json keeps for the workers. Raises InvalidBatchError, LockedRunError.
     """
@@ -68,7 +72,7 @@ def write_job(plan: Plan, out: Path, farm: Farm, command: Mapping[str, Json]) ->
     folder = RunFolder(out)
     folder.lock()
     try:
-        rows = _write_requests(plan, folder)
+        rows, rejected = _write_requests(plan, folder)
         known = folder.read()
         folder.write(RUN, {
             "schema": SCHEMA, "id": known.get("id") or str(uuid.uuid4()), "input": plan.source.title,
@@ -84,7 +88,7 @@ def write_job(plan: Plan, out: Path, farm: Farm, command: Mapping[str, Json]) ->
         key_env = plan.app.providers.settings(plan.choice.provider).key_env
         if key_env:
             _write(job / KEY_ENVIRONMENT, key_environment(key_env))
-        return job, rows
+        return job, rows, rejected
     finally:
         folder.close()
 
@@ -145,15 +149,18 @@ def key_environment(key_env: str) -> Dict[str, Json]:
     }
 
 
-def _write_requests(plan: Plan, folder: RunFolder) -> int:
-    """Freezes what is asked; how many. What chunks have answered already must be the same as before."""
+def _write_requests(plan: Plan, folder: RunFolder) -> Tuple[int, int]:
+    """Freezes what is asked, and behind it what is no row; how many. What is answered already must be as before."""
     count = 0
+    rejects: List[Reject] = []
 
     def lines() -> Iterator[bytes]:
         nonlocal count
-        for job in jobs_of(plan):
+        for job in jobs_of(plan, rejects.append):
             count += 1
             yield as_line(made_line(job))
+        for one in rejects:
+            yield as_line({"reject": vars(one)})
 
     made, path = folder.path / f"{REQUESTS}.new", folder.path / REQUESTS
     replace_file(made, lines())
@@ -163,13 +170,14 @@ def _write_requests(plan: Plan, folder: RunFolder) -> int:
         raise InvalidBatchError(
             f"{folder.path} holds answers to other requests",
             user_text=tr("{path} holds answers to other requests.", path=folder.path),
-            next_step=tr("Choose another --out."),
+            next_step=tr("Choose another directory for the run."),
         )
     made.replace(path)
+    folder.write_lines(REJECTS, map(vars, rejects))
     if not count:
         raise InvalidBatchError("there is no row", user_text=tr("There is no row to ask about."),
                                 next_step=tr("Check the input."))
-    return count
+    return count, len(rejects)
 
 
 def _write(path: Path, data: Json) -> None:

@@ -1,4 +1,4 @@
-"""Reads rows, makes requests of them and hands them to the loop in groups; decides what is done already. Own thread.
+"""Reads rows, makes requests of them and hands them to the loop; decides what is done already. Own thread.
 
 Never more than a bounded number of requests wait for the loop, whatever the size of the input. An iterator that a
 script gave is read on this thread.
@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from dataclasses import dataclass, field, replace
-from typing import Callable, List, Optional
+from pathlib import Path
+from typing import Callable, Deque, Dict, List, Optional
 
 from ..errors import NukeAIError
 from ..words import tr
 from .compact_map import CompactMap, number_of
 from .errors import BatchError
 from .remembered import Remembered
+from .reporting import page_path
 from .requests import JobMaker
 from .rows import Source
 from .run_folder import Past, is_same, mark
+from .templates import MissingValueError
 from .values import DEFECT, Job, Reject, Row
 
 _GROUP = 32
@@ -33,6 +37,11 @@ class Selection:
     first: int = 0
     last: Optional[int] = None
     repeat: int = 1
+
+    @property
+    def is_all(self) -> bool:
+        """Whether no row of the input is left out."""
+        return self.limit is None and self.first == 0 and self.last is None
 
 
 @dataclass
@@ -50,7 +59,10 @@ class Census:
 
 @dataclass
 class Sorter:
-    """Makes jobs of rows, and tells the new ones from those that are done. One pass; one thread at a time."""
+    """Makes jobs of rows, and tells the new ones from those that are done. One pass; one thread at a time.
+
+    A row that lacks what the template names goes to `lacking` where that is given, else it is rejected as others are.
+    """
 
     maker: JobMaker
     past: Past
@@ -60,6 +72,9 @@ class Sorter:
     rejected: Callable[[Reject], None] = lambda one: None
     remembered: Optional[Remembered] = None
     order: Optional[CompactMap] = None
+    pages: Optional[Dict[int, str]] = None
+    lacking: Optional[Callable[[Row, MissingValueError], None]] = None
+    duplicates: int = 0
     _number: int = 0
     _found: int = 0
 
@@ -76,15 +91,21 @@ class Sorter:
         if self.is_complete:
             return []
         self._found += 1
-        line = _line_number(found.place)
         try:
             job = self.maker.job(found)
+            if job.page is not None:
+                page_path(Path("pages"), job.page)
         except NukeAIError as error:
-            self._reject(Reject(line, f"{error.message} ({found.place})"))
+            if self.lacking is not None and isinstance(error, MissingValueError):
+                self.lacking(found, error)
+            else:
+                self._reject(_reject_of(found, error.user_text, error.next_step))
             return []
         if not job.custom_id or len(job.custom_id) > _LONGEST_ID:
-            self._reject(Reject(line, "the row's id is empty" if not job.custom_id else "the row's id is too long"))
+            self._reject(_reject_of(found, tr("the row's id is too long") if job.custom_id else tr(
+                "the row's id is empty"), tr("Give every row an id of at most {most} letters.", most=_LONGEST_ID)))
             return []
+        line = _line_number(found.place)
         if selected.repeat == 1:
             return self._sorted(job, line)
         return [one for count in range(1, selected.repeat + 1)
@@ -100,11 +121,15 @@ class Sorter:
         census, number = self.census, number_of(job.custom_id)
         known = self.past.answered.get(number)
         if known is not None and known & 1:
-            self._reject(Reject(line, f"the id {job.custom_id} was there before ({job.place})"))
+            self.duplicates += 1
+            self._reject(Reject(line, tr("the id {id} was there before", id=job.custom_id),
+                                next_step=tr("Give every row an id of its own.")))
             return []
         census.rows += 1
         if self.order is not None:
             self.order.put(number, census.rows)
+        if self.pages is not None and job.page is not None:
+            self.pages[number] = job.page
         is_done, is_known = is_same(known, job.key), known is not None
         self.past.answered.put(number, mark(job.key, is_seen=True))
         if is_done:
@@ -125,19 +150,22 @@ class Sorter:
 
 
 class Feed:
-    """The thread, and the buffer on the loop's side. `take` is for the loop; `close` ends the thread."""
+    """The thread, and the jobs it made. `take` is for the loop; `close` ends the thread.
+
+    The loop takes jobs as soon as they are made, and is woken only when it found none. Room is given back in groups:
+    each time that the thread wakes for a single row, the loop would wait for the interpreter.
+    """
 
     def __init__(self, source: Source, sorter: Sorter, *, most: int, wake: Callable[[], None]) -> None:
         self._source = source
         self._sorter = sorter
-        self._most = most
         self._wake = wake
         self._loop = asyncio.get_running_loop()
-        self._buffer: List[Job] = []
-        self._place = 0
-        self._room = threading.Semaphore(most)
-        # Room is given back in groups: each time that the thread wakes for a row, the loop waits for the interpreter.
+        self._jobs: Deque[Job] = deque()
+        self._is_hungry = True
+        self._taken = 0
         self._group = min(_GROUP, max(1, most // 2))
+        self._room = threading.Semaphore(most)
         self._is_closed = False
         self.is_exhausted = False
         self.error: Optional[BaseException] = None
@@ -146,19 +174,19 @@ class Feed:
 
     def take(self) -> Optional[Job]:
         """The next job, None while there is none."""
-        if self._place >= len(self._buffer):
+        if not self.has_job():
             return None
-        job = self._buffer[self._place]
-        self._place += 1
-        if self._place >= self._group:
-            del self._buffer[:self._place]
-            self._room.release(self._place)
-            self._place = 0
-        return job
+        self._taken += 1
+        if self._taken >= self._group:
+            self._room.release(self._taken)
+            self._taken = 0
+        return self._jobs.popleft()
 
     def has_job(self) -> bool:
-        """Whether `take` would give one."""
-        return self._place < len(self._buffer)
+        """Whether `take` would give one; if not, the run is woken by the next."""
+        if not self._jobs:
+            self._is_hungry = True
+        return bool(self._jobs)
 
     def close(self) -> None:
         """Ends the reading. Waits for the row that is being read, but not for an iterator that hangs."""
@@ -167,48 +195,43 @@ class Feed:
         self._thread.join(2.0)
 
     def _read(self) -> None:
-        error: Optional[BaseException] = None
-        group: List[Job] = []
         try:
             for found in self._source.read():
                 for job in self._sorter.jobs_of(found):
-                    if not self._room.acquire(blocking=False):
-                        self._post(group)
-                        group = []
-                        self._room.acquire()
+                    self._room.acquire()
                     if self._is_closed:
                         return
-                    group.append(job)
-                    if len(group) >= _GROUP:
-                        self._post(group)
-                        group = []
+                    self._jobs.append(job)
+                    if self._is_hungry:
+                        self._tell()
                 if self._is_closed or self._sorter.is_complete:
                     break
-        except Exception as exc:  # noqa: BLE001  # the end of a thread: it is raised where the jobs are taken
-            error = exc if isinstance(exc, NukeAIError) else _unreadable(exc)
-        self._post(group, is_last=True, error=error)
+        except BaseException as exc:  # noqa: BLE001  # the end of a thread: it is raised where the jobs are taken
+            self.error = exc if isinstance(exc, NukeAIError) else _unreadable(exc)
+        self.is_exhausted = True
+        self._tell()
 
-    def _post(self, group: List[Job], *, is_last: bool = False, error: Optional[BaseException] = None) -> None:
+    def _tell(self) -> None:
+        self._is_hungry = False
         try:
-            self._loop.call_soon_threadsafe(self._deliver, group, is_last, error)
+            self._loop.call_soon_threadsafe(self._wake)
         except RuntimeError:  # the loop has ended
             self._is_closed = True
 
-    def _deliver(self, group: List[Job], is_last: bool, error: Optional[BaseException]) -> None:
-        self._buffer.extend(group)
-        self.is_exhausted = self.is_exhausted or is_last
-        self.error = self.error or error
-        self._wake()
 
-
-def _unreadable(exc: Exception) -> BatchError:
+def _unreadable(exc: BaseException) -> BatchError:
     """What is said when a script's own iterator fails, or a file breaks off."""
     error = BatchError(
-        tr("the rows cannot be read on: {name}: {reason}", name=type(exc).__name__, reason=exc),
+        tr("The rows cannot be read on: {name}: {reason}.", name=type(exc).__name__, reason=str(exc).rstrip(".")),
         next_step=tr("Mend it, then run again: it goes on."),
     )
     error.code, error.__cause__ = DEFECT, exc
     return error
+
+
+def _reject_of(row: Row, reason: str, next_step: str) -> Reject:
+    line, reason = _line_number(row.place), reason.rstrip(".")
+    return Reject(line, reason if line else f"{reason} ({row.place})", next_step=next_step)
 
 
 def _line_number(place: str) -> int:

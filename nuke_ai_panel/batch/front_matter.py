@@ -31,7 +31,7 @@ def split(text: str, path: Path) -> Tuple[Mapping[str, Json], str]:
     lines = text.split("\n")
     end = next((at for at, line in enumerate(lines[1:], 1) if line.rstrip() == mark), None)
     if end is None:
-        raise _wrong(path, 1, f"the head that {mark} begins has no end")
+        raise _wrong(path, 1, tr("the head that {mark} begins has no end", mark=mark))
     body = "\n".join(lines[end + 1:])
     if mark == "+++":
         try:
@@ -42,7 +42,7 @@ def split(text: str, path: Path) -> Tuple[Mapping[str, Json], str]:
         found = _pairs(lines[1:end], path)
     for name in found:
         if name not in NAMES:
-            raise _wrong(path, 1, f"{name} is not one of {', '.join(NAMES)}")
+            raise _wrong(path, 1, tr("{name} is not one of {names}", name=name, names=", ".join(NAMES)))
     if isinstance(found.get("schema"), str):
         found["schema"] = _schema_file(path.parent / str(found["schema"]))
     return found, body
@@ -58,7 +58,7 @@ def _pairs(lines: List[str], path: Path) -> Dict[str, Json]:
             continue
         name, colon, value = line.partition(":")
         if not colon or line[:1] in " \t":
-            raise _wrong(path, number, "expected NAME: VALUE")
+            raise _wrong(path, number, tr("a line of the head is NAME: VALUE"))
         below: List[str] = []
         while at < len(lines) and (not lines[at].strip() or lines[at][:1] in " \t"):
             below.append(lines[at])
@@ -80,9 +80,9 @@ def _value(value: str, below: List[str], path: Path, number: int) -> Json:
             return json.loads(whole)
         except ValueError as exc:
             if whole[:1] in "{[":
-                raise _wrong(path, number, f"the value is not JSON: {exc}") from exc
+                raise _wrong(path, number, tr("the value is not JSON: {reason}", reason=exc)) from exc
     if below and any(one.strip() for one in below):
-        raise _wrong(path, number + 1, "more than one line needs | after the colon")
+        raise _wrong(path, number + 1, tr("more than one line needs | after the colon"))
     return whole.strip("'\"") if whole[:1] == whole[-1:] and whole[:1] in "'\"" else whole
 
 
@@ -91,15 +91,15 @@ def _schema_file(path: Path) -> Json:
         found = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as exc:
         raise InvalidBatchError(
-            tr("the schema {path} cannot be read: {reason}", path=path, reason=exc), next_step=tr("Check the file.")
+            tr("The schema {path} cannot be read: {reason}.", path=path, reason=exc), next_step=tr("Check the file.")
         ) from exc
     if not isinstance(found, dict):
-        raise InvalidBatchError(tr("the schema {path} is no JSON object", path=path), next_step=tr("Check the file."))
+        raise InvalidBatchError(tr("The schema {path} is no JSON object.", path=path), next_step=tr("Check the file."))
     return found
 
 
 def _wrong(path: Path, line: int, reason: str) -> InvalidBatchError:
     return InvalidBatchError(
-        tr("{path}, line {line}: {reason}", path=path, line=line, reason=reason),
+        tr("{path}, line {line}: {reason}.", path=path, line=line, reason=reason),
         next_step=tr("Mend the head of the template."),
     )

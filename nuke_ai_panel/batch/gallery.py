@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Dict, Iterator, List, Literal, Mapping, Optional, Tuple
 
@@ -40,7 +40,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class BatchPrompt:
-    """One prompt file. `problem` says why it cannot be used, empty for most."""
+    """One prompt file. `problem` says why it cannot be used, `next_step` what to do; both are empty for most.
+
+    `provider` and `model` are those that its head names, `images` the columns that name pictures.
+    """
 
     path: str
     title: str
@@ -48,6 +51,10 @@ class BatchPrompt:
     source: Source = "file"
     sample: Optional[Sample] = None
     problem: str = ""
+    next_step: str = ""
+    provider: str = ""
+    model: str = ""
+    images: Tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -65,17 +72,31 @@ def batch_prompts(home: Path, env: Optional[Mapping[str, str]] = None) -> Tuple[
     return tuple(found.values())
 
 
+def unread_prompt(path: Path, source: Source = "file") -> BatchPrompt:
+    """A file of which only the name is known."""
+    return BatchPrompt(str(path), path.stem.replace("-", " ").replace("_", " ").capitalize(), source=source)
+
+
 def read_prompt(path: Path, source: Source = "file") -> BatchPrompt:
     """What a file says of itself; one that cannot be read says why."""
-    name = path.stem.replace("-", " ").replace("_", " ").capitalize()
+    unread = unread_prompt(path, source)
     try:
-        head, text = split(read_template(path), path)
+        whole = read_template(path)
     except NukeAIError as error:
-        return BatchPrompt(str(path), name, "", source, None, f"{error.user_text} {error.next_step}".strip())
-    problem = "" if text.strip() else "The file has no words below its head."
-    return BatchPrompt(
-        str(path), str(head.get("title") or name), str(head.get("description") or ""), source,
-        _sample(str(head.get("sample") or ""), path.parent), problem,
+        return replace(unread, problem=_sentence(error.user_text), next_step=error.next_step)
+    try:
+        head, text = split(whole, path)
+    except NukeAIError as error:
+        return replace(unread, problem=_sentence(error.user_text), next_step=tr("Mend the head of the prompt file."))
+    is_empty = not text.strip()
+    images = head.get("images") or ()
+    return replace(
+        unread, title=str(head.get("title") or unread.title), description=str(head.get("description") or ""),
+        sample=_sample(str(head.get("sample") or ""), path.parent),
+        problem=tr("The file has no words below its head.") if is_empty else "",
+        next_step=tr("Write the prompt below the head.") if is_empty else "",
+        provider=str(head.get("provider") or ""), model=str(head.get("model") or ""),
+        images=tuple(map(str, images)) if isinstance(images, list) else (str(images),) if images else (),
     )
 
 
@@ -120,6 +141,11 @@ def _files(folder: Path) -> List[Path]:
     except OSError:  # most have no such folder
         return []
     return sorted(found)[:MOST_FILES]
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if text[-1:] in ".!?…" else f"{text}."
 
 
 def _sample(text: str, folder: Path) -> Optional[Sample]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Iterator, List, Mapping, Optional
+from typing import Iterator, List, Mapping, NoReturn, Optional
+from urllib.parse import unquote
 
 from ..messages import Json
 
 _FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*\Z", re.S)
-_TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
-_DEEPEST = 60
+TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
+NUMBERS = ("integer", "number")
+DEEPEST = 60
 
 
 def objection(text: str, schema: Mapping[str, Json]) -> Optional[str]:
     """What is wrong with an answer, in words that the model can act on; None when it fits."""
     try:
-        value = json.loads(bare_json(text))
+        value = json.loads(bare_json(text), parse_constant=no_constant)
     except (ValueError, RecursionError) as exc:
         return f"the answer is not JSON: {exc}"
     return next(_wrong(value, schema, schema, "the answer", 0), None)
@@ -28,13 +30,30 @@ def bare_json(text: str) -> str:
     return found.group(1) if found else text
 
 
+def no_constant(name: str) -> NoReturn:
+    """Refuses NaN and Infinity, which Python's JSON takes and nobody else's. Raises ValueError."""
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def referred(reference: str, root: Mapping[str, Json]) -> Json:
+    """What a `$ref` into its own schema points to; None is nothing."""
+    found: Json = root if reference.startswith("#") else None
+    for part in filter(None, unquote(reference).lstrip("#").split("/")):
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(found, list):
+            found = found[int(name)] if name.isdigit() and int(name) < len(found) else None
+        else:
+            found = found.get(name) if isinstance(found, Mapping) else None
+    return found
+
+
 def _wrong(value: Json, schema: Json, root: Mapping[str, Json], at: str, depth: int) -> Iterator[str]:
-    if schema is True or not isinstance(schema, Mapping) or depth > _DEEPEST:
+    if schema is True or not isinstance(schema, Mapping) or depth > DEEPEST:
         if schema is False:
             yield f"{at} is not allowed"
         return
     if "$ref" in schema:
-        yield from _wrong(value, _referred(str(schema["$ref"]), root), root, at, depth + 1)
+        yield from _wrong(value, referred(str(schema["$ref"]), root), root, at, depth + 1)
         return
     kinds = schema.get("type")
     names: List[str] = [kinds] if isinstance(kinds, str) else list(kinds or ())
@@ -126,11 +145,4 @@ def _is(value: Json, name: str) -> bool:
             isinstance(value, float) and value.is_integer())
     if name == "number":
         return isinstance(value, (int, float)) and not isinstance(value, bool)
-    return isinstance(value, _TYPES.get(name, object))
-
-
-def _referred(reference: str, root: Mapping[str, Json]) -> Json:
-    found: Json = root
-    for part in reference.lstrip("#").strip("/").split("/"):
-        found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, Mapping) else None
-    return found if found is not None else True
+    return isinstance(value, TYPES.get(name, object))

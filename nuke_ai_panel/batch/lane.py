@@ -9,6 +9,8 @@ from typing import Optional
 from ..app import ModelChoice
 from ..errors import NukeAIError, PolicyError, ProviderError, SettingsError
 from ..events import Allowance
+from ..providers.reading import WEB_PAGE
+from ..words import tr
 from .pacing import Bucket, LearntRate, ToldLimits
 from .values import LaneState
 from .windows import Window
@@ -57,6 +59,7 @@ class Lane:
         self._in_a_row = 0
         self._absences = 0
         self._absent_at = float("-inf")
+        self._absent_since: Optional[float] = None
 
     def wait_s(self, tokens: int, now: float) -> Optional[float]:
         """Seconds until a request of that size may leave; None while too many are under way or the lane is stopped."""
@@ -89,6 +92,7 @@ class Lane:
         """A request went well."""
         self.successes += 1
         self._in_a_row = self._absences = 0
+        self._absent_since = None
         if self._probing_since is not None and started_at >= self._probing_since:
             self._probing_since = None
         self.window.answered(now)
@@ -96,23 +100,37 @@ class Lane:
         if self._tokens is not None and used is not None:
             self._tokens.give_back(float(estimated - used))
 
-    def told(self, allowance: Allowance, number: int, now: float, *, said_at: float) -> None:
-        """The head of the answer to request `number` said what is left; little is a reason to go slower at once."""
+    def told(self, allowance: Allowance, number: int, now: float, *, said_at: float) -> Optional[Pause]:
+        """The head of the answer to request `number` said what is left; little is a reason to go slower at once.
+
+        A pause when nothing is left for longer than anybody waits.
+        """
         if self._told.hear(allowance, number, now, said_at):
             self.window.refused(now, now)
+        until_s = self._told.next_s
+        return Pause(until_s, tr("Nothing is left."), is_too_long=True) if until_s > self._max_wait_s else None
 
     def failed(self, error: ProviderError, now: float, started_at: float) -> Optional[Pause]:
         """A request failed; how long everybody waits for that, None for not at all."""
+        if error.kind not in UNREACHED_KINDS:
+            self._absences, self._absent_since = 0, None  # who says no is there
         if error.kind in SLOW_DOWN_KINDS:
             return self._refused(error, now, started_at)
         if error.kind == "network" and started_at >= self._absent_at:
             self._absent_at = now
+            self._absent_since = now if self._absent_since is None else self._absent_since
             self._absences += 1
             seconds = min(LONGEST_ABSENCE_S, FIRST_DELAY_S * 2.0 ** min(10, self._absences - 1))
-            pause = self._pause(seconds * random.uniform(0.5, 1.0), "cannot be reached", now)
+            pause = self._pause(seconds * random.uniform(0.5, 1.0), tr("It cannot be reached."), now)
             self._probing_since = now + pause.seconds
             return pause
         return None
+
+    def is_gone(self, now: float, most_attempts: int) -> bool:
+        """Whether it was tried often enough and never answered, or has not been there for as long as one may wait."""
+        if self._absent_since is None:
+            return False
+        return (not self.successes and self._absences >= most_attempts) or now - self._absent_since > self._max_wait_s
 
     def stop(self, error: NukeAIError) -> None:
         """Asks this server no more."""
@@ -121,7 +139,7 @@ class Lane:
     def state(self, now: float) -> LaneState:
         """What a progress line shows."""
         return LaneState(self.name, self.running, self.window.at_once, max(0.0, self._paused_until - now),
-                         self.stopped is not None)
+                         self.stopped is not None, self._absent_since is not None)
 
     def _refused(self, error: ProviderError, now: float, started_at: float) -> Optional[Pause]:
         self.window.refused(now, started_at)
@@ -133,9 +151,9 @@ class Lane:
             # It left before the pause: it says nothing new but the time.
             return self._pause(asked, error.user_text, now) if asked else None
         self._in_a_row += 1
-        if asked is None:
+        if asked is None or asked < FIRST_DELAY_S:  # "at once" is what a server says that does not know
             most = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(10, self._in_a_row - 1))
-            seconds = random.uniform(0.5, 1.0) * most
+            seconds = max(asked or 0.0, random.uniform(0.5, 1.0) * most)
         else:
             seconds = asked if self._in_a_row == 1 else asked * _PATIENCE
         pause = self._pause(seconds, error.user_text, now)
@@ -147,13 +165,15 @@ class Lane:
         return Pause(seconds, reason)
 
 
-def is_fatal(error: NukeAIError) -> bool:
-    """Whether the server would say the same to every row."""
+def is_fatal(error: NukeAIError, *, is_proven: bool) -> bool:
+    """Whether the server would say the same to every row; one that `is_proven` has answered some."""
     if isinstance(error, (PolicyError, SettingsError)):
         return True
-    return isinstance(error, ProviderError) and (
-        error.kind in FATAL_KINDS or (error.kind == "credits" and error.retry_after_s is None)
-    )
+    if not isinstance(error, ProviderError):
+        return False
+    is_elsewhere = error.code == WEB_PAGE or (error.kind == "bad_request" and error.status == 404)
+    return error.kind in FATAL_KINDS or (error.kind == "credits" and error.retry_after_s is None) or (
+        is_elsewhere and not is_proven)
 
 
 def backoff_s(attempts: int) -> float:

@@ -22,6 +22,8 @@ _BACK, _FAST, _SLOW = 0.92, 0.1, 0.002
 _QUIET_S = 60.0
 # Under this share of what is allowed fewer at once are asked; so many requests are remembered to count what is left.
 _SCARCE, _REMEMBERED = 0.1, 4096
+# What is used up and takes longer than this to be whole again comes back all at once, as a day's quota does.
+_LONGEST_STEADY_S = 3600.0
 
 
 class Bucket:
@@ -64,12 +66,15 @@ class ToldLimits:
         self._taken: Deque[Tuple[int, int]] = deque(maxlen=_REMEMBERED)
         self._count = self._heard = 0
         self._is_scarce = False
+        self._holds_until = float("-inf")
+        # Until the next request is allowed: of what was said last, for a request as large as the last one.
+        self.next_s = 0.0
 
     def wait_s(self, tokens: int, now: float) -> float:
-        """Seconds until a request of that size is allowed; never longer than a lane may wait."""
+        """Seconds until a request of that size is allowed; what was said holds for as long as a lane may wait."""
         waits = [left.wait_s(amount, now) for left, amount in (
             (self._requests, 1.0), (self._tokens, float(tokens))) if left is not None]
-        return min(self._longest_s, max(waits, default=0.0))
+        return max(0.0, min(self._holds_until - now, max(waits, default=0.0)))
 
     def took(self, tokens: int) -> int:
         """A request leaves; its number."""
@@ -86,13 +91,25 @@ class ToldLimits:
         if number < self._heard:
             return False
         self._heard = number
+        self._holds_until = now + self._longest_s
         # What left after it is not in its numbers.
         later = [size for one, size in self._taken if one > number]
         self._requests = _left(allowance.requests, len(later), now, said_at)
         self._tokens = _left(allowance.tokens, sum(later), now, said_at)
+        last = self._taken[-1][1] if self._taken else 0
+        self.next_s = max(_until_s(allowance.requests, 1.0), _until_s(allowance.tokens, float(last)))
         was_scarce, self._is_scarce = self._is_scarce, any(
             one is not None and one.remaining < _SCARCE * one.limit for one in (allowance.requests, allowance.tokens))
         return self._is_scarce and not was_scarce
+
+
+def _until_s(quota: Optional[Quota], amount: float) -> float:
+    """Seconds until there is `amount` again, by what the service says; 0 where nobody knows when."""
+    if quota is None or quota.reset_s is None or quota.remaining >= min(amount, quota.limit):
+        return 0.0
+    if quota.reset_s > _LONGEST_STEADY_S:
+        return quota.reset_s
+    return quota.reset_s * (min(amount, quota.limit) - quota.remaining) / (quota.limit - quota.remaining)
 
 
 @dataclass

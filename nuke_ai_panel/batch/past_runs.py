@@ -10,7 +10,7 @@ from typing import Dict, List, Mapping, Optional, Tuple
 from ..messages import Json
 from .errors import InvalidBatchError
 from .gallery import read_prompt
-from .results import text_of
+from .results import finish_of, text_of
 from .run_folder import RUN, RunFolder, lines_of
 from .values import DONE, SOME_FAILED
 
@@ -19,7 +19,10 @@ SUFFIX = ".run"
 
 @dataclass(frozen=True)
 class RunFacts:
-    """One run directory. `rows` is None while nobody knows; `problem` says why it cannot be read."""
+    """One run directory. `rows` is None while nobody knows, `code` until it has ended.
+
+    `problem` says why it cannot be read.
+    """
 
     folder: str
     title: str
@@ -28,6 +31,8 @@ class RunFacts:
     rows: Optional[int] = None
     answered: int = 0
     failed: int = 0
+    rejected: int = 0
+    code: Optional[int] = None
     started: float = 0.0
     is_running: bool = False
     is_whole: bool = False
@@ -37,7 +42,7 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class Ended:
-    """A row that has its end, as its line tells it; `error` is empty for an answer."""
+    """A row that has its end, as its line tells it; `error` is empty for an answer, `finish` says why that ended."""
 
     custom_id: str
     text: str
@@ -46,6 +51,7 @@ class Ended:
     attempts: int = 1
     cost_usd: Optional[float] = None
     dedup_of: Optional[str] = None
+    finish: str = ""
 
 
 def run_facts(folder: Path) -> RunFacts:
@@ -62,7 +68,8 @@ def run_facts(folder: Path) -> RunFacts:
     return RunFacts(
         str(folder), title, str(facts.get("model") or ""),
         str(facts.get("provider") or ""), facts.get("rows"), counts.get("answered") or 0, counts.get("failed") or 0,
-        facts.get("started") or 0.0, run.is_locked(), counts.get("code") in (DONE, SOME_FAILED), command,
+        counts.get("rejected") or 0, counts.get("code"), facts.get("started") or 0.0, run.is_locked(),
+        counts.get("code") in (DONE, SOME_FAILED), command,
     )
 
 
@@ -105,6 +112,7 @@ def _ended(line: Mapping[str, Json]) -> Ended:
     return Ended(
         str(line.get("custom_id")), text_of(line), " ".join(words) or str(error.get("message") or ""),
         str(error.get("code") or ""), extra.get("attempts") or 1, extra.get("cost_usd"), extra.get("dedup_of"),
+        finish_of(line),
     )
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ..app import App, ModelChoice
 from ..core.budget import cost, price_of
@@ -18,27 +18,31 @@ from ..core.passing import subject_of_row
 from ..core.place import merge_parameters
 from ..core.request import NO_PARAMETERS
 from ..core.tokens import IMAGE_TOKENS
-from ..errors import NukeAIError
+from ..errors import SettingsError
 from ..messages import Json
 from ..providers.base import ModelInfo, Parameters
+from ..providers.model_files import CATALOGUE
 from ..settings.policy import Price
 from ..settings.policy_rules import refusal
 from ..words import tr
 from .compact_map import CompactMap, number_of
-from .errors import InvalidBatchError, RefusedError
+from .errors import InvalidBatchError, RefusedError, no_row
 from .feed import Selection, Sorter
-from .front_matter import PARAMETERS, split
-from .reporting import page_path
+from .front_matter import split
+from .parameters import parameters_of
 from .requests import JobMaker, Recipe, line_of
 from .rows import Source, source_of
 from .run_folder import Past
-from .spending import ANSWER_TOKENS
-from .templates import MissingValueError, Workshop, read_template
+from .schema_check import schema_problem
+from .spending import ANSWER_TOKENS, price_from
+from .templates import MissingValueError, RowError, Workshop, read_template
 from .values import Job, Reject, Row
 
 SHOWN_REJECTS = 20
 _LEAST_BYTES, _MOST_BYTES = 8.0, 1.0
 _MESSAGE_TOKENS = 24
+# Stands for the model where every request names its own.
+_UNNAMED = "?"
 ALL = Selection()
 
 
@@ -105,32 +109,36 @@ def make_plan(
     variables: Optional[Mapping[str, Json]] = None, roots: Sequence[Union[str, Path]] = (), id: Optional[str] = None,
     images: Sequence[str] = (), page: Optional[str] = None, price_in: Optional[float] = None,
     price_out: Optional[float] = None, selection: Selection = ALL, samples: int = 3, surveys: bool = True,
-    kind: str = "",
+    kind: str = "", default: Optional[ModelChoice] = None,
 ) -> Plan:
-    """Reads and makes everything once. Raises InvalidBatchError, SettingsError, PolicyError (see `check`)."""
+    """Reads and makes everything once. Raises InvalidBatchError, SettingsError, PolicyError (see `check`).
+
+    `default` is asked where neither the caller nor the template says whom; without it, whom the settings name.
+    """
     source = source_of(rows, kind=kind)
     head, text, path = _template(template)
-    choice = app.choice(provider or _text(head, "provider"), model or _text(head, "model"))
+    asked = (provider or _text(head, "provider"), model or _text(head, "model"))
+    choice, is_chosen = _choice(app, source, asked, default, has_template=text is not None)
     shown = choice.provider
     if base_url:
         choice = replace(choice, provider=app.with_base_url(choice.provider, base_url))
     folders = [Path(one).expanduser() for one in (*roots, *([source.folder] if source.folder else []),
                                                   *([path.parent] if path is not None else []))]
     workshop = Workshop(folders or [Path.cwd()], variables or {})
-    name = str(path) if path is not None else "the template"
+    name = str(path) if path is not None else tr("the template")
     whole_system = None if source.is_made else _text(head, "system") or system or app.settings.system
-    given = _merged(parameters, head)
+    given = _parameters(parameters, head, name)
     named_page, named_id = page or _text(head, "page"), id or _text(head, "id")
     recipe = Recipe(
         shown, choice.model, workshop, workshop.template(text, name) if text is not None else None,
-        workshop.template(whole_system, "the system prompt") if whole_system and text is not None else None,
-        workshop.template(named_id, "--id") if named_id else None,
-        workshop.template(named_page, "--out-file") if named_page else None,
-        tuple(images) or _names(head.get("images")), merge_parameters(given, app.settings.parameters),
-        schema if schema is not None else _schema(head), is_model_fixed=model is not None,
+        workshop.template(whole_system, tr("the system prompt")) if whole_system and text is not None else None,
+        workshop.template(named_id, tr("the id")) if named_id else None,
+        workshop.template(named_page, tr("the name of the page")) if named_page else None,
+        tuple(images) or _images(head, name), merge_parameters(given, app.settings.parameters), _schema(schema, head),
+        is_model_fixed=model is not None, is_model_chosen=is_chosen,
     )
     if source.is_made:
-        recipe = replace(recipe, parameters=NO_PARAMETERS, schema=None, is_model_fixed=False)
+        recipe = replace(recipe, parameters=NO_PARAMETERS, schema=None, is_model_fixed=False, is_made=True)
     price = _price(app, choice, price_in, price_out)
     described = json.dumps([text, whole_system, named_id, sorted((variables or {}).items())], default=str)
     plan = Plan(
@@ -143,9 +151,9 @@ def make_plan(
     return plan
 
 
-def jobs_of(plan: Plan) -> Iterator[Job]:
-    """Every request of a plan, as a run would ask it that finds nothing done."""
-    sorter = Sorter(JobMaker(plan.recipe), Past(), selection=plan.selection)
+def jobs_of(plan: Plan, rejected: Callable[[Reject], None] = lambda one: None) -> Iterator[Job]:
+    """Every request of a plan, as a run would ask it that finds nothing done. `rejected` is told what is no row."""
+    sorter = Sorter(JobMaker(plan.recipe), Past(), selection=plan.selection, rejected=rejected)
     for one in plan.source.read():
         yield from sorter.jobs_of(one)
         if sorter.is_complete:
@@ -154,61 +162,36 @@ def jobs_of(plan: Plan) -> Iterator[Job]:
 
 def survey_of(plan: Plan, *, samples: int = 3) -> Survey:
     """One pass over the input. Raises InvalidBatchError when the input cannot be read."""
-    maker, ids, keys = JobMaker(plan.recipe), CompactMap(), CompactMap()
-    found = _Count(plan.price)
-    rejects: List[Reject] = []
-    shown: List[Mapping[str, Json]] = []
-    missing: Dict[str, int] = {}
-    first_missing = ""
-    count = duplicates = number = 0
-    selected = plan.selection
-    for one in plan.source.read():
-        if isinstance(one, Reject):
-            found.rejects += 1
-            rejects[len(rejects):SHOWN_REJECTS] = [one][:SHOWN_REJECTS - len(rejects)]
-            continue
-        number += 1
-        if number - 1 < selected.first or (selected.last is not None and number - 1 > selected.last):
-            continue
-        if selected.limit is not None and count + duplicates >= selected.limit:
-            break
-        try:
-            job = maker.job(one)
-            if job.page is not None:
-                page_path(Path("pages"), job.page)
-        except MissingValueError as error:
-            missing[error.name] = missing.get(error.name, 0) + 1
-            first_missing = first_missing or f"{one.place}: {error.message}"
-            continue
-        except NukeAIError as error:
-            found.rejects += 1
-            rejects[len(rejects):SHOWN_REJECTS] = [Reject(_line(one), error.message)][:SHOWN_REJECTS - len(rejects)]
-            continue
-        if not job.custom_id or ids.get(number_of(job.custom_id)):
-            duplicates += 1
-            rejects[len(rejects):SHOWN_REJECTS] = [
-                Reject(_line(one), f"the id {job.custom_id!r} was there before or is empty")
-            ][:SHOWN_REJECTS - len(rejects)]
-            continue
-        ids.put(number_of(job.custom_id), 1)
-        keys.put(number_of(job.key), 1)
-        count += 1
-        found.add(job)
-        if len(shown) < samples:
-            shown.append(line_of(job))
-    repeat = selected.repeat
-    return Survey(
-        count * repeat, len(keys), found.rejects + duplicates, duplicates, tuple(rejects), missing, first_missing,
-        (found.tokens[0] * repeat, found.tokens[1] * repeat), (found.answers[0] * repeat, found.answers[1] * repeat),
-        found.cost(repeat), tuple(shown),
+    count = _Count(plan.price, samples)
+    sorter = Sorter(
+        JobMaker(plan.recipe), Past(), selection=replace(plan.selection, repeat=1), rejected=count.reject,
+        lacking=count.lack,
     )
+    for one in plan.source.read():
+        for job in sorter.jobs_of(one):
+            count.add(job)
+        if sorter.is_complete:
+            break
+    repeat = plan.selection.repeat
+    return Survey(
+        count.rows * repeat, len(count.keys), sorter.census.rejects, sorter.duplicates, tuple(count.rejects),
+        count.missing, count.first_missing, (count.tokens[0] * repeat, count.tokens[1] * repeat),
+        (count.answers[0] * repeat, count.answers[1] * repeat), count.cost(repeat), tuple(count.shown),
+    )
+
+
+def surveyed(plan: Plan, *, samples: int = 3) -> Plan:
+    """The plan with its survey, also where reading the rows leaves none for a run."""
+    return plan if plan.survey is not None else replace(plan, survey=survey_of(plan, samples=samples))
 
 
 def check(plan: Plan, *, budget: Optional[float] = None) -> None:
     """Whether the plan may run. Raises InvalidBatchError, and RefusedError where the studio's policy forbids it."""
     survey = plan.survey
     if survey is not None and survey.missing:
-        names = ", ".join(f"{name} ({count} rows)" for name, count in sorted(survey.missing.items()))
+        names = ", ".join(
+            tr("{name} ({count} row)", "{name} ({count} rows)", name=name, count=count)
+            for name, count in sorted(survey.missing.items()))
         raise InvalidBatchError(
             f"the template names what rows do not have: {names}; {survey.first_missing}",
             user_text=tr(
@@ -220,18 +203,14 @@ def check(plan: Plan, *, budget: Optional[float] = None) -> None:
                          words="{{ name | default('') }}"),
         )
     if survey is not None and not survey.rows:
-        first = f" The first: line {survey.first_rejects[0].line}: {survey.first_rejects[0].reason.rstrip('.')}." \
-            if survey.first_rejects else ""
-        raise InvalidBatchError(
-            "there is no row",
-            user_text=tr("{title} holds no row that can be used.{first}", title=plan.source.title, first=first),
-            next_step=tr("Check the input."),
-        )
+        raise no_row(plan.source.title, survey.first_rejects[0] if survey.first_rejects else None)
     if budget is not None and plan.price is None:
         raise InvalidBatchError(
             f"the price of {plan.choice.model} is unknown",
-            user_text=tr("A budget needs the price of {model}, and nobody says it.", model=plan.choice.model),
-            next_step=tr("Give --price-in and --price-out, in US dollars for a million tokens."),
+            user_text=tr("A budget needs the price of {model}, and nobody says it.",
+                         model=plan.choice.model or tr("the model")),
+            next_step=tr("Say the price, in US dollars for a million tokens (--price-in and --price-out), or leave out "
+                         "the budget."),
         )
     row = plan.app.providers.settings(plan.choice.provider)
     refused = refusal(plan.app.gate.current(), subject_of_row(row, plan.choice.model))
@@ -240,13 +219,19 @@ def check(plan: Plan, *, budget: Optional[float] = None) -> None:
 
 
 class _Count:
-    """Adds up tokens and dollars."""
+    """Adds up rows, tokens and dollars, and keeps the first of what is to be shown."""
 
-    def __init__(self, price: Optional[Price]) -> None:
+    def __init__(self, price: Optional[Price], samples: int) -> None:
         self.price = price
-        self.rejects = 0
+        self.rows = 0
         self.tokens = [0, 0]
         self.answers = [0, 0]
+        self.keys = CompactMap()
+        self.missing: Dict[str, int] = {}
+        self.first_missing = ""
+        self.rejects: List[Reject] = []
+        self.shown: List[Mapping[str, Json]] = []
+        self._samples = samples
 
     def add(self, job: Job) -> None:
         """One request, asked once."""
@@ -255,6 +240,20 @@ class _Count:
         self.tokens[0] += int(size / _LEAST_BYTES)
         self.tokens[1] += int(size / _MOST_BYTES) + _MESSAGE_TOKENS * (len(job.said) + 1) + 8 * IMAGE_TOKENS * pictures
         self.answers[1] += job.parameters.max_tokens or ANSWER_TOKENS
+        self.rows += 1
+        self.keys.put(number_of(job.key), 1)
+        if len(self.shown) < self._samples:
+            self.shown.append(line_of(job))
+
+    def lack(self, row: Row, error: MissingValueError) -> None:
+        """A row lacks what the template names."""
+        self.missing[error.name] = self.missing.get(error.name, 0) + 1
+        self.first_missing = self.first_missing or f"{row.place}: {error.message}"
+
+    def reject(self, reject: Reject) -> None:
+        """Something that is no row."""
+        if len(self.rejects) < SHOWN_REJECTS:
+            self.rejects.append(reject)
 
     def cost(self, repeat: int) -> Optional[Tuple[float, float]]:
         """Dollars."""
@@ -274,31 +273,73 @@ def _template(template: Union[str, Path, None]) -> Tuple[Mapping[str, Json], Opt
     return head, text, None
 
 
-def _merged(given: Parameters, head: Mapping[str, Json]) -> Parameters:
-    values = {name: getattr(given, name) for name in PARAMETERS}
-    for name, value in values.items():
-        if value in (None, ()) and head.get(name) is not None:
-            said = head[name]
-            values[name] = ((said,) if isinstance(said, str) else tuple(said)) if name == "stop" else said
-    number = (int, float)
-    for name, kinds in (("temperature", number), ("top_p", number), ("max_tokens", (int,)), ("seed", (int,))):
-        value = values[name]
-        if value is not None and (isinstance(value, bool) or not isinstance(value, kinds)):
-            raise InvalidBatchError(
-                tr("{name} in the head of the template is not a number", name=name), next_step=tr("Mend it.")
-            )
-    return Parameters(**values)
+def _choice(
+    app: App, source: Source, asked: Tuple[Optional[str], Optional[str]], default: Optional[ModelChoice], *,
+    has_template: bool,
+) -> Tuple[ModelChoice, bool]:
+    """Who is asked, and whether somebody chose the model; requests that are there already may name theirs."""
+    provider, model = asked
+    if default is not None and provider in (None, default.provider):
+        provider, model = default.provider, model or default.model or None
+    try:
+        return app.choice(provider, model), True
+    except SettingsError:
+        named = None if has_template else _first_model(source)
+        if named is None:
+            raise
+        choice = app.choice(provider, named or _UNNAMED)
+        return (choice if named else replace(choice, model="")), False
 
 
-def _schema(head: Mapping[str, Json]) -> Optional[Mapping[str, Json]]:
-    found = head.get("schema")
-    if found is not None and not isinstance(found, dict):
-        raise InvalidBatchError(tr("schema in the head of the template is no JSON object"), next_step=tr("Mend it."))
+def _first_model(source: Source) -> Optional[str]:
+    """The model of the first request; empty for a source that is read only once, None where there is none."""
+    if not source.is_repeatable:
+        return ""
+    first = next((one for one in source.read() if isinstance(one, Row)), None)
+    named = first.body.get("model") if first is not None and first.body is not None else None
+    return named if isinstance(named, str) and named else None
+
+
+def _parameters(given: Parameters, head: Mapping[str, Json], name: str) -> Parameters:
+    """What was given, else what the head says. Raises InvalidBatchError."""
+    said = _checked(head, tr("{name}, in its head: ", name=name))
+    chosen = _checked(vars(given), "")
+    return replace(said, **{one: value for one, value in vars(chosen).items() if value not in (None, ())})
+
+
+def _checked(given: Mapping[str, Json], where: str) -> Parameters:
+    try:
+        return parameters_of(given)
+    except RowError as error:
+        raise InvalidBatchError(
+            f"{where}{error.message}", user_text=f"{where}{error.user_text}.",
+            next_step=f"{error.next_step} {tr('Nothing was sent.')}",
+        ) from error
+
+
+def _schema(given: Optional[Mapping[str, Json]], head: Mapping[str, Json]) -> Optional[Mapping[str, Json]]:
+    """The schema of the answers. Raises InvalidBatchError for one that cannot work."""
+    found = given if given is not None else head.get("schema")
+    problem = schema_problem(found) if found is not None else ""
+    if problem:
+        raise InvalidBatchError(
+            f"the schema cannot work: {problem}", user_text=tr("The schema cannot work: {problem}.", problem=problem),
+            next_step=tr("Mend the schema; patterns are written as Python takes them. Nothing was sent."),
+        )
     return found
 
 
-def _names(value: Json) -> Tuple[str, ...]:
-    return () if value is None else (value,) if isinstance(value, str) else tuple(map(str, value))
+def _images(head: Mapping[str, Json], name: str) -> Tuple[str, ...]:
+    value = head.get("images")
+    if value is None or isinstance(value, str):
+        return (value,) if value else ()
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise InvalidBatchError(
+            f"{name}: images are no columns",
+            user_text=tr("{name}, in its head: images must be a column, or a list of columns.", name=name),
+            next_step=tr("Mend the head of the template."),
+        )
+    return tuple(value)
 
 
 def _text(head: Mapping[str, Json], name: str) -> Optional[str]:
@@ -307,9 +348,8 @@ def _text(head: Mapping[str, Json], name: str) -> Optional[str]:
 
 
 def _price(app: App, choice: ModelChoice, price_in: Optional[float], price_out: Optional[float]) -> Optional[Price]:
-    if price_in is not None or price_out is not None:
-        return Price(price_in or 0.0, price_out or 0.0)
-    return price_of(app.gate.current(), choice.provider, choice.model, _info(app, choice), is_inside=False)
+    known = price_of(app.gate.current(), choice.provider, choice.model, _info(app, choice), is_inside=False)
+    return price_from(known, price_in, price_out)
 
 
 def _info(app: App, choice: ModelChoice) -> Optional[ModelInfo]:
@@ -318,14 +358,16 @@ def _info(app: App, choice: ModelChoice) -> Optional[ModelInfo]:
 
 
 def _check_sight(app: App, plan: Plan) -> None:
-    info = _info(app, plan.choice) if plan.recipe.images else None
-    if info is not None and info.capabilities is not None and "vision" not in info.capabilities:
+    if plan.recipe.images and _is_blind(app, plan.choice):
         raise InvalidBatchError(
             f"{plan.choice.model} cannot see", user_text=tr("{model} cannot see pictures.", model=plan.choice.model),
             next_step=tr("Choose a model that can, or leave out the images."),
         )
 
 
-def _line(row: Row) -> int:
-    word = row.place.rpartition(" ")[2]
-    return int(word) if word.isdigit() else 0
+def _is_blind(app: App, choice: ModelChoice) -> bool:
+    """Whether the model is known to take no pictures."""
+    if app.providers.settings(choice.provider).kind == "local" and choice.model in CATALOGUE:
+        return True
+    info = _info(app, choice)
+    return info is not None and info.capabilities is not None and "vision" not in info.capabilities

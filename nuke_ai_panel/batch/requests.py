@@ -6,29 +6,25 @@ an OpenAI batch says it. So the same question has the same key from every kind o
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
-import re
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Tuple
 
-from ..core.media_files import START_BYTES, media_type_of
 from ..core.request import NO_PARAMETERS
-from ..errors import NukeAIError
 from ..messages import Attachment, Json, clean_text
 from ..providers.answer_schema import openai_format
 from ..providers.base import Parameters
 from ..words import tr
 from .compact_map import CompactMap, number_of
 from .front_matter import PARAMETERS
-from .templates import RenderError, Roots, Template, Workshop
+from .parameters import parameters_of
+from .pictures import picture_of_url, pictures_of
+from .schema_check import schema_problem
+from .templates import RowError, Template, Workshop
 from .values import Job, Row, Said
 
 URL = "/v1/chat/completions"
-_PICTURE_BYTES = 20 << 20
-_DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,(.*)\Z", re.S)
 # What a body asks for that wants JSON without saying which.
 _ANY_OBJECT: Mapping[str, Json] = {"type": "object"}
 _LENGTHS = ("max_tokens", "max_completion_tokens")
@@ -36,15 +32,12 @@ _LENGTHS = ("max_tokens", "max_completion_tokens")
 _WITHOUT_EFFECT = ("stream", "stream_options", "store", "metadata", "user")
 
 
-class RowError(NukeAIError):
-    """A row cannot be made into a request."""
-
-    kind = "row"
-
-
 @dataclass(frozen=True)
 class Recipe:
-    """What all rows share: who is asked, with which template and parameters."""
+    """What all rows share: who is asked, with which template and parameters.
+
+    `is_model_chosen` off says that every body has to name its model; `is_made` is that of the source.
+    """
 
     provider: str
     model: str
@@ -57,6 +50,8 @@ class Recipe:
     parameters: Parameters = NO_PARAMETERS
     schema: Optional[Mapping[str, Json]] = None
     is_model_fixed: bool = False
+    is_model_chosen: bool = True
+    is_made: bool = False
 
 
 class JobMaker:
@@ -75,14 +70,15 @@ class JobMaker:
             return replace(job, custom_id=row.custom_id or "", place=place, page=page, key=key_of(recipe, job))
         if recipe.prompt is None:
             raise RowError(
-                tr("the row is no OpenAI batch line, and there is no template"), next_step=tr("Give --template.")
+                tr("the row is no request, and there is no template"), next_step=tr("Choose a template.")
             )
         values = recipe.workshop.values(row.data, row.folder)
         text = clean_text(recipe.prompt.render(values)).strip("\n")
         system = clean_text(recipe.system.render(values)) if recipe.system is not None else None
         pictures = tuple(
-            one for column in recipe.images for one in _pictures(row.data, column, recipe.workshop.roots, row.folder)
+            one for column in recipe.images for one in pictures_of(row.data, column, recipe.workshop.roots, row.folder)
         )
+        _insist_on_words(text, pictures)
         job = Job("", "", recipe.model, (Said("user", text, pictures),), system or None, recipe.parameters,
                   recipe.schema, row.place, recipe.page.render(values) if recipe.page else None)
         return replace(job, custom_id=self._id(row, values), key=key_of(recipe, job))
@@ -102,8 +98,9 @@ class JobMaker:
     def _where(self, row: Row) -> Tuple[str, Optional[str]]:
         """The place and the page of a row that is a request; one that we made (`made_line`) says them itself."""
         extra, page = row.data.get("x"), self._recipe.page
-        if isinstance(extra, dict) and page is None:
-            return str(extra.get("place") or row.place), extra.get("page")
+        if self._recipe.is_made and isinstance(extra, dict) and page is None:
+            named = extra.get("page")
+            return str(extra.get("place") or row.place), named if isinstance(named, str) else None
         return row.place, page.render(self._recipe.workshop.values(row.data, row.folder)) if page else None
 
 
@@ -155,19 +152,29 @@ def job_of_body(body: Mapping[str, Json], recipe: Recipe) -> Job:
     strange = sorted(name for name, value in body.items() if name not in known and value not in (None, [], {}))
     if strange:
         raise RowError(tr("the body asks for {names}, which a batch cannot do here", names=', '.join(strange)))
-    given = {name: body.get(name) for name in PARAMETERS}
-    if given["max_tokens"] is None:
-        given["max_tokens"] = body.get("max_completion_tokens")
-    stop = given.pop("stop", None) or ()
-    parameters = Parameters(stop=(stop,) if isinstance(stop, str) else tuple(stop), **given)
+    most = body.get("max_tokens")
+    parameters = parameters_of({**body, "max_tokens": body.get("max_completion_tokens") if most is None else most})
     merged = {one.name: getattr(parameters, one.name) for one in fields(Parameters)}
     for name, value in merged.items():
         if value in (None, ()):
             merged[name] = getattr(recipe.parameters, name)
-    named = body.get("model")
-    model = recipe.model if recipe.is_model_fixed or not isinstance(named, str) or not named else named
     system, said = _said(body.get("messages"))
-    return Job("", "", model, said, system, Parameters(**merged), _schema(body.get("response_format"), recipe))
+    _insist_on_words(said[-1].text, said[-1].attachments)
+    schema = _schema(body.get("response_format"), recipe)
+    return Job("", "", _model(body.get("model"), recipe), said, system, Parameters(**merged), schema)
+
+
+def _model(named: Json, recipe: Recipe) -> str:
+    if recipe.is_model_fixed or not isinstance(named, str) or not named:
+        if not recipe.is_model_chosen:
+            raise RowError(tr("the body names no model"), next_step=tr("Choose a model, or name one in the line."))
+        return recipe.model
+    return named
+
+
+def _insist_on_words(text: str, pictures: Tuple[Attachment, ...]) -> None:
+    if not text.strip() and not pictures:
+        raise RowError(tr("the prompt is empty"), next_step=tr("Mend the row or the template."))
 
 
 def _said(messages: Json) -> Tuple[Optional[str], Tuple[Said, ...]]:
@@ -201,10 +208,7 @@ def _content(content: Json) -> Tuple[str, Tuple[Attachment, ...]]:
             texts.append(str(part.get("text", "")))
         elif kind == "image_url":
             shown = part.get("image_url")
-            found = _DATA_URL.match(str(shown.get("url") if isinstance(shown, dict) else shown))
-            if found is None:
-                raise RowError(tr("a picture is not a data: URL, and nothing is fetched"))
-            pictures.append(_picture("picture", found.group(1), found.group(2)))
+            pictures.append(picture_of_url(str(shown.get("url") if isinstance(shown, dict) else shown)))
         else:
             raise RowError(tr("a message has a part of the type {kind}", kind=repr(kind)))
     return clean_text("\n".join(texts)), tuple(pictures)
@@ -219,30 +223,7 @@ def _schema(form: Json, recipe: Recipe) -> Optional[Mapping[str, Json]]:
     schema = inner.get("schema") if isinstance(inner, dict) else None
     if not isinstance(schema, dict):
         raise RowError(tr("the body's response_format is not a json_schema"))
+    problem = schema_problem(schema)
+    if problem:
+        raise RowError(tr("the body's schema cannot work: {problem}", problem=problem))
     return schema
-
-
-def _pictures(data: Mapping[str, Json], column: str, roots: Roots, folder: str) -> List[Attachment]:
-    value = data.get(column)
-    if value is None:
-        raise RowError(tr("the row has no column {column} for its picture", column=column))
-    return [_read_picture(str(one), roots, folder) for one in (value if isinstance(value, list) else [value]) if one]
-
-
-def _read_picture(value: str, roots: Roots, folder: str) -> Attachment:
-    found = _DATA_URL.match(value)
-    if found is not None:
-        return _picture("picture", found.group(1), found.group(2))
-    path: Path = roots.inside(value, folder)
-    with path.open("rb") as file:
-        raw = file.read(_PICTURE_BYTES + 1)
-    kind = media_type_of(raw[:START_BYTES])
-    if kind is None or not kind.startswith("image/"):
-        raise RenderError(f"{value} is not a PNG, JPEG, GIF or WebP picture")
-    if len(raw) > _PICTURE_BYTES:
-        raise RenderError(f"{value} is larger than {_PICTURE_BYTES >> 20} MB")
-    return _picture(path.name, kind, base64.b64encode(raw).decode("ascii"))
-
-
-def _picture(name: str, kind: str, data: str) -> Attachment:
-    return Attachment(hashlib.sha256(data.encode()).hexdigest()[:32], "image", name, "", kind, data)

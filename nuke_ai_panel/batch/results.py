@@ -51,9 +51,9 @@ def error_line(job: Job, error: NukeAIError, extra: Dict[str, Json]) -> Dict[str
 
 def extra_of(
     job: Job, *, attempts: int, cost_usd: Optional[float], host: str, answer: Optional[Answer] = None,
-    conversation_id: Optional[str] = None,
+    usage: Optional[Usage] = None, conversation_id: Optional[str] = None,
 ) -> Dict[str, Json]:
-    """The `x` of a line."""
+    """The `x` of a line. `usage` is that of all attempts together."""
     extra: Dict[str, Json] = {
         "request_key": job.key, "attempts": attempts, "cost_usd": cost_usd, "host": host, "dedup_of": None,
         "at": round(time.time(), 3), "place": job.place,
@@ -61,12 +61,22 @@ def extra_of(
     if answer is not None:
         extra["first_token_ms"] = None if answer.first_token_s is None else round(answer.first_token_s * 1e3, 1)
         extra["total_ms"] = round(answer.total_s * 1e3, 1)
-        extra["usage"] = usage_of(answer.usage)
+    if answer is not None or usage is not None:
+        extra["usage"] = usage_of(usage)
     if conversation_id is not None:
         extra["conversation_id"] = conversation_id
     if job.page is not None:
         extra["page"] = job.page
     return extra
+
+
+def sum_of(known: Optional[Usage], more: Optional[Usage]) -> Optional[Usage]:
+    """Both together; what only one of them says counts as it is."""
+    if known is None or more is None:
+        return known if more is None else more
+    values = {name: value if (own := getattr(known, name)) is None else own if value is None else own + value
+              for name, value in vars(more).items()}
+    return Usage(**{**values, "estimated": known.estimated or more.estimated})
 
 
 def usage_of(usage: Optional[Usage]) -> Json:
@@ -79,6 +89,12 @@ def text_of(line: Json) -> str:
     choices = ((line.get("response") or {}).get("body") or {}).get("choices") or [{}]
     content = (choices[0].get("message") or {}).get("content")
     return content if isinstance(content, str) else ""
+
+
+def finish_of(line: Json) -> str:
+    """Why the answer of a result line ended, as far as it says."""
+    choices = ((line.get("response") or {}).get("body") or {}).get("choices") or [{}]
+    return str(choices[0].get("finish_reason") or "")
 
 
 def kinds_of(names: Tuple[str, ...], there: FrozenSet[str] = frozenset()) -> FrozenSet[str]:

@@ -12,6 +12,7 @@ import os
 import socket
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Dict, Iterable, Iterator, Mapping, Optional, Tuple
@@ -20,6 +21,8 @@ from ..messages import Json
 from ..words import tr
 from .compact_map import CompactMap, number_of
 from .errors import BatchError, InvalidBatchError, LockedRunError
+from .line_shape import is_end, is_reject
+from .values import DEFECT
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -35,7 +38,10 @@ _LAST = 1 << 62
 
 @dataclass
 class Past:
-    """What a run directory holds already. `answered` maps ids to keys (see `mark`), `places` keys to lines' offsets."""
+    """What a run directory holds already. `answered` maps ids to keys (see `mark`), `places` keys to lines' offsets.
+
+    `torn` counts lines that were taken out: one that a kill tore, and those that are damaged.
+    """
 
     answered: CompactMap = field(default_factory=CompactMap)
     failed: CompactMap = field(default_factory=CompactMap)
@@ -66,7 +72,7 @@ class RunFolder:
 
     def exists(self) -> bool:
         """Whether a run was begun here."""
-        return (self.path / RUN).is_file()
+        return os.path.isfile(self.path / RUN)
 
     def lock(self) -> None:
         """Makes the directory this process's. Raises LockedRunError, InvalidBatchError."""
@@ -81,18 +87,22 @@ class RunFolder:
             raise LockedRunError(
                 f"{self.path} is locked",
                 user_text=tr("{path} is being written by {holder}.", path=self.path, holder=self._holder()),
-                next_step=tr("Wait for it, or choose another --out."),
+                next_step=tr("Wait for it, or choose another directory."),
             ) from exc
         except NotImplementedError:
             log.info("%s lies on a file system without locks", self.path)
         except OSError as exc:
             raise InvalidBatchError(
                 tr("{path} cannot be made: {reason}.", path=self.path, reason=exc.strerror or exc),
-                next_step=tr("Choose another --out."),
+                next_step=tr("Choose another directory for the run."),
             ) from exc
         else:
             self._lock = lock
-        self.write(LOCK, {"host": socket.gethostname(), "pid": os.getpid(), "started": time.time()})
+        try:
+            self.write(LOCK, {"host": socket.gethostname(), "pid": os.getpid(), "started": time.time()})
+        except BatchError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Lets the next writer in. Idempotent."""
@@ -128,8 +138,9 @@ class RunFolder:
             return {}
         except (OSError, ValueError) as exc:
             raise InvalidBatchError(
-                tr("{path} cannot be read: {reason}", path=self.path / name, reason=exc),
-                next_step=tr("Restore it, or choose another --out."),
+                tr("{path} cannot be read: {reason}.", path=self.path / name,
+                   reason=exc.strerror if isinstance(exc, OSError) and exc.strerror else exc),
+                next_step=tr("Restore it, or choose another directory for the run."),
             ) from exc
         return found if isinstance(found, dict) else {}
 
@@ -156,12 +167,23 @@ class RunFolder:
             (self.path / name).unlink()
 
     def scan(self) -> Past:
-        """Reads what is there, after taking off a line that a kill tore."""
+        """Reads what is there, after taking out a line that a kill tore, and damaged ones. Raises BatchError."""
+        torn = sum(repair(path) for path in (self.results, self.errors))
+        past = self._read_lines()
+        if past.torn:
+            torn += past.torn
+            for path in (self.results, self.errors):
+                is_answer = path == self.results
+                replace_file(path, (as_line(line) for _, line in lines_of(path) if _is_of(line, is_answer=is_answer)))
+            past = self._read_lines()
+        past.torn = torn
+        return past
+
+    def _read_lines(self) -> Past:
         past = Past()
-        past.torn = sum(repair(path) for path in (self.results, self.errors))
         for offset, line in lines_of(self.results):
-            if not line:
-                past.is_stale = True
+            if not _is_of(line, is_answer=True):
+                past.torn += 1
                 continue
             number, key = number_of(str(line.get("custom_id"))), str(_extra(line).get("request_key", ""))
             past.is_stale |= past.answered.get(number) is not None
@@ -171,32 +193,14 @@ class RunFolder:
                 past.spent_usd += _extra(line).get("cost_usd") or 0.0
             past.results += 1
         for _, line in lines_of(self.errors):
+            if not _is_of(line, is_answer=False):
+                past.torn += 1
+                continue
             key = str(_extra(line).get("request_key", ""))
             past.failed.put(number_of(str(line.get("custom_id"))), mark(key))
             past.spent_usd += _extra(line).get("cost_usd") or 0.0
             past.errors += 1
         return past
-
-    def compact(self, past: Past) -> None:
-        """Takes out lines that are no row's any more: answers to a former text, errors that a retry mended."""
-        has_answer, has_error = CompactMap(), CompactMap()
-        kept = CompactMap()
-        for offset, line in lines_of(self.results):
-            if line and _is_current(line, past.answered):
-                has_answer.put(number_of(str(line["custom_id"])), offset + 1)
-        for offset, line in lines_of(self.errors):
-            if line and _is_current(line, past.answered):
-                has_error.put(number_of(str(line["custom_id"])), offset + 1)
-
-        def still(path: Path, last: CompactMap, unless: Optional[CompactMap]) -> Iterator[bytes]:
-            for offset, line in lines_of(path):
-                number = number_of(str(line.get("custom_id")))
-                if line and last.get(number) == offset + 1 and (unless is None or unless.get(number) is None):
-                    kept.put(number, 1)
-                    yield as_line(line)
-
-        replace_file(self.errors, still(self.errors, has_error, has_answer))
-        replace_file(self.results, still(self.results, has_answer, None))
 
     def sort(self, order: CompactMap) -> None:
         """Puts the lines into the order of the input, those of other rows at the end. Raises BatchError."""
@@ -210,9 +214,9 @@ class RunFolder:
     def _holder(self) -> str:
         try:
             info = self.read(LOCK)
-            return f"the process {info['pid']} on {info['host']}"
+            return tr("the process {pid} on {host}", pid=info["pid"], host=info["host"])
         except (InvalidBatchError, KeyError):
-            return "another process"
+            return tr("another process")
 
 
 def mark(key: str, *, is_seen: bool = False) -> int:
@@ -231,26 +235,23 @@ def as_line(data: Mapping[str, Json]) -> bytes:
 
 
 def lines_of(path: Path) -> Iterator[Tuple[int, Dict[str, Json]]]:
-    """Every whole line with its offset; one that is no JSON object is empty. A file that is absent has none."""
+    """Every whole line with its offset; a damaged one is empty. A file that is absent has none. Raises BatchError."""
     try:
-        file = path.open("rb")
+        with path.open("rb") as file:
+            offset = 0
+            for raw in file:
+                if not raw.endswith(b"\n"):
+                    return
+                yield offset, _sound(raw)
+                offset += len(raw)
     except FileNotFoundError:
         return
-    with file:
-        offset = 0
-        for raw in file:
-            if not raw.endswith(b"\n"):
-                return
-            try:
-                found = json.loads(raw)
-            except ValueError:
-                found = None
-            yield offset, found if isinstance(found, dict) else {}
-            offset += len(raw)
+    except OSError as exc:
+        raise _unreadable(path, exc) from exc
 
 
 def repair(path: Path) -> int:
-    """Cuts a torn last line off; 1 when there was one."""
+    """Cuts a torn last line off; 1 when there was one. Raises BatchError."""
     try:
         with path.open("r+b") as file:
             end = file.seek(0, os.SEEK_END)
@@ -269,6 +270,8 @@ def repair(path: Path) -> int:
             return 1
     except FileNotFoundError:
         return 0
+    except OSError as exc:
+        raise _unreadable(path, exc) from exc
 
 
 def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
@@ -283,8 +286,10 @@ def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
             os.fsync(file.fileno())
         os.replace(made, path)
     except OSError as exc:
-        made.unlink(missing_ok=True)
         raise disk_error(path, exc) from exc
+    finally:
+        with suppress(OSError):
+            made.unlink()
 
 
 def disk_error(path: Path, exc: OSError) -> BatchError:
@@ -292,10 +297,33 @@ def disk_error(path: Path, exc: OSError) -> BatchError:
     error = BatchError(
         f"{path} cannot be written: {exc}",
         user_text=tr("{path} cannot be written: {reason}.", path=path, reason=exc.strerror or exc),
-        next_step=tr("Make room or mend the disk, then run the same command again: it goes on where it stopped."),
+        next_step=tr("Make room or mend the disk, then run it again: it goes on where it stopped."),
     )
-    error.code = 1
+    error.code = DEFECT
     return error
+
+
+def _unreadable(path: Path, exc: OSError) -> BatchError:
+    error = BatchError(
+        f"{path} cannot be read: {exc}",
+        user_text=tr("{path} cannot be read: {reason}.", path=path, reason=exc.strerror or exc),
+        next_step=tr("Check who may read it, then go on with this run."),
+    )
+    error.code = DEFECT
+    return error
+
+
+def _sound(raw: bytes) -> Dict[str, Json]:
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) and (is_end(found) or is_reject(found)) else {}
+
+
+def _is_of(line: Mapping[str, Json], *, is_answer: bool) -> bool:
+    """Whether a line belongs among the answers, or among the errors."""
+    return bool(line) and "custom_id" in line and (line.get("response") is not None) == is_answer
 
 
 def _line_from(file: IO[bytes], offset: int) -> bytes:
@@ -306,8 +334,3 @@ def _line_from(file: IO[bytes], offset: int) -> bytes:
 def _extra(line: Mapping[str, Json]) -> Mapping[str, Any]:  # Any: what the line holds
     found = line.get("x")
     return found if isinstance(found, dict) else {}
-
-
-def _is_current(line: Mapping[str, Json], answered: CompactMap) -> bool:
-    known = answered.get(number_of(str(line.get("custom_id"))))
-    return known is None or is_same(known, str(_extra(line).get("request_key", "")))

@@ -132,13 +132,13 @@ class Runner:
     def _fill(self) -> None:
         """Gives free places to the next requests at once: waking the dispatcher would take rounds of the loop."""
         feed = self._feed
-        while feed is not None and feed.error is None and not self._is_draining and self.stopped is None:
+        while feed is not None and not self._is_draining and self.stopped is None:
             if self._step(feed, self._loop.time()) != 0.0:
                 return
 
     def _step(self, feed: Feed, now: float) -> Optional[float]:
         """Starts one request if that may be; else the seconds until something can change. None at the end."""
-        if feed.error is not None:
+        if feed.error is not None and not (feed.has_job() or self._retries or self._tasks or self._next):
             raise feed.error
         if self._is_paused or self._copies >= MOST_COPIES:
             return TICK_S
@@ -267,16 +267,17 @@ class Runner:
             except NukeAIError as error:
                 was_heard = bool(getattr(error, "was_heard", False))
                 settled = True
-                work.cost += self._purse.settle(held, None, was_heard=was_heard)
+                work.pay(self._purse.settle(held, None, was_heard=was_heard))
                 await self._failed_once(work, lane, error, began, limit)
                 return
             settled = True
-            cost = self._purse.settle(held, answer.usage, was_heard=True)
-            work.cost += cost
+            work.pay(self._purse.settle(held, answer.usage, was_heard=True), answer.usage)
             used = answer.usage.total if answer.usage is not None else None
             lane.answered(self._loop.time(), began, estimated=tokens, used=used)
             if answer.allowance is not None:
-                lane.told(answer.allowance, number, self._loop.time(), said_at=answer.allowed_at)
+                pause = lane.told(answer.allowance, number, self._loop.time(), said_at=answer.allowed_at)
+                if pause is not None:
+                    self._stop(lane, told_to_wait(lane.name, pause.seconds))
             limit.answered()
             await self._answered(work, lane, answer, conversation_id)
         finally:
@@ -323,8 +324,12 @@ class Runner:
                 self._stop(lane, told_to_wait(lane.name, pause.seconds))
             elif pause is not None:
                 self._emit(LanePaused(lane.name, pause.seconds, pause.reason))
-        if is_fatal(error):
+        if is_fatal(error, is_proven=lane.successes > 0):
             self._stop(lane, refusal_of(error))
+        alive = [one for one in self._lanes if one.stopped is None]
+        if error.kind in UNREACHED_KINDS and all(one.is_gone(now, self._options.max_attempts) for one in alive):
+            for one in alive:
+                self._stop(one, refusal_of(error))
         if lane.stopped is not None:
             self._put_back(work, 0.0)
             return

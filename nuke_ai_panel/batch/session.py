@@ -20,23 +20,24 @@ from ..messages import Json
 from ..providers.threads import in_daemon_thread
 from ..providers.urls import is_private_url
 from ..settings import ProviderSettings
-from ..settings.policy import Price
 from ..store.answer_cache import AnswerCache
 from ..words import tr
 from .compact_map import CompactMap, number_of
-from .errors import BatchError, InvalidBatchError
+from .errors import BatchError, InvalidBatchError, no_row
 from .feed import Feed, Sorter
+from .former import bring_back, met_and_ended, spent_in, tidy
 from .history import BatchHistory
 from .lane import Lane
 from .planning import Plan
 from .remembered import Remembered
-from .reporting import Report, make_report, write_csv, write_pages, write_report
+from .reporting import Report, ended, make_report, write_csv, write_pages, write_report
 from .requests import JobMaker
 from .results import kinds_of
 from .run_folder import REJECTS, RUN, SCHEMA, Past, RunFolder, as_line, is_same, lines_of
 from .runner import Runner
-from .spending import Purse
+from .spending import Purse, price_from
 from .tally import Tally
+from .targets import refuse_foreign
 from .values import DEFECT, DONE, INTERRUPTED, SOME_FAILED, BatchEvent, Options, Progress, Reject, Row
 from .windows import FixedWindow, HostedWindow, LocalWindow, Window
 
@@ -53,16 +54,20 @@ class Session:
     ) -> None:
         self.plan = plan
         self.folder = RunFolder(out)
-        self._options = options
+        # Requests that were made before are in a file already, which may be the one that they would be added to.
+        self._options = replace(options, keep_requests=options.keep_requests and not plan.source.is_made)
         self._emit_to = emit
         self._command = command
         self._is_blamed = False
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._runner: Optional[Runner] = None
         self._signal: Optional[int] = None
-        self._rejects = 0
+        self._is_paused = False
+        self._state = "starting"
+        self._first_reject: Optional[Reject] = None
         self._facts: Dict[str, Json] = {}
         self._began = time.monotonic()
+        self._is_same_input = False
         self._retried: frozenset[int] = frozenset()
 
     # ------------------------------------------------------------ any thread
@@ -79,12 +84,13 @@ class Session:
 
     def pause(self, *, paused: bool) -> None:
         """Sends nothing more until it may again."""
+        self._is_paused = paused
         self._post(lambda runner: runner.pause(paused=paused))
 
     def progress(self) -> Progress:
         """How far it is, as far as is known."""
         runner = self._runner
-        return runner.progress() if runner is not None else Progress(state="starting")
+        return runner.progress(self._state) if runner is not None else Progress(state=self._state)
 
     # ------------------------------------------------------------ loop thread
 
@@ -96,6 +102,7 @@ class Session:
         try:
             return await self._run(past)
         finally:
+            self._state = "finished"
             self.folder.close()
 
     async def _run(self, past: Past) -> Report:
@@ -103,14 +110,13 @@ class Session:
         remembered = await in_daemon_thread(self._remembered)
         sorter = Sorter(
             JobMaker(plan.recipe), past, selection=plan.selection, rejected=self._reject, remembered=remembered,
-            order=CompactMap() if options.ordered else None,
+            order=CompactMap() if options.ordered else None, pages={} if plan.recipe.page is not None else None,
             retried_kinds=(lambda one: number_of(one) in self._retried) if options.retry_only is not None else None,
         )
-        price = plan.price
-        if options.price_in is not None or options.price_out is not None:
-            price = Price(options.price_in or 0.0, options.price_out or 0.0)
-        purse = Purse(price, options.budget, past.spent_usd)
-        script = str(self._facts.get("input") or "") or None
+        price = price_from(plan.price, options.price_in, options.price_out)
+        purse = Purse(price, options.budget, past.spent_usd + float(self._facts["spent_elsewhere_usd"]))
+        command: Mapping[str, Json] = self._facts["command"] or {}
+        script = str(command.get("script") or command.get("nk") or "") or None
         history = BatchHistory(plan.app, self._facts["id"], script) if options.keep_history else None
         lanes = lanes_of(plan, options)
         tally = Tally(lanes, purse, plan.rows)
@@ -119,8 +125,11 @@ class Session:
             plan.app, self.folder, past, options, run_id=self._facts["id"], lanes=lanes, purse=purse,
             emit=self._emit, tally=tally, history=history, remembered=remembered,
         )
+        # What was said before there was a runner to hear it.
+        runner.pause(paused=self._is_paused)
         if self._signal is not None:
             runner.drain()
+        self._state = ""
         feed = Feed(plan.source, sorter, most=2 * max(8, options.max_concurrency), wake=runner.wake)
         defect: Optional[BaseException] = None
         try:
@@ -139,8 +148,8 @@ class Session:
             if remembered is not None:
                 await remembered.close()
         is_whole = feed.is_exhausted and not feed.has_job() and defect is None
-        why, finished = runner.stopped or defect, tally.finished
-        report = await in_daemon_thread(lambda: self._finish(past, sorter, why, is_whole, finished))
+        why, spent = runner.stopped or defect, purse.spent
+        report = await in_daemon_thread(lambda: self._finish(past, sorter, why, is_whole, spent))
         self._emit(runner.progress("finished"))
         return report
 
@@ -156,10 +165,13 @@ class Session:
 
     def _open(self) -> Past:
         folder, plan = self.folder, self.plan
+        refuse_foreign(folder, plan.source, targets=[self._options.csv])
         folder.lock()
         try:
             known = folder.read()
+            bring_back(folder)
             past = folder.scan()
+            self._is_same_input = plan.fingerprint is not None and known.get("input_hash") == plan.fingerprint
             if known and self._options.resume == "strict":
                 self._insist(known, past)
             if self._options.retry_only is not None:
@@ -173,6 +185,7 @@ class Session:
                 "input": plan.source.title, "input_hash": plan.fingerprint, "template_hash": plan.template_hash,
                 "provider": plan.recipe.provider, "model": plan.recipe.model, "rows": plan.rows,
                 "started": known.get("started") or time.time(), "finished": None, "counts": None,
+                "spent_elsewhere_usd": _number(known.get("spent_elsewhere_usd")),
                 "command": dict(self._command) if self._command is not None else known.get("command"),
             }
             folder.write(RUN, self._facts)
@@ -183,6 +196,13 @@ class Session:
             raise
 
     def _insist(self, known: Mapping[str, Json], past: Past) -> None:
+        if not self.plan.source.is_repeatable:
+            raise InvalidBatchError(
+                f"{self.plan.source.title} can be read only once",
+                user_text=tr("{title} can be read only once, so nobody can say beforehand whether rows changed.",
+                             title=self.plan.source.title),
+                next_step=tr("Save the rows as a file. Nothing was sent."),
+            )
         changed = [name for name in ("template_hash", "input_hash", "provider", "model")
                    if known.get(name) != {**self.plan.as_json()}.get(name)]
         maker = JobMaker(self.plan.recipe)
@@ -204,41 +224,46 @@ class Session:
             )
 
     def _finish(
-        self, past: Past, sorter: Sorter, stopped: Optional[BaseException], is_whole: bool, finished: int,
+        self, past: Past, sorter: Sorter, stopped: Optional[BaseException], is_whole: bool, spent: float,
     ) -> Report:
         folder, census = self.folder, sorter.census
-        if past.is_stale or census.changed or census.retried or past.errors:
-            folder.compact(past)
+        is_all = is_whole and self.plan.selection.is_all
+        is_tidy = not past.is_stale and past.results + past.errors == census.skipped + census.skipped_errors
+        former = 0 if is_tidy else tidy(folder, past, is_all=is_all)
         if sorter.order is not None:
             folder.sort(sorter.order)
+        if is_all and stopped is None and not census.rows:
+            stopped = no_row(self.plan.source.title, self._first_reject)
         rows = census.rows if is_whole else self.plan.rows
-        is_changed = self._input_changed()
-        ended = census.skipped + census.skipped_errors + finished
-        missing = None if rows is None else max(0, rows - ended)
-        message = ""
-        if isinstance(stopped, NukeAIError):
-            message = f"{stopped.user_text} {stopped.next_step}".strip()
-        elif stopped is not None:
-            message = f"This is a bug: {type(stopped).__name__}: {stopped}"
         report = make_report(
-            folder, code=DONE, message=message, rows=rows, rejected=census.rejects, changed=census.changed,
-            torn=past.torn, elapsed_s=time.monotonic() - self._began, input_changed=is_changed, missing=missing,
+            folder, code=DONE, message="", rows=rows, rejected=census.rejects, changed=census.changed,
+            torn=past.torn, elapsed_s=time.monotonic() - self._began, input_changed=self._input_changed(),
+            missing=None if rows is None or is_whole or self._is_same_input else rows - met_and_ended(folder, past),
+            former=former,
         )
-        code = self._code(stopped, report)
-        report = make_report(
-            folder, code=code, message=message, rows=rows, rejected=census.rejects, changed=census.changed,
-            torn=past.torn, elapsed_s=report.elapsed_s, input_changed=is_changed, missing=missing,
-        )
-        self._facts.update(finished=time.time(), rows=rows, counts={
+        code, message = self._code(stopped, report), _words_of(stopped)
+        problems = self._write_more(sorter)
+        if problems and code in (DONE, SOME_FAILED):
+            code, message = DEFECT, tr("{problem} The answers are in results.jsonl.", problem=problems[0])
+        report = ended(replace(report, cost_usd=round(spent, 9)), code, message, problems)
+        # What attempts cost that no line tells of any more: a retry or a changed row took their place.
+        elsewhere = round(max(0.0, spent - spent_in(folder)), 9)
+        self._facts.update(finished=time.time(), rows=rows, spent_elsewhere_usd=elsewhere, counts={
             "answered": report.answered, "failed": report.failed, "rejected": report.rejected, "code": code,
         })
         folder.write(RUN, self._facts)
         write_report(folder, report, self._facts)
-        if self.plan.recipe.page is not None:
-            write_pages(folder)
-        if self._options.csv is not None:
-            write_csv(folder, Path(self._options.csv))
         return report
+
+    def _write_more(self, sorter: Sorter) -> List[str]:
+        """The pages and the table that were asked for; what could not be written, in sentences."""
+        problems = write_pages(self.folder, sorter.pages) if sorter.pages is not None else []
+        if self._options.csv is not None:
+            try:
+                write_csv(self.folder, Path(self._options.csv))
+            except BatchError as error:
+                problems.append(error.user_text)
+        return problems
 
     def _code(self, stopped: Optional[BaseException], report: Report) -> int:
         if isinstance(stopped, BatchError):
@@ -255,12 +280,12 @@ class Session:
             return False
         try:
             return self.plan.source.fingerprint() != self.plan.fingerprint
-        except OSError:
+        except (OSError, InvalidBatchError):
             return True
 
     def _reject(self, reject: Reject) -> None:
         """Keeps a line that is no row. The feed's thread."""
-        self._rejects += 1
+        self._first_reject = self._first_reject or reject
         with (self.folder.path / REJECTS).open("ab") as file:
             file.write(as_line(vars(reject)))
 
@@ -282,6 +307,16 @@ class Session:
             loop.call_soon_threadsafe(command, runner)
         except RuntimeError:  # the loop has ended, and the run with it
             pass
+
+
+def _number(found: Json) -> float:
+    return float(found) if isinstance(found, (int, float)) and not isinstance(found, bool) and found > 0 else 0.0
+
+
+def _words_of(stopped: Optional[BaseException]) -> str:
+    if isinstance(stopped, NukeAIError):
+        return f"{stopped.user_text} {stopped.next_step}".strip()
+    return "" if stopped is None else f"This is a bug: {type(stopped).__name__}: {stopped}"
 
 
 def lanes_of(plan: Plan, options: Options) -> List[Lane]:

@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterator, List, Mapping, Optional, Set, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from ..messages import Json
 from ..words import tr
 from .compact_map import CompactMap, number_of
 from .errors import InvalidBatchError
-from .reporting import Report, make_report, write_pages, write_report
+from .reporting import Report, ended, make_report, write_pages, write_report
 from .rows import Source
-from .run_folder import ERRORS, REJECTS, RESULTS, RUN, RunFolder, as_line, lines_of, replace_file
-from .values import DONE, SOME_FAILED, Reject
+from .run_folder import ERRORS, REJECTS, RESULTS, RUN, RunFolder, as_line, is_same, lines_of, mark, replace_file
+from .values import DEFECT, DONE, SOME_FAILED, Reject
 
 SHARDS = "shards"
 _BORDERS = re.compile(r"(\d+)-(\d+)\.(?:jsonl|part)\Z")
+_SHOWN_GAPS = 10
+_FAILED, _ANSWERED = 1, 2
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,14 @@ def chunk_folder(out: Path, chunk: Chunk) -> Path:
     return out / SHARDS / f"{chunk.name}.part"
 
 
+def chunk_file(out: Path, chunk: Chunk) -> Path:
+    """What is left of a chunk whose rows all have their end."""
+    return out / SHARDS / f"{chunk.name}.jsonl"
+
+
 def is_complete(out: Path, chunk: Chunk) -> bool:
     """Whether the chunk's file is there."""
-    return (out / SHARDS / f"{chunk.name}.jsonl").is_file()
+    return chunk_file(out, chunk).is_file()
 
 
 def adopt(out: Path, chunk: Chunk, keys: Callable[[], Mapping[str, str]]) -> int:
@@ -112,96 +120,153 @@ def seal(out: Path, chunk: Chunk) -> None:
     def pieces() -> Iterator[bytes]:
         for name in (RESULTS, ERRORS):
             for _, line in lines_of(part.path / name):
-                yield as_line(line)
+                if line:
+                    yield as_line(line)
         for _, line in lines_of(part.path / REJECTS):
-            yield as_line({"reject": line})
+            if line:
+                yield as_line({"reject": line})
 
-    replace_file(out / SHARDS / f"{chunk.name}.jsonl", pieces())
+    replace_file(chunk_file(out, chunk), pieces())
     shutil.rmtree(part.path, ignore_errors=True)
 
 
 def counted(out: Path) -> Tuple[int, int, bool]:
-    """How many rows of the chunks have an answer and an error, and whether somebody works at one. Before the merge."""
-    answered: Set[str] = set()
-    failed: Set[str] = set()
-    is_running = False
-    for path in sorted((out / SHARDS).glob("*-*")):
+    """How many rows of a run and its chunks have an answer and an error, and whether somebody works at a chunk."""
+    folder = RunFolder(out)
+    files, is_running = [folder.results, folder.errors], False
+    for _, _, path in _pieces(out):
         part = RunFolder(path)
         is_running |= path.is_dir() and part.is_locked()
-        for file in (path,) if path.is_file() else (part.results, part.errors):
-            for _, line in lines_of(file):
-                if "custom_id" in line:
-                    (failed if line.get("response") is None else answered).add(str(line["custom_id"]))
-    return len(answered), len(failed - answered), is_running
+        files += [path] if path.is_file() else [part.results, part.errors]
+    ends, counts = CompactMap(), {_FAILED: 0, _ANSWERED: 0}
+    for line in _lines(files):
+        if "custom_id" not in line:
+            continue
+        number, end = number_of(str(line["custom_id"])), _FAILED if line.get("response") is None else _ANSWERED
+        known = ends.get(number)
+        if known is None or known < end:
+            ends.put(number, end)
+            counts[end] += 1
+            if known is not None:
+                counts[known] -= 1
+    return counts[_ANSWERED], counts[_FAILED], is_running
 
 
-def merge(out: Path, source: Optional[Source]) -> Tuple[Report, List[str]]:
-    """Joins the shards into `results.jsonl` and `errors.jsonl`; the report, and what is wrong in sentences.
+def merge(out: Path, source: Optional[Source]) -> Report:
+    """Joins the shards into `results.jsonl` and `errors.jsonl`, beside what was asked again since; the report.
 
     The first success of an id counts. With `source` its rows are counted, and ranges without a shard are named.
     """
     folder = RunFolder(out)
-    files = sorted((out / SHARDS).glob("*.jsonl")) if (out / SHARDS).is_dir() else []
+    pieces = [one for one in _pieces(out) if one.path.suffix == ".jsonl"]
+    files = [one.path for one in pieces]
     if not files:
         raise InvalidBatchError(tr("{out} holds no finished chunk.", out=out), next_step=tr("Run run-chunk first."))
     facts = folder.read()
     folder.lock()
     try:
-        answered, failed = CompactMap(), CompactMap()
-        replace_file(folder.results, _answers(files, answered))
-        replace_file(folder.errors, _failures(files, answered, failed))
-        folder.write_lines(REJECTS, _rejects(files))
-        rows, rejected = _counted(source) if source is not None else (None, _rejected(files))
-        problems = _gaps(files, rows) if rows is not None else []
-        report = make_report(folder, code=DONE, message=" ".join(problems), rows=rows, rejected=rejected)
-        is_done = not (report.failed or report.missing or report.rejected)
-        report = make_report(
-            folder, code=DONE if is_done else SOME_FAILED, message=" ".join(problems), rows=rows, rejected=rejected,
-        )
+        answered = CompactMap()
+        asked = _asked(files)
+        replace_file(folder.results, _answers([folder.results, *files], asked, answered))
+        replace_file(folder.errors, _failures([folder.errors, *files], asked, answered))
+        rows, rejects = _census(source, files)
+        folder.write_lines(REJECTS, rejects)
+        torn = sum(not line for line in _lines(files))
+        report = make_report(folder, code=DONE, message="", rows=rows, rejected=len(rejects), torn=torn)
+        is_done = not (report.failed or report.missing or report.rejected or torn)
+        pages = write_pages(folder)
+        code = DEFECT if pages and is_done else DONE if is_done else SOME_FAILED
+        gaps = _gaps(pieces, rows) if rows is not None and report.missing else ""
+        report = ended(report, code, " ".join(filter(None, (gaps, *pages[:1]))), pages)
         write_report(folder, report, facts)
-        write_pages(folder)
-        folder.write(RUN, {**facts, "rows": rows, "counts": {"answered": report.answered, "failed": report.failed}})
-        return report, problems
+        folder.write(RUN, {**facts, "rows": rows, "finished": time.time(), "counts": {
+            "answered": report.answered, "failed": report.failed, "rejected": report.rejected, "code": report.code}})
+        return report
     finally:
         folder.close()
 
 
-def _answers(files: List[Path], answered: CompactMap) -> Iterator[bytes]:
+def _lines(files: Iterable[Path]) -> Iterator[Dict[str, Json]]:
     for file in files:
         for _, line in lines_of(file):
-            number = number_of(str(line.get("custom_id")))
-            if line.get("response") is not None and answered.get(number) is None:
-                answered.put(number, 1)
-                yield as_line(line)
+            yield line
 
 
-def _failures(files: List[Path], answered: CompactMap, failed: CompactMap) -> Iterator[bytes]:
-    for file in files:
-        for _, line in lines_of(file):
-            number = number_of(str(line.get("custom_id")))
-            if line.get("error") is not None and answered.get(number) is None and failed.get(number) is None:
-                failed.put(number, 1)
-                yield as_line(line)
+def _key(line: Mapping[str, Json]) -> str:
+    return str((line.get("x") or {}).get("request_key", ""))
 
 
-def _rejects(files: List[Path]) -> Iterator[Mapping[str, Json]]:
-    seen = set()
-    for file in files:
-        for _, line in lines_of(file):
-            reject = line.get("reject")
-            if reject and (reject.get("line"), reject.get("reason")) not in seen:
-                seen.add((reject.get("line"), reject.get("reason")))
-                yield reject
+def _asked(files: List[Path]) -> CompactMap:
+    """The requests' keys of the chunks by id."""
+    found = CompactMap()
+    for line in _lines(files):
+        if "custom_id" in line:
+            found.put(number_of(str(line["custom_id"])), mark(_key(line)))
+    return found
 
 
-def _rejected(files: List[Path]) -> int:
-    return sum(1 for _ in _rejects(files))
+def _answers(files: List[Path], asked: CompactMap, answered: CompactMap) -> Iterator[bytes]:
+    """The first answer of each id that is one to the request `asked`."""
+    for line in _lines(files):
+        number = number_of(str(line.get("custom_id")))
+        if line.get("response") is not None and answered.get(number) is None and _is_asked(asked, number, line):
+            answered.put(number, 1)
+            yield as_line(line)
+
+
+def _failures(files: List[Path], asked: CompactMap, answered: CompactMap) -> Iterator[bytes]:
+    """The first error of each id that has no answer."""
+    failed = CompactMap()
+    for line in _lines(files):
+        number = number_of(str(line.get("custom_id")))
+        is_open = answered.get(number) is None and failed.get(number) is None
+        if line.get("error") is not None and is_open and _is_asked(asked, number, line):
+            failed.put(number, 1)
+            yield as_line(line)
+
+
+def _is_asked(asked: CompactMap, number: int, line: Mapping[str, Json]) -> bool:
+    known = asked.get(number)
+    return known is None or is_same(known, _key(line))
+
+
+def _census(source: Optional[Source], files: List[Path]) -> Tuple[Optional[int], List[Mapping[str, Json]]]:
+    """How many rows there are, None where nobody knows, and what is no row.
+
+    What only a chunk found to be none, such as a row whose prompt cannot be made, counts among the rows of `source`.
+    """
+    rejects: Dict[Tuple[Json, Json], Mapping[str, Json]] = {}
+    rows = 0
+    for one in source.read() if source is not None else ():
+        if isinstance(one, Reject):
+            rejects.setdefault((one.line, one.reason), vars(one))
+        else:
+            rows += 1
+    known = len(rejects)
+    for line in _lines(files):
+        reject = line.get("reject")
+        if isinstance(reject, dict):
+            rejects.setdefault((reject.get("line"), reject.get("reason")), reject)
+    return rows - (len(rejects) - known) if source is not None else None, list(rejects.values())
+
+
+class _Piece(NamedTuple):
+    """A chunk's file or folder, by the rows of its name."""
+
+    first: int
+    last: int
+    path: Path
+
+
+def _pieces(out: Path) -> List[_Piece]:
+    """The chunks in the order of their rows; what else lies among them is left alone."""
+    found = ((_BORDERS.match(path.name), path) for path in (out / SHARDS).glob("*-*"))
+    return sorted(_Piece(int(borders[1]), int(borders[2]), path) for borders, path in found if borders)
 
 
 def _overlapping(out: Path, chunk: Chunk) -> Iterator[Path]:
-    for path in sorted((out / SHARDS).glob("*-*")):
-        found = _BORDERS.match(path.name)
-        if found and path != chunk_folder(out, chunk) and int(found[1]) <= chunk.last and int(found[2]) >= chunk.first:
+    for first, last, path in _pieces(out):
+        if path != chunk_folder(out, chunk) and first <= chunk.last and last >= chunk.first:
             yield path
 
 
@@ -215,21 +280,14 @@ def _answers_in(path: Path) -> Iterator[Mapping[str, Json]]:
         yield from (line for _, line in lines_of(part.results) if line.get("response") is not None)
 
 
-def _counted(source: Source) -> Tuple[int, int]:
-    rows = rejects = 0
-    for one in source.read():
-        rows += not isinstance(one, Reject)
-        rejects += isinstance(one, Reject)
-    return rows, rejects
-
-
-def _gaps(files: List[Path], rows: int) -> List[str]:
-    problems, next_row = [], 0
-    for file in files:
-        first, _, last = file.stem.partition("-")
-        if int(first) > next_row:
-            problems.append(f"Rows {next_row}-{int(first) - 1} have no chunk.")
-        next_row = max(next_row, int(last) + 1)
-    if next_row < rows:
-        problems.append(f"Rows {next_row}-{rows - 1} have no chunk.")
-    return problems
+def _gaps(pieces: List[_Piece], rows: int) -> str:
+    """Which ranges of rows no chunk has, in sentences; empty when there is none."""
+    gaps: List[str] = []
+    next_row = 0
+    for first, last in [*((one.first, one.last) for one in pieces), (rows, rows)]:
+        end = min(first, rows)
+        if end > next_row:
+            gaps.append(tr("Rows {first}-{last} have no chunk.", first=next_row, last=end - 1))
+        next_row = max(next_row, last + 1)
+    more = len(gaps) - _SHOWN_GAPS
+    return " ".join([*gaps[:_SHOWN_GAPS], *([tr("And {count} ranges more.", count=more)] if more > 0 else [])])

@@ -8,12 +8,28 @@ from typing import Optional
 from ..core.budget import cost
 from ..messages import Usage
 from ..settings.policy import Price
+from ..words import tr
+from .errors import InvalidBatchError
 from .values import Job
 
 # Without a limit of its own an answer under a budget is at most so long.
 ANSWER_TOKENS = 4096
 _MESSAGE_TOKENS = 24
 _PICTURE_TOKENS = 8000
+
+
+def price_from(known: Optional[Price], price_in: Optional[float], price_out: Optional[float]) -> Optional[Price]:
+    """The price with what was said of it; the other half is the known one's. Raises InvalidBatchError without one."""
+    if price_in is None and price_out is None:
+        return known
+    if known is None and (price_in is None or price_out is None):
+        raise InvalidBatchError(
+            tr("Only one half of the price is known."),
+            next_step=tr("Give both --price-in and --price-out, in US dollars for a million tokens."),
+        )
+    first = known.input if known is not None and price_in is None else price_in
+    second = known.output if known is not None and price_out is None else price_out
+    return Price(first or 0.0, second or 0.0)
 
 
 @dataclass
@@ -40,14 +56,14 @@ class Purse:
         self.held += amount
         return True
 
-    def settle(self, amount: float, usage: Optional[Usage], *, was_heard: bool) -> float:
-        """Takes back what was set aside and counts what was used; that is told. Unknown use counts in full."""
+    def settle(self, amount: float, usage: Optional[Usage], *, was_heard: bool) -> Optional[float]:
+        """Takes back what was set aside and counts what was used, unknown use in full; None without a price."""
         self.held = max(0.0, self.held - amount)
         used = self.cost_of(usage)
         if used is None:
             used = amount if was_heard else 0.0
         self.spent += used
-        return used
+        return used if used or self.price is not None else None
 
     def cost_of(self, usage: Optional[Usage]) -> Optional[float]:
         """What an answer cost, None when nobody says."""

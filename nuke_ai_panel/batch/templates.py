@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _LARGEST_BYTES = 4 << 20
 _DIGEST_TOKENS = 2000
+_SHOWN = 200
 
 
 class MissingValueError(NukeAIError):
@@ -32,7 +33,10 @@ class MissingValueError(NukeAIError):
     kind = "template"
 
     def __init__(self, name: str, message: str) -> None:
-        super().__init__(message, user_text=f"The template needs {name}, and the row does not have it.")
+        super().__init__(
+            message, user_text=tr("The template needs {name}, and the row does not have it.", name=name),
+            next_step=tr("Mend the template or the row."),
+        )
         self.name = name
 
 
@@ -40,6 +44,12 @@ class RenderError(NukeAIError):
     """A template cannot be filled in with a row."""
 
     kind = "template"
+
+
+class RowError(NukeAIError):
+    """A row cannot be made into a request."""
+
+    kind = "row"
 
 
 @dataclass(frozen=True)
@@ -50,16 +60,36 @@ class Roots:
 
     def inside(self, path: str, folder: str) -> Path:
         """`path` as a real file in one of the folders. Raises RenderError."""
-        asked = Path(path).expanduser()
-        whole = (asked if asked.is_absolute() else Path(folder or ".") / asked).resolve()
+        try:
+            asked = Path(path).expanduser()
+            whole = (asked if asked.is_absolute() else Path(folder or ".") / asked).resolve()
+            is_there = whole.is_file()
+        except (OSError, ValueError, RuntimeError) as exc:  # too long, a NUL, the home of nobody
+            raise _unreadable(path, exc) from exc
         if not any(root == whole or root in whole.parents for root in self.folders):
             raise RenderError(
-                f"{path} is outside of the allowed folders ({', '.join(map(str, self.folders))})",
-                next_step=tr("Add its folder with --root."),
+                tr("{path} is outside of the allowed folders ({names})", path=path,
+                   names=", ".join(map(str, self.folders))),
+                next_step=tr("Put it beside the rows or the template, or allow its folder (--root)."),
             )
-        if not whole.is_file():
-            raise RenderError(f"{path} is not a file")
+        if not is_there:
+            raise RenderError(tr("{path} is not a file", path=path), next_step=tr("Check the path."))
         return whole
+
+    def read(self, path: str, folder: str, most_bytes: int) -> bytes:
+        """What such a file holds. Raises RenderError."""
+        whole = self.inside(path, folder)
+        try:
+            with whole.open("rb") as file:
+                raw = file.read(most_bytes + 1)
+        except OSError as exc:
+            raise _unreadable(path, exc) from exc
+        if len(raw) > most_bytes:
+            raise RenderError(
+                tr("{path} is larger than {most} MB", path=path, most=most_bytes >> 20),
+                next_step=tr("Choose a smaller file."),
+            )
+        return raw
 
 
 class Template:
@@ -70,9 +100,10 @@ class Template:
         try:
             self._template = environment.from_string(text)
         except _jinja2().TemplateSyntaxError as exc:
+            said = str(exc.message).rstrip(".")
             raise InvalidBatchError(
-                f"{name}, line {exc.lineno}: {exc.message}",
-                user_text=tr("{name}, line {lineno}: {message}.", name=name, lineno=exc.lineno, message=exc.message),
+                f"{name}, line {exc.lineno}: {said}",
+                user_text=tr("{name}, line {lineno}: {message}.", name=name, lineno=exc.lineno, message=said),
                 next_step=tr("Mend the template."),
             ) from exc
         self.text = text
@@ -88,20 +119,20 @@ class Template:
         except NukeAIError:
             raise
         except Exception as exc:
-            raise RenderError(f"the template fails: {type(exc).__name__}: {exc}") from exc
+            raise RenderError(
+                tr("the template fails: {name}: {reason}", name=type(exc).__name__, reason=str(exc).rstrip(".")),
+                next_step=tr("Mend the template."),
+            ) from exc
 
 
 class Workshop:
     """Makes templates that share filters, variables and the folders that they may read."""
 
     def __init__(self, roots: Sequence[Path], variables: Mapping[str, Json]) -> None:
-        sandbox = _jinja2_sandbox()
         self.roots = Roots(tuple(dict.fromkeys(one.resolve() for one in roots)))
         self._variables = dict(variables)
         self._folder = ""
-        self._environment = sandbox.ImmutableSandboxedEnvironment(
-            undefined=_jinja2().StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True,
-        )
+        self._environment = _environment()
         filters: Dict[str, Callable[..., object]] = {
             "truncate_tokens": truncate_tokens, "file": self._file, "nk_summary": self._nk_summary, "json": _as_json,
             "nk_reads": self._nk_reads, "nk_changes": self._nk_changes, "matches": matches,
@@ -119,15 +150,13 @@ class Workshop:
         return {"row": data, **self._variables, **data}
 
     def _file(self, path: Any) -> str:  # Any: whatever the template filters
-        whole = self.roots.inside(str(path), self._folder)
-        with whole.open("rb") as file:
-            raw = file.read(_LARGEST_BYTES + 1)
-        if len(raw) > _LARGEST_BYTES:
-            raise RenderError(f"{path} is larger than {_LARGEST_BYTES >> 20} MB")
+        raw = self.roots.read(str(path), self._folder, _LARGEST_BYTES)
         try:
             return raw.decode("utf-8-sig").replace("\r\n", "\n")
         except UnicodeDecodeError as exc:
-            raise RenderError(f"{path} is not UTF-8 text") from exc
+            raise RenderError(
+                tr("{path} is not UTF-8 text", path=path), next_step=tr("Save it as UTF-8.")
+            ) from exc
 
     def _nk_summary(self, script: Any, limit: int = _DIGEST_TOKENS) -> str:  # Any: a path or a script's text
         return _read_as_script(lambda: digest(self._script(script), limit).text)
@@ -150,7 +179,9 @@ def _read_as_script(read: Callable[[], str]) -> str:
     try:
         return read()
     except NkSyntaxError as exc:
-        raise RenderError(f"the script cannot be read: {exc}") from exc
+        raise RenderError(
+            tr("the script cannot be read: {reason}", reason=exc), next_step=tr("Check that it is a Nuke script.")
+        ) from exc
 
 
 def truncate_tokens(text: Any, limit: int) -> str:  # Any: whatever the template filters
@@ -170,9 +201,30 @@ def read_template(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
+        reason = getattr(exc, "strerror", None) or exc
         raise InvalidBatchError(
-            tr("the template {path} cannot be read: {reason}", path=path, reason=exc), next_step=tr("Check the path.")
+            tr("The template {path} cannot be read: {reason}.", path=path, reason=reason),
+            next_step=tr("Check the path."),
         ) from exc
+
+
+def _unreadable(path: str, exc: Exception) -> RenderError:
+    reason = getattr(exc, "strerror", None) or exc
+    return RenderError(
+        tr("{path} cannot be read: {reason}", path=path[:_SHOWN], reason=reason), next_step=tr("Check the path.")
+    )
+
+
+def _printable(value: Any) -> Any:  # Any: whatever a template prints
+    """Refuses functions: `{{ row.items }}` of a row without items is a slip, and no text."""
+    if callable(value) and not isinstance(value, _jinja2().Undefined):
+        name = getattr(value, "__name__", None) or type(value).__name__
+        raise RenderError(
+            tr("the template prints {name}, which is a function and no value", name=name),
+            next_step=tr("Mend the template: a function is called with (), a column is {words}.",
+                         words=f'{{{{ row["{name}"] }}}}'),
+        )
+    return value
 
 
 def _as_json(value: Any, indent: Optional[int] = None) -> str:  # Any: a row's value
@@ -195,8 +247,17 @@ def _jinja2() -> Any:  # Any: a module
     return jinja2
 
 
-def _jinja2_sandbox() -> Any:  # Any: a module
-    _jinja2()
+def _environment() -> Any:  # Any: Jinja2's, which is imported here
+    jinja = _jinja2()
     import jinja2.sandbox
 
-    return jinja2.sandbox
+    class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
+        """Jinja2's, where a row's columns win over what Python calls the same."""
+
+        def getattr(self, obj: Any, attribute: str) -> Any:  # Any: Jinja2's own signature
+            if isinstance(obj, Mapping) and attribute in obj:
+                return obj[attribute]
+            return super().getattr(obj, attribute)
+
+    return Sandbox(undefined=jinja.StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True,
+                   finalize=_printable)

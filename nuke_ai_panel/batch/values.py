@@ -9,6 +9,7 @@ from ..core.request import NO_PARAMETERS
 from ..events import Allowance
 from ..messages import Attachment, Json, Usage
 from ..providers.base import Parameters
+from ..words import tr
 
 ResumeMode = Literal["changed", "strict"]
 StreamMode = Literal["auto", "on", "off"]
@@ -36,6 +37,14 @@ class Reject:
     line: int
     reason: str
     text: str = ""
+    next_step: str = ""
+
+    @property
+    def words(self) -> str:
+        """Where it stands, why it is no row, and what to do."""
+        reason = self.reason.rstrip(".")
+        said = tr("line {line}: {reason}", line=self.line, reason=reason) if self.line else reason
+        return f"{said}. {self.next_step}" if self.next_step else f"{said}."
 
 
 @dataclass(frozen=True)
@@ -127,7 +136,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class RowDone:
-    """A row has its answer, which is written. `dedup_of` names the row that asked the same."""
+    """A row has its answer, which is written. `dedup_of` is the row that asked the same, `finish` why it ended."""
 
     custom_id: str
     text: str
@@ -135,6 +144,7 @@ class RowDone:
     cost_usd: Optional[float] = None
     dedup_of: Optional[str] = None
     conversation_id: Optional[str] = None
+    finish: str = ""
 
 
 @dataclass(frozen=True)
@@ -181,6 +191,7 @@ class LaneState:
     window: int
     paused_s: float = 0.0
     is_stopped: bool = False
+    is_unreached: bool = False
 
 
 @dataclass(frozen=True)

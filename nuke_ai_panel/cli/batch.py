@@ -6,8 +6,10 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict
 
 from . import exits
+from .batch_exchange import add_exchange_verbs
 from .batch_farm import add_farm_verbs
 from .batch_gallery import add_gallery_verb
 from .batch_options import add_rows_options, add_run_options
@@ -16,6 +18,9 @@ from .batch_run import carry_out, say_plan
 from .console import Console
 from .exits import UsageError
 from .program import Parser, add_command
+
+if TYPE_CHECKING:
+    from ..batch.run_folder import RunFolder
 
 _EPILOG = """exit codes:
   0    every row has an answer
@@ -56,25 +61,17 @@ def register(commands: argparse._SubParsersAction[Parser]) -> None:
     add_folder(status)
     status.add_argument("--json", action="store_true", help="print one JSON object")
     status.add_argument("--watch", action="store_true", help="go on telling until it has ended")
-    export = add_verb(verbs, "export", "write the requests for a provider's own batch service", _export)
-    add_rows_options(export)
-    add_out(export)
-    export.add_argument("--to", choices=("openai", "openrouter", "vllm"), required=True, help="for which service")
-    importing = add_verb(verbs, "import", "take a service's results into a run directory", _import)
-    importing.add_argument("results", metavar="FILE", nargs="+", help="what the service gave back")
-    add_rows_options(importing)
-    importing.set_defaults(input=None)
-    add_out(importing)
+    add_exchange_verbs(verbs)
 
 
 # ---------------------------------------------------------------- the verbs
 
 
 def _plan(arguments: argparse.Namespace, console: Console) -> int:
-    from ..batch.planning import check
+    from ..batch.planning import check, surveyed
 
     with opened(arguments) as app:
-        plan = planned(app, arguments, samples=arguments.sample)
+        plan = surveyed(planned(app, arguments, samples=arguments.sample), samples=arguments.sample)
         if arguments.json:
             console.raw(json.dumps(plan.as_json(), ensure_ascii=False, indent=2) + "\n")
         else:
@@ -111,53 +108,40 @@ def _retry(arguments: argparse.Namespace, console: Console) -> int:
 
 def _status(arguments: argparse.Namespace, console: Console) -> int:
     from ..batch.errors import InvalidBatchError
-    from ..batch.run_folder import RunFolder, lines_of
-    from ..batch.shards import counted
+    from ..batch.run_folder import RunFolder
 
     folder = RunFolder(Path(arguments.out))
     if not folder.exists():
         raise InvalidBatchError(f"{arguments.out} holds no run.", next_step="Check the path.")
     while True:
-        facts, is_running = folder.read(), folder.is_locked()
-        answered = sum(1 for _ in lines_of(folder.results))
-        failed = sum(1 for _ in lines_of(folder.errors))
-        if not folder.results.exists():
-            answered, failed, is_chunk_running = counted(folder.path)
-            is_running = is_running or is_chunk_running
-        rows = facts.get("rows")
+        found = _state_of(folder)
         if arguments.json:
-            console.raw(json.dumps({
-                "running": is_running, "rows": rows, "answered": answered, "failed": failed, "run": facts,
-            }, ensure_ascii=False, default=str) + "\n")
+            console.raw(json.dumps(found, ensure_ascii=False, default=str) + "\n")
         else:
-            total = "" if rows is None else f" of {rows:,}"
-            what = "running" if is_running else "ended" if facts.get("finished") else "stopped before its end"
-            console.say(f"{answered:,}{total} rows have an answer, {failed:,} failed; {what}.")
-        if not arguments.watch or not is_running:
+            total = "" if found["rows"] is None else f" of {found['rows']:,}"
+            what = f"{found['state']}: {found['reason']}" if found["reason"] else f"{found['state']}."
+            console.say(f"{found['answered']:,}{total} rows have an answer, {found['failed']:,} failed; {what}")
+        if not arguments.watch or not found["running"]:
             return exits.COMPLETE
         time.sleep(2.0)
 
 
-def _export(arguments: argparse.Namespace, console: Console) -> int:
-    from ..batch.exchange import export
-    from ..batch.planning import check
+def _state_of(folder: RunFolder) -> Dict[str, Any]:  # Any: what JSON holds
+    """How far a run is, and why it is no farther."""
+    from ..batch.reporting import REPORT
+    from ..batch.shards import counted
+    from ..batch.values import DONE, SOME_FAILED
 
-    with opened(arguments) as app:
-        plan = planned(app, arguments)
-        check(plan)
-        for path in export(plan, Path(arguments.out), arguments.to):
-            console.say(str(path))
-    return exits.COMPLETE
-
-
-def _import(arguments: argparse.Namespace, console: Console) -> int:
-    from ..batch.exchange import import_results
-
-    with opened(arguments) as app:
-        plan = planned(app, arguments)
-        answers, errors, strange = import_results(
-            plan, Path(arguments.out).absolute(), [Path(one) for one in arguments.results])
-    console.say(f"{answers:,} answers and {errors:,} errors taken in.")
-    if strange:
-        console.note(f"{len(strange):,} ids are in no row, for example {strange[0]}.")
-    return exits.COMPLETE
+    facts, is_running = folder.read(), folder.is_locked()
+    answered, failed, is_chunk_running = counted(folder.path)
+    is_running = is_running or is_chunk_running
+    rows, counts = facts.get("rows"), facts.get("counts")
+    rows = rows if isinstance(rows, int) else None
+    code = counts.get("code", DONE) if isinstance(counts, dict) else None
+    has_ended = code in (DONE, SOME_FAILED) and (rows is None or answered + failed >= rows)
+    is_stopped = not is_running and bool(facts.get("finished")) and not has_ended
+    return {
+        "running": is_running, "rows": rows, "answered": answered, "failed": failed,
+        "state": "running" if is_running else "ended" if has_ended else "stopped before its end",
+        "reason": str(folder.read(REPORT).get("message") or "") if is_stopped else "", "run": facts,
+    }

@@ -12,16 +12,16 @@ from .batch_options import add_rows_options, add_run_options, command_of, restor
 from .batch_rows import add_folder, add_out, add_verb, command_of_run, go_on, names_rows, opened, planned, rows_of
 from .batch_run import carry_out, options_given, say_report
 from .console import Console
+from .exits import UsageError
 from .options import count
 from .program import Parser
 
 if TYPE_CHECKING:
     from ..batch.rows import Source
 
-_SHOWN_GAPS = 10
 # What is in the requests already.
 _MADE = ("glob", "nk", "nodes", "template", "var", "schema", "id", "image", "root", "limit", "repeat", "out_file",
-         "system", "shuffle", "sample", "seed", "temperature", "max_tokens")
+         "system", "shuffle", "sample", "seed", "temperature", "max_tokens", "keep_requests")
 
 
 def add_farm_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
@@ -53,14 +53,16 @@ def add_farm_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
 def _farm(arguments: argparse.Namespace, console: Console) -> int:
     from ..batch.farm import Farm, write_job
     from ..batch.planning import check
-    from ..batch.run_folder import REQUESTS
+    from ..batch.run_folder import REJECTS, REQUESTS, RunFolder
+    from ..batch.targets import refuse_foreign
 
     out = Path(arguments.out).absolute()
     with opened(arguments) as app:
         plan = planned(app, arguments)
         check(plan, budget=options_given(arguments).budget)
+        refuse_foreign(RunFolder(out), plan.source, targets=[arguments.csv])
         command = {
-            name: value for name, value in command_of(arguments).items()
+            name: value for name, value in command_of(arguments, plan).items()
             if name not in _MADE
         }
         command.update(input=str(out / REQUESTS), format="requests", provider=plan.recipe.provider,
@@ -68,9 +70,11 @@ def _farm(arguments: argparse.Namespace, console: Console) -> int:
         for name in ("rpm", "tpm"):
             if command.get(name) is not None:
                 command[name] /= arguments.slots
-        job, rows = write_job(plan, out, Farm(
+        job, rows, rejected = write_job(plan, out, Farm(
             arguments.chunk_rows, arguments.chunk_seconds, arguments.limit_name, arguments.python,
             out.name), command)
+    if rejected:
+        console.note(f"{rejected:,} lines of the input are no rows: {out / REJECTS} says why. The merge counts them.")
     console.say(f"{rows:,} requests in {out / REQUESTS}. The job is in {job}:")
     console.say("  " + shlex.join(["openjd", "run", str(job / "template.json"), "-p", f"RunDir={out}"]))
     console.say("  " + shlex.join(["deadline", "bundle", "submit", str(job)]))
@@ -80,7 +84,8 @@ def _farm(arguments: argparse.Namespace, console: Console) -> int:
 def _run_chunk(arguments: argparse.Namespace, console: Console) -> int:
     from ..batch.planning import jobs_of
     from ..batch.run_folder import RunFolder
-    from ..batch.shards import adopt, chunk_folder, chunk_of, insist_same, is_complete, seal
+    from ..batch.shards import adopt, chunk_file, chunk_folder, chunk_of, insist_same, is_complete, seal
+    from ..batch.targets import refuse_foreign
     from ..batch.values import DONE, SOME_FAILED
 
     out, chunk = Path(arguments.out).absolute(), chunk_of(arguments.rows)
@@ -91,9 +96,11 @@ def _run_chunk(arguments: argparse.Namespace, console: Console) -> int:
         if budget is None and arguments.budget is not None and known.get("rows"):
             # The whole budget is shared by the rows: no chunk knows what the others spend.
             arguments.budget *= min(1.0, (chunk.last - chunk.first + 1) / known["rows"])
+    _insist_on_all_rows(arguments)
     arguments.yes = True
     with opened(arguments) as app:
         plan = planned(app, arguments, rows=(chunk.first, chunk.last))
+        refuse_foreign(RunFolder(out), plan.source, targets=[arguments.csv])
         if not plan.source.is_made:
             insist_same(known, plan.template_hash, plan.fingerprint)
         if is_complete(out, chunk):
@@ -102,12 +109,22 @@ def _run_chunk(arguments: argparse.Namespace, console: Console) -> int:
         adopted = adopt(out, chunk, lambda: {job.custom_id: job.key for job in jobs_of(plan)})
         if adopted:
             console.note(f"{adopted:,} rows are answered already, in chunks of other borders.")
-        code = carry_out(plan, chunk_folder(out, chunk), arguments, console)
+        code = carry_out(plan, chunk_folder(out, chunk), arguments, console, becomes=chunk_file(out, chunk))
         if code not in (DONE, SOME_FAILED):
             return code
         seal(out, chunk)
     # Every row has its end, also a failed one; asking the farm to try again would not help. `merge` tells.
     return exits.COMPLETE
+
+
+def _insist_on_all_rows(arguments: argparse.Namespace) -> None:
+    """A chunk's rows are numbered as the input has them. Raises UsageError."""
+    said = [f"--{name}" for name in ("limit", "sample", "shuffle", "repeat") if getattr(arguments, name)]
+    if said:
+        raise UsageError(
+            f"run-chunk does not take {', '.join(said)}: a chunk is rows A to B of the whole input.",
+            next_step="Write the job with batch farm, which takes them, then run its chunks.",
+        )
 
 
 def _merge(arguments: argparse.Namespace, console: Console) -> int:
@@ -123,10 +140,8 @@ def _merge(arguments: argparse.Namespace, console: Console) -> int:
         restore(made, command)
         settle(made)
         source = rows_of(made) if made.input != "-" else None
-    report, problems = merge(out, source)
+    report = merge(out, source)
     if command.get("csv"):
         write_csv(RunFolder(out), Path(str(command.get("cwd") or "."), str(command["csv"])))
-    for problem in problems[:_SHOWN_GAPS]:
-        console.note(problem)
     say_report(report, console)
     return report.code

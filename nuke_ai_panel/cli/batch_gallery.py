@@ -39,7 +39,7 @@ def _gallery(arguments: argparse.Namespace, console: Console) -> int:
         return exits.COMPLETE
     for one in found:
         console.say(f"{one.title}{' (the studio)' if one.source == 'studio' else ''}")
-        console.say(f"  {one.problem or one.description}")
+        console.say(f"  {f'{one.problem} {one.next_step}'.strip() or one.description}")
         console.say(f"  {_command_of(one)}")
     return exits.COMPLETE
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from pathlib import Path
-from typing import Dict, Mapping
+from typing import TYPE_CHECKING, Dict, Mapping
 
 from ..messages import Json
 from .options import add_reaching_options, count, number
+
+if TYPE_CHECKING:
+    from ..batch.planning import Plan
 
 PROGRESS = ("auto", "bar", "plain", "json", "openjd", "none")
 # What run.json keeps, so that `retry`, `resume` and `merge` need the directory alone. Never a key.
 KEPT = (
     "input", "glob", "nk", "nodes", "format", "template", "var", "system", "schema", "provider", "model", "base_url",
+    "default_provider", "default_model",
     "temperature", "max_tokens", "id", "image", "root", "limit", "repeat", "out_file", "csv", "host",
     "max_concurrency", "rpm", "tpm", "max_attempts", "max_wait", "budget", "price_in", "price_out", "max_failures",
     "stop_after", "stream", "cache", "ordered", "shuffle", "sample", "seed",
@@ -113,10 +118,11 @@ def failures(text: str) -> str:
     return text
 
 
-def command_of(arguments: argparse.Namespace) -> Dict[str, Json]:
-    """What run.json keeps of the command line."""
-    given = {**vars(arguments), "cwd": str(Path.cwd())}
-    kept = {name: given[name] for name in KEPT if given.get(name) not in (None, [], False)}
+def command_of(arguments: argparse.Namespace, plan: Plan) -> Dict[str, Json]:
+    """What run.json keeps of the command line, and whom the plan asks where neither it nor the template says."""
+    given = {**vars(arguments), "cwd": str(Path.cwd()), "default_provider": plan.recipe.provider,
+             "default_model": plan.recipe.model}
+    kept = {name: given[name] for name in KEPT if _is_said(given.get(name))}
     if "@" in str(kept.get("base_url", "")):
         kept.pop("base_url")  # a name and a password may stand in it
     return kept
@@ -129,13 +135,18 @@ def restore(arguments: argparse.Namespace, command: Mapping[str, Json]) -> None:
         if name not in KEPT or name == "cwd":
             continue
         if name in ("input", "template", "nk", "schema", "csv") and value not in ("-", None):
-            value = str(base / str(value))
+            value = str(base / os.path.expanduser(str(value)))
         if name == "glob":
-            value = str(base / str(value))
+            value = str(base / os.path.expanduser(str(value)))
         if name == "root":
-            value = [str(base / one) for one in value]
-        if getattr(arguments, name, None) in (None, [], False):
+            value = [str(base / os.path.expanduser(one)) for one in value]
+        if not _is_said(getattr(arguments, name, None)):
             setattr(arguments, name, value)
+
+
+def _is_said(value: object) -> bool:
+    """Whether an option was given; a nought was."""
+    return value is not None and value is not False and value != []
 
 
 def settle(arguments: argparse.Namespace) -> None:

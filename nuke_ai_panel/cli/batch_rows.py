@@ -11,7 +11,7 @@ from ..errors import MissingKeyError, NukeAIError, PolicyError, SettingsError
 from . import exits
 from .batch_options import restore, settle
 from .console import Console
-from .exits import UsageError
+from .exits import OutputLostError, UsageError
 from .options import overrides_of
 from .program import Parser, add_command, say_error
 
@@ -50,6 +50,11 @@ def _guarded(
 
     try:
         return run(arguments, console)
+    except OutputLostError as gone:
+        console.abandon()
+        if gone.reason:
+            console.note(gone.reason)
+        return exits.FAILED
     except BatchError as error:
         say_error(console, error)
         return error.code
@@ -64,6 +69,11 @@ def _guarded(
     except NukeAIError as error:
         say_error(console, error)
         return exits.FAILED
+    except OSError as exc:
+        if exc.filename is None:
+            raise
+        console.note(f"{exc.filename} cannot be used: {exc.strerror or exc}. Check the place, then run it again.")
+        return exits.FAILED
 
 
 @contextmanager
@@ -77,6 +87,9 @@ def opened(arguments: argparse.Namespace) -> Iterator[App]:
             "provider", "model", "base_url", "system", "temperature", "max_tokens", "timeout")
         if getattr(arguments, name, None) is not None
     })
+    begun_with = getattr(arguments, "default_provider", None)
+    if "base_url" in given and "provider" not in given and begun_with:
+        given.provider = begun_with
     app = Opened.open(overrides=overrides_of(given))
     try:
         yield app
@@ -139,8 +152,9 @@ def command_of_run(out: Path, *, is_needed: bool = True) -> dict[str, object]:
     from ..batch.run_folder import RunFolder
 
     found = RunFolder(out).read().get("command")
-    if not found and is_needed:
+    known = found if isinstance(found, dict) else {}
+    if not known and is_needed:
         raise InvalidBatchError(
             f"{out} does not say how it was run.", next_step="Give the input and the template as for batch run."
         )
-    return dict(found or {})
+    return dict(known)

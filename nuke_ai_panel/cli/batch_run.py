@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Iterator, Optional
 from . import exits
 from .batch_options import command_of
 from .console import Console
+from .exits import OutputLostError
 from .log_file import keep_log_in
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ..batch.reporting import Report
     from ..batch.session import Session
     from ..batch.values import Options
+    from .batch_view import BatchView
 
 _LOOK_S = 0.2
 
@@ -34,9 +36,12 @@ def options_given(arguments: argparse.Namespace, *, retry_only: Optional[tuple[s
 
 def carry_out(
     plan: Plan, out: Path, arguments: argparse.Namespace, console: Console, *,
-    retry_only: Optional[tuple[str, ...]] = None,
+    retry_only: Optional[tuple[str, ...]] = None, becomes: Optional[Path] = None,
 ) -> int:
-    """Runs a plan to its end, whatever that is, and says how it went; the exit code. Raises what is wrong before."""
+    """Runs a plan to its end, whatever that is, and says how it went; the exit code. Raises what is wrong before.
+
+    `becomes` is the file that the whole directory is made into when every row has its end.
+    """
     from ..batch.handle import Handle
     from ..batch.planning import check
     from ..batch.session import Session
@@ -44,27 +49,56 @@ def carry_out(
 
     options = options_given(arguments, retry_only=retry_only)
     check(plan, budget=options.budget)
-    how = "none" if arguments.quiet else arguments.progress
+    _insist_on_targets(plan, out, arguments)
     if not _may_start(plan, arguments, console):
         return exits.INTERRUPTED
     if arguments.log_file:
         keep_log_in(Path(arguments.log_file))
-    view = BatchView(console, how)
-    session = Session(plan, out.absolute(), options, view.heard, command=command_of(arguments))
+    view = BatchView(console, "none" if arguments.quiet else arguments.progress)
+    session = Session(plan, out.absolute(), options, view.heard, command=command_of(arguments, plan))
     with _signals(session) as came:
         handle = Handle(session, plan.app.main_thread)
-        while not handle.done():
-            wait_for_futures([handle.finished], _LOOK_S)
-            if came and not arguments.quiet and came.pop(0):
-                console.note("Ending what is under way; once more to drop it.")
-            view.show()
+        try:
+            while not handle.done():
+                wait_for_futures([handle.finished], _LOOK_S)
+                if came and not arguments.quiet and came.pop(0):
+                    console.note("Ending what is under way; once more to drop it.")
+                view.show()
+        except OutputLostError:
+            session.cancel(exits.FAILED)
+            handle.result()
+            raise
         report = handle.result()
+    _say_end(report, view, arguments, console, becomes)
+    return report.code
+
+
+def _say_end(
+    report: Report, view: BatchView, arguments: argparse.Namespace, console: Console, becomes: Optional[Path]
+) -> None:
+    """The last words, as they were asked for."""
     view.show(is_last=True)
-    if not arguments.quiet:
-        say_report(report, console)
+    if arguments.progress == "json" and not arguments.quiet:
+        console.raw(json.dumps(report.as_json(), default=str) + "\n")
+    elif not arguments.quiet:
+        say_report(report, console, becomes=becomes)
     elif report.code and report.message:
         console.note(report.message)
-    return report.code
+
+
+def _insist_on_targets(plan: Plan, out: Path, arguments: argparse.Namespace) -> None:
+    """Whether all that is to be written can be, and is nobody else's. Raises InvalidBatchError."""
+    from ..batch.run_folder import RunFolder
+    from ..batch.targets import insist_log, insist_table, refuse_foreign
+
+    refuse_foreign(
+        RunFolder(out), plan.source, targets=[arguments.csv, arguments.log_file],
+        read=[one for one in (arguments.template, arguments.schema) if one],
+    )
+    if arguments.csv:
+        insist_table(Path(arguments.csv))
+    if arguments.log_file:
+        insist_log(Path(arguments.log_file))
 
 
 @contextmanager
@@ -96,9 +130,9 @@ def _signals(session: Session) -> Iterator[list[bool]]:
 
 
 def _may_start(plan: Plan, arguments: argparse.Namespace, console: Console) -> bool:
-    """Asks on a terminal, unless --yes was given."""
+    """Asks on a terminal, unless --yes was given or a program reads along."""
     is_asked = console.shows_wait and sys.stdin is not None and sys.stdin.isatty() and not arguments.yes
-    if not is_asked or arguments.input == "-":
+    if not is_asked or arguments.input == "-" or arguments.progress == "json":
         return True
     say_plan(plan, console)
     console.stream("Start? [Y/n] ")
@@ -121,18 +155,23 @@ def say_plan(plan: Plan, console: Console) -> None:
     else:
         console.say(f"between ${survey.cost_usd[0]:,.4f} and ${survey.cost_usd[1]:,.4f}")
     for reject in survey.first_rejects:
-        console.say(f"line {reject.line}: {reject.reason}")
+        console.say(reject.words)
     for sample in survey.samples:
         console.say(json.dumps(sample, ensure_ascii=False, indent=2))
 
 
-def say_report(report: Report, console: Console) -> None:
-    """How it went, in a line or two."""
+def say_report(report: Report, console: Console, *, becomes: Optional[Path] = None) -> None:
+    """How it went, in a line or two, and which file says more."""
+    from ..batch.reporting import PAGE, cost_words
+    from ..batch.values import DONE, SOME_FAILED
+
     if report.code and report.message:
         console.note(report.message)
     failed = f", {report.failed:,} failed" if report.failed else ""
     rejected = f", {report.rejected:,} lines were no rows" if report.rejected else ""
     missing = f", {report.missing:,} are still to do" if report.missing else ""
+    is_whole = report.code in (DONE, SOME_FAILED)
+    place = becomes if becomes is not None and is_whole else Path(report.folder) / PAGE
     console.say(f"{report.answered:,} rows have an answer{failed}{rejected}{missing}. "
-                f"{report.input_tokens:,} tokens in, {report.output_tokens:,} out, ${report.cost_usd:,.4f}. "
-                f"{Path(report.folder) / 'report.md'}")
+                f"{report.input_tokens:,} tokens in, {report.output_tokens:,} out, {cost_words(report)}. "
+                f"{place}")

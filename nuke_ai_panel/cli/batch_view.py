@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
 import time
 from dataclasses import asdict
 from typing import Optional
@@ -17,7 +16,7 @@ from .console import Console
 log = logging.getLogger(__name__)
 
 _LINE_EVERY_S = 10.0
-_BAR = 24
+_BAR, _SHORTEST_BAR = 24, 5
 
 
 class BatchView:
@@ -26,7 +25,9 @@ class BatchView:
     def __init__(self, console: Console, how: str) -> None:
         if how == "auto":
             is_farm = any(name.startswith("OPENJD_") for name in os.environ)
-            how = "openjd" if is_farm else "bar" if console.shows_wait else "plain"
+            how = "openjd" if is_farm else "bar"
+        if how == "bar" and not console.shows_wait:
+            how = "plain"
         self._console = console
         self._how = how
         self._latest: Optional[Progress] = None
@@ -61,7 +62,7 @@ class BatchView:
             if is_last:
                 self._console.clear_wait()
             else:
-                self._console.wait(bar(latest, shutil.get_terminal_size().columns))
+                self._console.wait(bar(latest, self._console.columns))
             return
         if not is_last and time.monotonic() - self._said_at < (1.0 if self._how == "json" else _LINE_EVERY_S):
             return
@@ -98,7 +99,10 @@ def line(progress: Progress) -> str:
 
 
 def bar(progress: Progress, columns: int) -> str:
-    """One line for a terminal."""
-    full = round(share(progress) * _BAR)
-    drawn = f"[{'#' * full}{'.' * (_BAR - full)}] " if progress.total else ""
-    return f"{drawn}{line(progress)}"[:max(20, columns - 1)]
+    """One line for a terminal: all that is said, and a bar as long as there is room for."""
+    said = line(progress)
+    room = min(_BAR, columns - len(said) - len("[] "))
+    if not progress.total or room < _SHORTEST_BAR:
+        return said
+    full = round(share(progress) * room)
+    return f"[{'#' * full}{'.' * (room - full)}] {said}"

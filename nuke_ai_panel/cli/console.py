@@ -18,7 +18,7 @@ from .exits import OutputLostError, UsageError
 STDIN_LIMIT_BYTES = 4 << 20
 # C0 but tab and newline, DEL, C1; then what changes the direction of text.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
-_WAIT_WIDTH = 78
+_USUAL_COLUMNS = 80
 
 
 class Console:
@@ -67,11 +67,20 @@ class Console:
         except OutputLostError:
             self.err = None
 
+    @property
+    def columns(self) -> int:
+        """How much of a waiting line the terminal shows: the last column is left free, or it would wrap."""
+        try:
+            found = os.get_terminal_size(self.err.fileno()).columns if self.err is not None else 0
+        except (OSError, ValueError):
+            found = 0
+        return max(20, (found or _USUAL_COLUMNS) - 1)
+
     def wait(self, text: str) -> None:
         """Shows on a terminal what is being waited for, on one line that is taken away again."""
         if not self.shows_wait or self.err is None:
             return
-        line = visible(text)[:_WAIT_WIDTH]
+        line = visible(text)[:self.columns]
         padding = " " * (len(self._wait) - len(line))
         self._wait = line
         self.err.write(f"\r{line}{padding}")

@@ -131,7 +131,7 @@ def classify_error(
     facts = read_error(body)
     effective = status if status is not None and status >= 300 else facts.status
     kind = _decide(facts, effective)
-    delay = retry_delay(facts, headers, time.time() if now is None else now)
+    delay = retry_delay(facts, headers, time.time() if now is None else now, status=effective)
     sentence, step = _advice(kind, facts, effective)
     return provider_error(
         kind, facts.message, provider=provider, model=model, status=effective, code=facts.code, type=facts.type,
@@ -244,7 +244,7 @@ def _retryable(kind: ErrorKind, facts: ErrorFacts, status: Optional[int], header
         return False
     if kind == "credits" and status == 402:
         return "retry-after" in headers  # money held by requests in flight comes back
-    return kind in RETRYABLE_KINDS
+    return kind in RETRYABLE_KINDS or (kind == "bad_request" and status == 409)  # somebody else was at it just then
 
 
 def _advice(kind: ErrorKind, facts: ErrorFacts, status: Optional[int]) -> Tuple[str, str]:

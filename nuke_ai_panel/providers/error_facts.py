@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from typing import Dict, List, Mapping, Optional, Sequence, Union
 
 from ..messages import Json
+from .rate_limits import MILLISECONDS_FROM, reset_s
 from .redact import MASK, redact
 
 MAX_MESSAGE = 2000
@@ -61,7 +62,9 @@ def read_error(body: Union[bytes, Json]) -> ErrorFacts:
     return _unwrap(body, depth=0)
 
 
-def retry_delay(facts: ErrorFacts, headers: Mapping[str, str], now: float) -> Optional[float]:
+def retry_delay(
+    facts: ErrorFacts, headers: Mapping[str, str], now: float, *, status: Optional[int] = None
+) -> Optional[float]:
     """Seconds to wait that the server asked for; `headers` have lower-case keys, `now` is Unix time."""
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None and milliseconds >= 0:
@@ -81,20 +84,25 @@ def retry_delay(facts: ErrorFacts, headers: Mapping[str, str], now: float) -> Op
         seconds = _number(delay[:-1]) if isinstance(delay, str) and delay.endswith("s") else None
         if seconds is not None and seconds >= 0:
             return seconds
-    return _until_reset(facts, headers, now)
+    return _until_reset(facts, headers, now, status)
 
 
-def _until_reset(facts: ErrorFacts, headers: Mapping[str, str], now: float) -> Optional[float]:
-    """OpenRouter's X-RateLimit-Reset: epoch milliseconds, in the headers or repeated in the body."""
-    reset = _number(headers.get("x-ratelimit-reset"))
-    if reset is None:
-        repeated = facts.metadata.get("headers")
-        if isinstance(repeated, dict):
-            reset = next((_number(v) for k, v in repeated.items() if str(k).lower() == "x-ratelimit-reset"), None)
-    if reset is None or reset < 1e12:  # seconds and relative values are other vendors' dialects
+def _until_reset(
+    facts: ErrorFacts, headers: Mapping[str, str], now: float, status: Optional[int]
+) -> Optional[float]:
+    """X-RateLimit-Reset, in the headers or, by OpenRouter, repeated in the body.
+
+    Epoch milliseconds are OpenRouter's. Others send seconds, with every answer: only for a 429 they are what to wait.
+    """
+    said: Json = headers.get("x-ratelimit-reset")
+    repeated = facts.metadata.get("headers")
+    if _number(said) is None and isinstance(repeated, dict):
+        said = next((value for name, value in repeated.items() if str(name).lower() == "x-ratelimit-reset"), said)
+    number = _number(said)
+    if said is None or (status != 429 and (number is None or number < MILLISECONDS_FROM)):
         return None
-    wait = reset / 1000 - now
-    return wait if wait > 0 else None
+    wait = reset_s(str(said), now)
+    return wait if wait else None
 
 
 def _unwrap(body: Json, depth: int) -> ErrorFacts:

@@ -154,14 +154,15 @@ class OpenAIProvider:
         for _ in range(MAX_REPAIRS):
             repairs = self._repairs.get(request.model, frozenset())
             body = self._encode(request, repairs)
+            base = self._base
             response = await self._post(body)
             if response.status not in (400, 404, 422):
                 await check_head(response, provider=self._label, model=request.model)
                 return response
             error, raw = await read_refusal(response, provider=self._label, model=request.model)
-            if (error.status == 404 and error.kind == "bad_request" and self._azure is None
-                    and not has_path(self._base)):
-                self._base = join_url(self._base, "v1")  # nearly every server that was named by its host alone
+            if error.status == 404 and error.kind == "bad_request" and self._azure is None and not has_path(base):
+                # Nearly every server that was named by its host alone; another request may have found out meanwhile.
+                self._base = join_url(base, "v1")
                 continue
             repair = repair_for(read_error(raw), body)
             if repair is None or repair in repairs:

@@ -16,7 +16,7 @@ from ..events import Allowance, Quota
 
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_MILLISECONDS_FROM, _EPOCH_FROM = 1e12, 1e9
+MILLISECONDS_FROM, _EPOCH_FROM = 1e12, 1e9
 _MINUTE_S = 60.0
 
 
@@ -40,7 +40,7 @@ def _quota(headers: Mapping[str, str], now: float, name: str) -> Optional[Quota]
     limit, remaining = (_number(headers.get(name.format(what))) for what in ("limit", "remaining"))
     if limit is None or remaining is None or limit <= 0:
         return None
-    return Quota(limit, min(limit, max(0.0, remaining)), _reset_s(headers.get(name.format("reset"), ""), now))
+    return Quota(limit, min(limit, max(0.0, remaining)), reset_s(headers.get(name.format("reset"), ""), now))
 
 
 def _minute(headers: Mapping[str, str], name: str) -> Optional[Quota]:
@@ -56,11 +56,11 @@ def _scarcest(found: Iterable[Quota]) -> Optional[Quota]:
     return min(found, key=lambda one: one.remaining / one.limit, default=None)
 
 
-def _reset_s(text: str, now: float) -> Optional[float]:
+def reset_s(text: str, now: float) -> Optional[float]:
     """Seconds until all is allowed again: a length, a moment in epoch milliseconds or seconds, or an ISO date."""
     number = _number(text)
     if number is not None:
-        moment = number / 1000.0 if number >= _MILLISECONDS_FROM else number if number >= _EPOCH_FROM else now + number
+        moment = number / 1000.0 if number >= MILLISECONDS_FROM else number if number >= _EPOCH_FROM else now + number
         return max(0.0, moment - now)
     parts = _PART.findall(text)
     if parts and "".join(map("".join, parts)) == text.strip():

@@ -21,6 +21,8 @@ from .rate_limits import read_allowance
 from .wire import Frame, FrameTooLarge, NdjsonParser, Parser, SniffingParser, SseParser
 
 DRAIN_S = 1.0
+# The code of the error that a page for people is, where an answer was asked for.
+WEB_PAGE = "web_page"
 _SHOWN_BYTES = 4096
 _SHOWN_CHARACTERS = 200
 # What ends the wait for the first words of an answer.
@@ -67,7 +69,8 @@ async def check_head(response: StreamResponse, *, provider: str, model: str) -> 
     shown = " ".join(plain_text(body.decode("utf-8", "replace")).split())[:_SHOWN_CHARACTERS]
     raise response.redacted(provider_error(
         "protocol", f"a web page came instead of an answer: {shown}", provider=provider, model=model,
-        request_id=response.request_id, user_text=tr("{provider} answered with a web page.", provider=provider),
+        request_id=response.request_id, code=WEB_PAGE,
+        user_text=tr("{provider} answered with a web page.", provider=provider),
         next_step=tr("Check the base URL; a proxy or a sign-in page may stand in between."),
     ))
 

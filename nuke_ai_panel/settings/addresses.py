@@ -7,7 +7,11 @@ understands one without a scheme, and one without a host, which is this machine.
 from __future__ import annotations
 
 import ipaddress
-from urllib.parse import urlsplit
+import re
+from urllib.parse import parse_qsl, urlsplit
+
+# How addresses name a key that is given in the query.
+_KEY_NAMES = re.compile(r"(?:key|token|secret|passw(?:or)?d|pwd|sig|signature|auth|authorization|\Acode)\Z", re.I)
 
 
 def is_loopback_url(text: str) -> bool:
@@ -44,6 +48,8 @@ def address_problem(text: str) -> str:
         return "must be a URL that begins with http:// or https://"
     if secret:
         return "must not hold a user name or a password"
+    if any(_KEY_NAMES.search(name) for name, _ in parse_qsl(parts.query)):
+        return "must not hold a key"
     if parts.fragment:
         return "must not hold a #"
     return ""

@@ -22,8 +22,8 @@ class BatchServer(Server):
     """`delay_s` is how long an answer takes, `slots` how many it computes at once while the others wait in its queue.
 
     `per_s` lets so many through a second, refuses the rest with `refusal_headers`; `tells_limit` has answers say what
-    is left; `refuse` may refuse by prompt and number of times asked; `say` is the answer to a prompt;
-    `broken` answers a prompt with raw bytes instead, and is silent for `silence_s` after them.
+    is left; `refuse` may refuse by prompt and number of times asked; `say` is the answer to a prompt, `finish` why it
+    ended; `broken` answers a prompt with raw bytes instead, and is silent for `silence_s` after them.
     """
 
     def __init__(self) -> None:
@@ -39,6 +39,7 @@ class BatchServer(Server):
         self.say: Callable[[str], str] = lambda prompt: f"ok {prompt}"
         self.broken: Callable[[str, int], Optional[bytes]] = lambda prompt, times: None
         self.silence_s = 0.0
+        self.finish = "stop"
         self.usage: Callable[[str], Tuple[int, int]] = lambda prompt: (max(1, len(prompt) // 4), 2)
         self.asked: Counter[str] = collections.Counter()
         self.refused = 0
@@ -138,7 +139,7 @@ class BatchServer(Server):
         base = {"id": "chatcmpl-1", "created": 1, "model": body["model"]}
         if not body.get("stream"):
             said = {"role": "assistant", "content": self.say(prompt)}
-            choice = {"index": 0, "finish_reason": "stop", "message": said}
+            choice = {"index": 0, "finish_reason": self.finish, "message": said}
             await self._plain(connection, 200, {**base, "object": "chat.completion", "choices": [choice],
                                                 "usage": usage}, self._limit_headers())
             return
@@ -146,7 +147,7 @@ class BatchServer(Server):
             {**base, "object": "chat.completion.chunk",
              "choices": [{"index": 0, "delta": {"content": self.say(prompt)}, "finish_reason": None}]},
             {**base, "object": "chat.completion.chunk",
-             "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": usage},
+             "choices": [{"index": 0, "delta": {}, "finish_reason": self.finish}], "usage": usage},
         ]
         stream = b"".join(b"data: " + json.dumps(one).encode() + b"\n\n" for one in events) + b"data: [DONE]\n\n"
         await connection.send(raw_answer(200, stream, {"Content-Type": "text/event-stream", **self._limit_headers()}))

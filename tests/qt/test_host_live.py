@@ -167,6 +167,36 @@ def test_a_click_on_a_name_selects_that_node_alone(pair: Pair) -> None:
     assert not host.go_to("C")
 
 
+def test_a_node_in_a_group_is_gone_to_in_its_own_graph(pair: Pair) -> None:
+    double, host = pair
+    nuke = double.nuke
+    group, outside = nuke.nodes.Group(name="Group1"), nuke.nodes.NoOp(name="Outside")
+    with group:
+        inner, beside = nuke.nodes.NoOp(name="Inner"), nuke.nodes.NoOp(name="Beside")
+    beside.setSelected(True)
+    outside.setSelected(True)
+    assert host.go_to("Group1.Inner")
+    assert inner["selected"].value() and not beside["selected"].value() and outside["selected"].value()
+    assert double.desk.tree == "Group1" and double.desk.fitted == ["Group1.Inner"]
+    assert host.go_to("Outside") and double.desk.fitted == ["Outside"]
+    assert not host.go_to("Group1.Gone") and not host.go_to("root")
+
+
+def test_held_nodes_say_what_they_are_called_now(pair: Pair) -> None:
+    double, host = pair
+    nuke = double.nuke
+    for name in "AB":
+        nuke.nodes.NoOp(name=name)
+    origin = host.hold(("A", "B", "C"))
+    nuke.toNode("A").setName("Key")
+    assert host.held(origin) == {"A": "Key", "B": "B"}
+    nuke.delete(nuke.toNode("B"))
+    assert host.held(origin) == {"A": "Key"}
+    nuke.scriptClear()
+    nuke.nodes.NoOp(name="A")
+    assert host.held(origin) == {}
+
+
 def test_the_script_editor_takes_text_at_its_caret_and_gives_its_selection(pair: Pair, qtbot: Any) -> None:
     _, host = pair
     assert not host.insert("x")

@@ -261,7 +261,11 @@ def test_error_object_inside_a_stream_needs_no_status(body: Json, kind: str) -> 
         ({}, {"error": {"message": "m", "details": [{"retryDelay": "34.4s"}]}}, 34.4),
         ({"X-RateLimit-Reset": "1766000012500"}, {}, 12.5),
         ({"X-RateLimit-Reset": "1765999999000"}, {}, None),
-        ({"x-ratelimit-reset": "6"}, {}, None),
+        ({"x-ratelimit-reset": "6"}, {}, 6.0),
+        ({"X-RateLimit-Reset": "1766000040"}, {}, 40.0),
+        ({"X-RateLimit-Reset": "1765999999"}, {}, None),
+        ({"X-RateLimit-Reset": "6m0s"}, {}, 360.0),
+        ({"X-RateLimit-Reset": "soon"}, {}, None),
         ({}, {"error": {"message": "m", "metadata": {"headers": {"X-RateLimit-Reset": "1766000001000"}}}}, 1.0),
         ({}, {}, None),
     ],
@@ -270,6 +274,18 @@ def test_delay_comes_from_the_first_place_that_names_one(
     headers: Dict[str, str], body: Json, delay: Optional[float]
 ) -> None:
     assert classify_error(429, body, headers, provider="p", now=1766000000.0).retry_after_s == delay
+
+
+@pytest.mark.parametrize(("reset", "delay"), [("40", None), ("1766000040", None), ("1766000040000", 40.0)])
+def test_seconds_that_come_with_every_answer_are_no_wait_but_for_a_429(reset: str, delay: Optional[float]) -> None:
+    found = classify_error(503, {}, {"X-RateLimit-Reset": reset}, provider="p", now=1766000000.0)
+    assert found.retry_after_s == delay
+
+
+def test_conflict_is_tried_again() -> None:
+    found = classify_error(409, {"error": {"type": "conflict_error", "message": "m"}}, {}, provider="p")
+    assert (found.kind, found.retryable) == ("bad_request", True)
+    assert not classify_error(400, {"error": {"message": "m"}}, {}, provider="p").retryable
 
 
 def test_message_echoing_a_key_is_redacted() -> None:

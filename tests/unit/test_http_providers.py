@@ -234,6 +234,16 @@ def test_base_url_of_a_host_alone_finds_v1(fault_server: StartFaultServer) -> No
     assert [request.path for request in server.requests] == ["/chat/completions", CHAT, CHAT]
 
 
+def test_requests_that_leave_together_all_find_v1(fault_server: StartFaultServer) -> None:
+    server = fault_server(answer(404, b"404 page not found"), routes={CHAT: GOOD})
+
+    async def ask_together(provider: Provider) -> List[str]:
+        return [text_of(one) for one in await asyncio.gather(*(collect(provider) for _ in range(5)))]
+
+    assert run(OpenAIProvider(row("openai", server.url)), ask_together) == ["yes"] * 5
+    assert sorted(request.path for request in server.requests) == ["/chat/completions"] * 5 + [CHAT] * 5
+
+
 def test_wrong_path_says_so(fault_server: StartFaultServer) -> None:
     server = fault_server(answer(404, b"404 page not found"))
 

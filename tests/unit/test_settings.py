@@ -121,6 +121,7 @@ MISTAKES: Dict[str, tuple[str, str, str]] = {
     "syntax": ("[panel]\nfont_scale\n", "line 2: not valid TOML", "Correct the line"),
     "half a file": ("[panel]\nfont_scale = 1.0\n[providers.op", "line 3: not valid TOML", "Correct the line"),
     "no scheme known": ("[providers.openai]\nbase_url = 'ftp://x'\n", "must be a URL that begins with http", ""),
+    "key in URL": ("[providers.openai]\nbase_url = 'http://x/v1?api_key=abc'\n", "must not hold a key", ""),
     "password in URL": ("[providers.openai]\nbase_url = 'http://u:pw@x'\n", "must not hold a user name", ""),
     "too many stops": ("[parameters]\nstop = ['a','b','c','d','e']\n", "parameters.stop may hold 4 at most", ""),
     "unknown option": ("[providers.ollama.options]\n\nnum_ctxx = 9\n",

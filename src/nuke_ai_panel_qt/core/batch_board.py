@@ -21,10 +21,20 @@ from nuke_ai_panel.batch.past_runs import Ended
 from nuke_ai_panel.batch.planning import Plan
 from nuke_ai_panel.batch.reporting import Report
 from nuke_ai_panel.batch.session import Session
-from nuke_ai_panel.batch.values import BatchEvent, LanePaused, LaneStopped, Options, Progress, RowDone, RowFailed
+from nuke_ai_panel.batch.values import (
+    BatchEvent,
+    BudgetReached,
+    LanePaused,
+    LaneStopped,
+    Options,
+    Progress,
+    RowDone,
+    RowFailed,
+)
 from nuke_ai_panel.messages import Json
 from nuke_ai_panel.words import tr
 
+from .batch_nodes import RunNodes, script_of
 from .event_bridge import EventBridge, outcome
 
 log = logging.getLogger(__name__)
@@ -39,10 +49,12 @@ class BoardRun:
 
     def __init__(self, folder: Path, title: str, plan: Plan, command: Mapping[str, Json]) -> None:
         self.folder, self.title, self.plan, self.command = folder, title, plan, command
+        self.script = script_of(command)
         self.handle: Optional[Handle] = None
         self.progress = Progress(state="starting", total=plan.rows)
         self.rows: List[Ended] = []
         self.notes: List[str] = []
+        self.capped: Optional[BudgetReached] = None
         self.report: Optional[Report] = None
         self.error: Optional[BaseException] = None
         self.is_paused = self.is_draining = False
@@ -52,6 +64,26 @@ class BoardRun:
         """How far it is; rows that came in since it was said count too."""
         self.progress = replace(
             progress, done=max(progress.done, self.done), failed=max(progress.failed, self.failed))
+
+    def take(self, event: BatchEvent) -> Optional[Ended]:
+        """What an event says; the row that has its end with it, if one has."""
+        if isinstance(event, RowDone):
+            self.done += 1
+            return Ended(event.custom_id, event.text, attempts=event.attempts, cost_usd=event.cost_usd,
+                         dedup_of=event.dedup_of, finish=event.finish)
+        if isinstance(event, RowFailed):
+            self.failed += 1
+            return Ended(event.custom_id, "", event.message, event.kind, event.attempts)
+        if isinstance(event, Progress):
+            self.heard(event)
+        elif isinstance(event, LanePaused) and event.seconds >= 1:
+            self.notes.append(tr("{lane} rests for {seconds} s: {reason}", lane=event.lane,
+                                 seconds=f"{event.seconds:.0f}", reason=event.reason))
+        elif isinstance(event, LaneStopped):
+            self.notes.append(tr("{lane} is not asked any more: {reason}", lane=event.lane, reason=event.reason))
+        elif isinstance(event, BudgetReached):
+            self.capped = event
+        return None
 
     @property
     def is_running(self) -> bool:
@@ -70,6 +102,7 @@ class BatchBoard:
         self._brought_at = 0.0
         self._is_closed = False
         self.run: Optional[BoardRun] = None
+        self.nodes = RunNodes()
         self.listeners: List[Callable[[Tuple[Ended, ...]], None]] = []
 
     def is_busy(self) -> bool:
@@ -157,22 +190,7 @@ class BatchBoard:
         run = self.run
         if run is None or self._is_closed:
             return
-        fresh: List[Ended] = []
-        for event in events:
-            if isinstance(event, Progress):
-                run.heard(event)
-            elif isinstance(event, RowDone):
-                run.done += 1
-                fresh.append(Ended(event.custom_id, event.text, attempts=event.attempts, cost_usd=event.cost_usd,
-                                   dedup_of=event.dedup_of))
-            elif isinstance(event, RowFailed):
-                run.failed += 1
-                fresh.append(Ended(event.custom_id, "", event.message, event.kind, event.attempts))
-            elif isinstance(event, LanePaused) and event.seconds >= 1:
-                run.notes.append(tr("{lane} rests for {seconds} s: {reason}", lane=event.lane,
-                                    seconds=f"{event.seconds:.0f}", reason=event.reason))
-            elif isinstance(event, LaneStopped):
-                run.notes.append(tr("{lane} is not asked any more: {reason}", lane=event.lane, reason=event.reason))
+        fresh = [one for one in map(run.take, events) if one is not None]
         run.heard(run.progress)
         fresh = fresh[: max(0, MOST_ROWS - len(run.rows))]
         run.rows += fresh

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Mapping, Optional
 
-from nuke_ai_panel.batch.gallery import read_prompt
 from nuke_ai_panel.messages import Json
 
 from ..qt import is_valid
 from ..ui.batch_values import BatchForm
 from ..ui.batch_view import BatchView
+from .batch_form import in_our_words
 from .batch_plans import BatchPlans
 from .batch_runs import BatchRuns
 from .batch_words import problem_card
@@ -48,7 +47,7 @@ class BatchDesk:
         if view is None or plans is None or runs is None or not is_valid(view):
             return dict(self._state)
         return {"form": asdict(view.setup.form()), "page": view.page, "folder": runs.folder(),
-                "prompts": [one.path for one in plans.more_prompts]}
+                "prompts": [one.path for one in plans.prompts.picked]}
 
     def take_state(self, state: Mapping[str, Json]) -> None:
         """How it shall look when it is opened."""
@@ -70,7 +69,7 @@ class BatchDesk:
             known = {one.name for one in fields(BatchForm)}
             form = {key: str(value) for key, value in dict(self._state.get("form") or {}).items() if key in known}
             view.setup.set_form(BatchForm(**form))  # type: ignore[arg-type]  # an unknown kind of rows falls back
-            plans.more_prompts = [read_prompt(Path(one)) for one in self._state.get("prompts") or ()]
+            plans.prompts.pick([str(one) for one in self._state.get("prompts") or ()])
         now = view.setup.form()
         choice = self._manager.models.choice()
         if not now.model and choice is not None:
@@ -100,8 +99,9 @@ class BatchDesk:
         assert plans is not None and runs is not None, "they are made with the view"
         prompt = plans.prompt()
         if prompt is not None and plans.card.can_run:
-            runs.begin(plans.view.setup.form(), plans.facts, name=prompt.name, title=prompt.title)
+            planned = plans.planned
+            runs.begin(planned.command, planned.rows, name=prompt.name, title=prompt.title)
 
     def _changed(self, error: Optional[BaseException]) -> None:
         if self.plans is not None:
-            self.plans.set_card(problem_card(error) if error is not None else None)
+            self.plans.set_card(problem_card(in_our_words(error)) if error is not None else None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, FrozenSet, Mapping, Optional, Tuple, cast
+from typing import TYPE_CHECKING, Callable, Dict, Mapping, Optional, Sequence, Tuple, cast
 
 from nuke_ai_panel.batch.commands import options_of_command, plan_of
 from nuke_ai_panel.batch.errors import InvalidBatchError
@@ -18,16 +18,16 @@ from nuke_ai_panel.batch.planning import Plan, check
 from nuke_ai_panel.batch.run_folder import as_line, replace_file
 from nuke_ai_panel.batch.values import Options
 from nuke_ai_panel.messages import Json
-from nuke_ai_panel.nk.context_text import NodeFacts
 from nuke_ai_panel.words import tr
 
 from ..qt import QtCore, QtGui, is_valid
-from ..ui.batch_values import BatchForm, Page, ResultRow, RunCard
+from ..ui.batch_values import Page, ResultRow, RunCard
 from ..ui.batch_view import BatchView
 from .batch_board import MOST_ROWS, BoardRun
-from .batch_plans import command_of, on_thread, script_title
-from .batch_rows import row_of
-from .batch_words import past_card, past_run, result_row, run_card
+from .batch_form import amount_of
+from .batch_nodes import nodes_of, script_of
+from .batch_threads import on_thread
+from .batch_words import error_words, is_capped, own_run, past_card, past_run, result_row, run_card
 from .host_door import find_host
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class BatchRuns:
         self.view = view
         self._changed = changed
         self._say = say
-        self._nodes: FrozenSet[str] = frozenset()
+        self._script: Optional[str] = None
+        self._found: Tuple[RunFacts, ...] = ()
         self.shown: Optional[BoardRun] = None
         self.past: Optional[RunFacts] = None
         self.is_starting = False
@@ -71,7 +72,7 @@ class BatchRuns:
         view.run.results.opened.connect(self._go_to)
         view.run.results.read_wanted.connect(self._read_whole)
         view.past.opened.connect(self.open_past)
-        view.past.continued.connect(self.go_on)
+        view.past.continued.connect(self.go_on_listed)
         view.set_has_run(self._board.run is not None)
 
     def close(self) -> None:
@@ -89,27 +90,27 @@ class BatchRuns:
 
     # ------------------------------------------------------------ beginning
 
-    def begin(self, form: BatchForm, facts: Tuple[NodeFacts, ...], *, name: str, title: str) -> None:
-        """Runs what was planned; selected nodes are written beside it, so that it goes on without the script."""
+    def begin(
+        self, command: Mapping[str, Json], rows: Sequence[Mapping[str, Json]], *, name: str, title: str
+    ) -> None:
+        """Runs what was planned; rows of the open script are written beside it, so that it goes on without the script.
+
+        `command` says what is asked and where other rows lie, and as "script" which script the given rows are about.
+        """
         if self.busy_words():
             return
-        app, script, folder = self._session.app, script_title(), self._folder_for(name)
+        app, folder = self._session.app, self._folder_for(name)
 
         def work() -> _Begun:
-            command = command_of(form)
-            if form.rows == "selection":
-                folder.mkdir(parents=True, exist_ok=True)
-                path = folder / SELECTED_ROWS
-                replace_file(path, (as_line(row_of(one, script)) for one in facts))
-                command["input"] = str(path)
-            plan = plan_of(app, command, samples=0)
-            check(plan, budget=command.get("budget"))
-            return _Begun(plan, options_of_command(command), command, title)
+            whole = {**command, **_made_ready(folder, rows)}
+            plan = plan_of(app, whole, samples=0)
+            check(plan, budget=whole.get("budget"))
+            return _Begun(plan, options_of_command(whole), whole, title)
 
         self._launch(work, folder)
 
-    def go_on(self, folder: str, *, retry: bool = False) -> None:
-        """Goes on with a run by its directory; `retry` asks the failed rows again."""
+    def go_on(self, folder: str, *, retry: bool = False, cap: Optional[str] = None) -> None:
+        """Goes on with a run by its directory; `retry` asks the failed rows again, `cap` is a new limit in dollars."""
         if self.busy_words():
             self._say(self.busy_words())
             return
@@ -121,33 +122,66 @@ class BatchRuns:
                 raise InvalidBatchError(
                     f"{folder} does not say how it was run",
                     user_text=facts.problem or tr("This run does not say how it was begun."),
-                    next_step=tr("Give the input and the template again: nuke-ai-panel batch resume."),
+                    next_step=tr("Begin a new batch with the same prompt and the same rows."),
                 )
-            plan = plan_of(app, facts.command, samples=0)
-            check(plan, budget=facts.command.get("budget"))
-            options = options_of_command(facts.command, retry_only=() if retry else None)
-            return _Begun(plan, options, facts.command, past_run(facts).title, ended_rows(path, MOST_ROWS))
+            command = dict(facts.command)
+            if cap is not None:
+                command["budget"] = cap_of(cap)
+            plan = plan_of(app, command, samples=0)
+            check(plan, budget=command.get("budget"))
+            options = options_of_command(command, retry_only=() if retry else None)
+            return _Begun(plan, options, command, past_run(facts).title, ended_rows(path, MOST_ROWS))
 
-        self._launch(work, path)
+        self._launch(work, path, lambda error: self._could_not_go_on(folder, error))
 
-    def _launch(self, work: Callable[[], _Begun], folder: Path) -> None:
+    def go_on_listed(self, folder: str) -> None:
+        """Goes on with a run of the list; one that stopped at its limit is shown, to be given another."""
+        one = next((one for one in self._found if one.folder == folder), None)
+        if one is not None and is_capped(one):
+            self.open_past(folder, then=self.view.run.edit_cap)
+        else:
+            self.go_on(folder)
+
+    def _could_not_go_on(self, folder: str, error: BaseException) -> None:
+        self._changed(None)
+        if self.folder() == folder:
+            self.view.run.set_trouble(error_words(error))
+            self.view.show_page("run")
+        else:
+            self.open_past(folder, then=lambda: self.view.run.set_trouble(error_words(error)))
+
+    def _launch(
+        self, work: Callable[[], _Begun], folder: Path, failed: Optional[Callable[[BaseException], None]] = None
+    ) -> None:
         self.is_starting = True
         self._changed(None)
 
-        def done(begun: _Begun) -> None:
+        def ready() -> Tuple[_Begun, Tuple[str, ...]]:
+            begun = work()
+            script = script_of(begun.command)
+            # Whether a script without a file is still the same one is known only while its run is new.
+            is_known = bool(script) or (script is not None and failed is None)
+            return begun, nodes_of(begun.plan) if is_known else ()
+
+        def done(made: Tuple[_Begun, Tuple[str, ...]]) -> None:
+            begun, names = made
             self.is_starting = False
             if self._board.is_busy():
                 return
+            self._board.nodes.hold(str(folder), script_of(begun.command) or "", names)
             self.watch(self._board.start(
                 begun.plan, begun.options, folder=folder, title=begun.title, command=begun.command, known=begun.known
             ))
 
-        def failed(error: BaseException) -> None:
+        def could_not(error: BaseException) -> None:
             self.is_starting = False
+            if failed is not None:
+                failed(error)
+                return
             self.view.show_page("new")
             self._changed(error)
 
-        on_thread(self._session, self.view, work, done, failed)
+        on_thread(self._session, self.view, ready, done, could_not)
 
     def _folder_for(self, name: str) -> Path:
         home: Path = self._session.app.settings.home / "batches"
@@ -163,9 +197,11 @@ class BatchRuns:
     def watch(self, run: BoardRun) -> None:
         """Shows the run of this process."""
         self.shown, self.past = run, None
-        self._show(run_card(run), tuple(run.rows))
+        is_elsewhere = self.view.page != "run"
+        self._show(run_card(run), tuple(run.rows), run.script)
         self.view.show_page("run")
-        self.view.focus_first()
+        if is_elsewhere:
+            self.view.focus_first()
         self._changed(None)
 
     def watch_own(self) -> bool:
@@ -175,13 +211,12 @@ class BatchRuns:
         self.watch(self._board.run)
         return True
 
-    def _show(self, card: RunCard, rows: Tuple[Ended, ...]) -> None:
-        host = find_host()
-        self._nodes = frozenset(host.node_names() if host is not None else ())
+    def _show(self, card: RunCard, rows: Tuple[Ended, ...], script: Optional[str]) -> None:
+        self._script = script if find_host() is not None else None
         self.view.set_has_run(True)
         self.view.run.set_card(card)
         self.view.run.results.clear()
-        self.view.run.results.add(tuple(result_row(one, self._nodes) for one in rows))
+        self.view.run.results.add(tuple(result_row(one, self._script) for one in rows))
 
     def _news(self, fresh: Tuple[Ended, ...]) -> None:
         view, run = self.view, self._board.run
@@ -190,7 +225,7 @@ class BatchRuns:
         if run is self.shown:
             view.run.set_card(run_card(run))
             if fresh:
-                view.run.results.add(tuple(result_row(one, self._nodes) for one in fresh))
+                view.run.results.add(tuple(result_row(one, self._script) for one in fresh))
         if not run.is_running:
             self._changed(None)
             self.look_for_past()
@@ -201,7 +236,7 @@ class BatchRuns:
         if name == "continue" and run is not None and run.is_running:
             board.resume()
         elif name in ("continue", "retry"):
-            self.go_on(folder, retry=name == "retry")
+            self.go_on(folder, retry=name == "retry", cap=self.view.run.cap_given())
         elif name == "report":
             on_thread(self._session, self.view, lambda: _report_text(Path(folder)), self.view.show_report)
         elif name == "folder":
@@ -211,9 +246,9 @@ class BatchRuns:
 
     def _go_to(self, row: object) -> None:
         assert isinstance(row, ResultRow)
-        host = find_host()
-        if host is None or not host.go_to(row.node):
-            self._say(tr("There is no node {name} in the open script.", name=row.node))
+        refusal = self._board.nodes.go_to(self.folder(), self._script or "", row.node)
+        if refusal:
+            self._say(refusal)
 
     def _read_whole(self, row: object) -> None:
         assert isinstance(row, ResultRow)
@@ -226,33 +261,68 @@ class BatchRuns:
     def _page_chosen(self, page: str) -> None:
         if page == "runs":
             self.look_for_past()
+        elif page == "run" and self._board.is_busy() and self.shown is not self._board.run:
+            self.watch_own()
 
     def look_for_past(self) -> None:
         """Reads which runs lie where runs are kept."""
         home = self._session.app.settings.home / "batches"
 
         def done(found: Tuple[RunFacts, ...]) -> None:
+            self._found = found
             run = self._board.run
-            own = str(run.folder) if run is not None and run.is_running else ""
-            rows = tuple(past_run(one) for one in found if one.folder != own)
+            own = (own_run(run),) if run is not None and run.is_running else ()
+            rows = (*own, *(past_run(one) for one in found if not own or one.folder != own[0].folder))
             note = tr("Kept in {folder}.", folder=home) if rows else tr("No batch was run here yet.")
             self.view.past.set_runs(rows, note)
 
         on_thread(self._session, self.view, lambda: runs_in(home, MOST_PAST), done)
 
-    def open_past(self, folder: str, page: str = "run") -> None:
-        """Shows a run by its directory."""
-        path = Path(folder)
+    def open_past(self, folder: str, page: str = "run", *, then: Callable[[], None] = lambda: None) -> None:
+        """Shows a run by its directory; the one that runs here as it runs."""
+        path, run = Path(folder), self._board.run
+        if run is not None and run.is_running and run.folder == path:
+            self.watch_own()
+            return
 
         def done(found: Tuple[RunFacts, Tuple[Ended, ...]]) -> None:
             facts, rows = found
             failed = sum(bool(one.error or one.kind) for one in rows)
             self.past, self.shown = replace(
                 facts, answered=max(facts.answered, len(rows) - failed), failed=max(facts.failed, failed)), None
-            self._show(past_card(self.past), rows)
+            self._show(past_card(self.past), rows, script_of(facts.command))
             self.view.show_page(cast(Page, page))
+            then()
 
         on_thread(self._session, self.view, lambda: (run_facts(path), ended_rows(path, MOST_ROWS)), done)
+
+
+def cap_of(words: str) -> float:
+    """An amount of dollars as it was written. Raises InvalidBatchError."""
+    found = amount_of(words)
+    if found is None:
+        raise InvalidBatchError(
+            f"{words} is no amount", user_text=tr("“{words}” is no amount of dollars.", words=words.strip()),
+            next_step=tr("Write it as 2.50."),
+        )
+    return found
+
+
+def _made_ready(folder: Path, rows: Sequence[Mapping[str, Json]]) -> Dict[str, Json]:
+    """Makes a run's directory and writes the given rows there; where the command finds them. Reads and writes."""
+    path = folder / SELECTED_ROWS
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if rows:
+            replace_file(path, map(as_line, rows))
+    except OSError as exc:
+        raise InvalidBatchError(
+            f"{folder} cannot be made: {exc}",
+            user_text=tr("The folder of the run cannot be made in {folder}: {reason}.", folder=folder.parent,
+                         reason=exc.strerror or exc),
+            next_step=tr("See that there is room and that you may write there, then read the rows again."),
+        ) from exc
+    return {"input": str(path)} if rows else {}
 
 
 def _report_text(folder: Path) -> str:

@@ -9,7 +9,7 @@ import importlib
 import logging
 import sys
 from dataclasses import dataclass
-from typing import Optional, Protocol, Tuple
+from typing import Mapping, Optional, Protocol, Tuple
 
 from nuke_ai_panel.nk.api_names import Names
 from nuke_ai_panel.nk.context_text import NodeFacts
@@ -53,6 +53,15 @@ class Ran:
     undo_title: str = ""
 
 
+@dataclass(frozen=True)
+class AtFrame:
+    """What of a node is another at a frame: knobs that move as (name, value), and the file that is read or written."""
+
+    frame: int
+    values: Tuple[Tuple[str, str], ...] = ()
+    file: str = ""
+
+
 class Host(Protocol):
     """Nuke, as the panel knows it."""
 
@@ -84,8 +93,24 @@ class Host(Protocol):
         """What there is to tell of these nodes; those that are gone are left out."""
         ...
 
+    def frame_range(self, name: str) -> Tuple[int, int]:
+        """The first and the last frame of a node that reads a sequence, else of the script."""
+        ...
+
+    def moving_knobs(self, name: str) -> Tuple[str, ...]:
+        """The knobs of a node that have keys or an expression."""
+        ...
+
+    def at_frames(self, name: str, knobs: Tuple[str, ...], frames: Tuple[int, ...]) -> Tuple[AtFrame, ...]:
+        """A node's knobs and its file at these frames, the current frame untouched; nothing when the node is gone."""
+        ...
+
     def hold(self, names: Tuple[str, ...]) -> str:
         """Where these nodes can be taken from later, whatever they are called then."""
+        ...
+
+    def held(self, origin: str) -> Mapping[str, str]:
+        """Which held nodes are still there: the name that each had, and the one that it has now."""
         ...
 
     def take(self, origin: str) -> Taken:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import Mapping, Optional, Tuple
 
 import nuke
 
@@ -18,10 +18,10 @@ from nuke_ai_panel.nk.api_names import LiveNames, Names
 from nuke_ai_panel.nk.context_text import NodeFacts
 from nuke_ai_panel.words import tr
 
-from ..core.host_door import Job, Ran, Taken
+from ..core.host_door import AtFrame, Job, Ran, Taken
 from . import script_editor
 from .code_run import CodeRun
-from .scene import Scene, find_node, top_nodes
+from .scene import Node, Scene, find_node, top_nodes
 
 _MOST_MARKED = 3000
 _one: Optional[NukeHost] = None
@@ -86,9 +86,25 @@ class NukeHost:
         found = map(find_node, names)
         return tuple(self._scene.facts(node for node in found if node is not None))
 
+    def frame_range(self, name: str) -> Tuple[int, int]:
+        """The frames of a Read, or of the script."""
+        return self._scene.frame_range(name)
+
+    def moving_knobs(self, name: str) -> Tuple[str, ...]:
+        """The knobs that have keys or an expression."""
+        return self._scene.moving_knobs(name)
+
+    def at_frames(self, name: str, knobs: Tuple[str, ...], frames: Tuple[int, ...]) -> Tuple[AtFrame, ...]:
+        """A node's knobs and its file at these frames."""
+        return self._scene.at_frames(name, knobs, frames)
+
     def hold(self, names: Tuple[str, ...]) -> str:
         """Holds on to nodes; they are found again under another name."""
         return self._scene.hold(names)
+
+    def held(self, origin: str) -> Mapping[str, str]:
+        """Which held nodes are still there, and their names now."""
+        return self._scene.held(origin)
 
     def take(self, origin: str) -> Taken:
         """What there is at an origin now."""
@@ -143,13 +159,18 @@ class NukeHost:
         return True
 
     def go_to(self, name: str) -> bool:
-        """Selects a node and brings it into view."""
+        """Selects a node alone among its neighbours and brings it into view, inside the group that it is in."""
         node = find_node(name)
-        if node is None:
+        if node is None or node.Class() == "Root":
             return False
-        for one in nuke.allNodes(group=nuke.root()):
+        inside = str(node.fullName()).rpartition(".")[0]
+        group: Node = find_node(inside) if inside else nuke.root()
+        if inside:
+            nuke.showDag(group)
+        for one in nuke.allNodes(group=group):
             if one is not node and one["selected"].value():
                 one.setSelected(False)
-        node.setSelected(True)
-        nuke.zoomToFitSelected()
+        with group:
+            node.setSelected(True)
+            nuke.zoomToFitSelected()
         return True

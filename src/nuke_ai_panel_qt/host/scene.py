@@ -7,6 +7,7 @@ does that), by its name.
 from __future__ import annotations
 
 import itertools
+import re
 import tempfile
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Tuple
@@ -15,9 +16,10 @@ import nuke
 
 from nuke_ai_panel.nk import NkSyntaxError, digest
 from nuke_ai_panel.nk.context_text import NodeFacts, nodes_text
+from nuke_ai_panel.nk.values import number
 from nuke_ai_panel.words import tr
 
-from ..core.host_door import Taken
+from ..core.host_door import AtFrame, Taken
 
 # The lines of a node's body that are not at their default, as a script has them.
 _BODY = nuke.TO_SCRIPT | nuke.WRITE_NON_DEFAULT_ONLY | nuke.WRITE_USER_KNOB_DEFS
@@ -29,6 +31,8 @@ _EXPRESSIONS = frozenset({
     "Double_Knob", "Array_Knob", "Int_Knob", "XY_Knob", "XYZ_Knob", "WH_Knob", "UV_Knob", "Scale_Knob", "Color_Knob",
     "AColor_Knob", "BBox_Knob", "Boolean_Knob", "Disable_Knob", "Unsigned_Knob",
 })
+_SEQUENCES = frozenset({"Read", "DeepRead"})  # whose knobs first and last are the frames on disk
+_NUMBERED = re.compile(r"%0?(\d*)d|(#+)")
 Node = Any  # Any: a node of whichever Nuke this is
 
 
@@ -53,6 +57,16 @@ class Scene:
                 self._held[key] = (name, node)
             parts.append(f"{key}={name}")
         return "nodes:" + ",".join(parts)
+
+    def held(self, origin: str) -> Dict[str, str]:
+        """The held nodes of an origin that are still there, by the names they had."""
+        found: Dict[str, str] = {}
+        for part in filter(None, origin.partition(":")[2].split(",")):
+            key, _, name = part.partition("=")
+            node = self._living(key, name)
+            if node is not None:
+                found[name] = str(node.fullName())
+        return found
 
     def take_nodes(self, parts: str) -> Taken:
         """The held nodes as they are now."""
@@ -122,15 +136,41 @@ class Scene:
             ))
         return found
 
+    def frame_range(self, name: str) -> Tuple[int, int]:
+        """The first and the last frame of a Read, or of the script."""
+        node = find_node(name)
+        if node is not None and node.Class() in _SEQUENCES:
+            return int(node["first"].value()), int(node["last"].value())
+        root = nuke.root()
+        return int(root["first_frame"].value()), int(root["last_frame"].value())
+
+    def moving_knobs(self, name: str) -> Tuple[str, ...]:
+        """The knobs that have keys or an expression."""
+        node = find_node(name)
+        knobs = node.knobs() if node is not None else {}
+        return tuple(key for key, knob in knobs.items() if knob.isAnimated() or knob.hasExpression())
+
+    def at_frames(self, name: str, knobs: Tuple[str, ...], frames: Tuple[int, ...]) -> Tuple[AtFrame, ...]:
+        """A node's knobs and its file at these frames."""
+        node = find_node(name)
+        if node is None:
+            return ()
+        moving = [(key, node[key]) for key in knobs if node.knob(key) is not None]
+        file = node.knob("file")
+        return tuple(AtFrame(frame, _values_at(moving, frame), _file_at(file, frame)) for frame in frames)
+
     def _held_node(self, key: str, name: str) -> Optional[Node]:
+        return self._living(key, name) or find_node(name)
+
+    def _living(self, key: str, name: str) -> Optional[Node]:
         held = self._held.get(key)
-        if held is not None and held[0] == name:
-            try:
-                held[1].name()
-                return held[1]
-            except ValueError:  # deleted, or made anew by an undo
-                pass
-        return find_node(name)
+        if held is None or held[0] != name:
+            return None
+        try:
+            held[1].name()
+        except ValueError:  # deleted, or made anew by an undo
+            return None
+        return held[1]
 
 
 def find_node(name: str) -> Optional[Node]:
@@ -153,6 +193,39 @@ def selected_nodes() -> List[Node]:
         with nuke.root():
             found = list(nuke.selectedNodes())
     return found
+
+
+def _values_at(knobs: List[Tuple[str, Any]], frame: int) -> Tuple[Tuple[str, str], ...]:
+    """The knobs by name with their values at a frame; one that has none there is left out."""
+    found = []
+    for name, knob in knobs:
+        try:
+            found.append((name, _value_at(knob, frame)))
+        except (RuntimeError, TypeError, ValueError):  # an expression that fails, a kind without numbers
+            continue
+    return tuple(found)
+
+
+def _value_at(knob: Any, frame: int) -> str:  # Any: a knob of whichever Nuke this is
+    """A knob's value at a frame, as a script has it, without braces."""
+    value = knob.getValueAt(frame)
+    if isinstance(knob, nuke.Enumeration_Knob):
+        return str(knob.enumName(int(value)))
+    if isinstance(knob, nuke.Boolean_Knob):
+        return "true" if value else "false"
+    values = value if isinstance(value, (list, tuple)) else (value,)
+    return " ".join(number(one) if isinstance(one, (int, float)) else str(one) for one in values)
+
+
+def _file_at(knob: Any, frame: int) -> str:  # Any: see _value_at
+    """The path of a file knob at a frame."""
+    if not isinstance(knob, nuke.File_Knob):
+        return ""
+    try:
+        path = str(knob.evaluate(frame) or "")
+    except (RuntimeError, TypeError):  # Tcl that fails, or a version that knows no frame here
+        path = str(knob.value() or "")
+    return _NUMBERED.sub(lambda found: str(frame).zfill(int(found[1] or 0) or len(found[2] or "")), path)
 
 
 def title_of(names: List[str]) -> str:

@@ -14,6 +14,7 @@ from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal, flag_value
 from .batch_values import ResultRow
 from .controls import Button, Text, draw_focus_ring, draw_icon
 from .model_list import ROW_ROLE, Index
+from .path_names import below, common_folder, shortened
 from .row_list import RowList
 from .safe_text import plain_tip
 from .scroll_bar import quiet_scrolling
@@ -23,7 +24,9 @@ from .theme import Theme, theme_of
 Qt = QtCore.Qt
 _LEFT = flag_value(Qt.AlignmentFlag.AlignLeft) | flag_value(Qt.AlignmentFlag.AlignVCenter)
 _RIGHT = flag_value(Qt.AlignmentFlag.AlignRight) | flag_value(Qt.AlignmentFlag.AlignVCenter)
-DETAIL_LINES = 8
+TITLE_ROLE = ROW_ROLE + 1
+# In a short pane the list and the row that is read share what there is, down to so many lines each.
+DETAIL_LINES, LEAST_LINES = 8, 4
 
 
 class ResultModel(QtCore.QAbstractListModel, metaclass=QtClass):
@@ -34,12 +37,13 @@ class ResultModel(QtCore.QAbstractListModel, metaclass=QtClass):
         self.shown: List[ResultRow] = []
         self._all: List[ResultRow] = []
         self._places: Dict[str, int] = {}
+        self._folder: Optional[str] = None
         self.only_failed = False
 
     def clear(self) -> None:
         """Another run."""
         self.beginResetModel()
-        self.shown, self._all, self._places = [], [], {}
+        self.shown, self._all, self._places, self._folder = [], [], {}, None
         self.endResetModel()
 
     def add(self, rows: Tuple[ResultRow, ...]) -> None:
@@ -55,14 +59,21 @@ class ResultModel(QtCore.QAbstractListModel, metaclass=QtClass):
             elif self._all[at] != row:
                 self._all[at] = row
                 is_changed = True
+        folder, self._folder = self._folder, common_folder([row.id for row in fresh], self._folder)
         if is_changed:
             self.filter(only_failed=self.only_failed)
             return
+        if self._folder != folder and self.shown:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self.shown) - 1, 0))
         fresh = [row for row in fresh if not self.only_failed or row.status == "failed"]
         if fresh:
             self.beginInsertRows(QtCore.QModelIndex(), len(self.shown), len(self.shown) + len(fresh) - 1)
             self.shown += fresh
             self.endInsertRows()
+
+    def title_of(self, row: ResultRow) -> str:
+        """A row's name below the folder that all rows share."""
+        return below(row.title, self._folder)
 
     def filter(self, *, only_failed: bool) -> None:
         """All, or those without an answer."""
@@ -80,10 +91,12 @@ class ResultModel(QtCore.QAbstractListModel, metaclass=QtClass):
         row = self.shown[index.row()]
         if role == ROW_ROLE:
             return row
+        if role == TITLE_ROLE:
+            return self.title_of(row)
         if role in (int(Qt.ItemDataRole.DisplayRole), int(Qt.ItemDataRole.AccessibleTextRole)):
             state = tr("answered") if row.status == "done" else tr("failed")
-            return f"{row.title}, {state}: {row.text}"
-        return plain_tip(f"{row.title}\n{row.facts}") if role == int(Qt.ItemDataRole.ToolTipRole) else None
+            return f"{self.title_of(row)}, {state}: {row.text}"
+        return plain_tip(f"{row.id}\n{row.facts}") if role == int(Qt.ItemDataRole.ToolTipRole) else None
 
 
 class ResultDelegate(QtWidgets.QStyledItemDelegate, metaclass=QtClass):
@@ -109,12 +122,14 @@ class ResultDelegate(QtWidgets.QStyledItemDelegate, metaclass=QtClass):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme.hover if is_selected else theme.raised)
             painter.drawRoundedRect(QtCore.QRectF(rect), theme.radius, theme.radius)
-        self._draw(painter, rect, row, theme)
+        self._draw(painter, rect, row, str(index.data(TITLE_ROLE)), theme=theme)
         if is_selected and view.hasFocus():
             draw_focus_ring(painter, QtCore.QRectF(rect), theme)
         painter.restore()
 
-    def _draw(self, painter: QtGui.QPainter, rect: QtCore.QRect, row: ResultRow, theme: Theme) -> None:
+    def _draw(
+        self, painter: QtGui.QPainter, rect: QtCore.QRect, row: ResultRow, title: str, *, theme: Theme
+    ) -> None:
         body, small = QtGui.QFontMetrics(theme.body), QtGui.QFontMetrics(theme.small)
         pad, icon = theme.space(1.5), theme.icon_px
         top = QtCore.QRect(rect.left() + pad, rect.top() + theme.space(1), rect.width() - 2 * pad, body.height())
@@ -131,7 +146,8 @@ class ResultDelegate(QtWidgets.QStyledItemDelegate, metaclass=QtClass):
         painter.setFont(theme.body)
         painter.setPen(theme.text)
         room = max(0, facts.left() - theme.space(2) - left)
-        words = body.elidedText(row.title, Qt.TextElideMode.ElideMiddle, room)
+        words = shortened(title, lambda shown: body.horizontalAdvance(shown) <= room)
+        words = body.elidedText(words, Qt.TextElideMode.ElideMiddle, room)
         painter.drawText(QtCore.QRect(left, top.top(), room, top.height()), _LEFT, words)
         painter.setFont(theme.small)
         painter.setPen(theme.dim if is_done else theme.error)
@@ -166,6 +182,7 @@ class ResultsView(QtWidgets.QWidget, metaclass=QtClass):
         self.list.setUniformItemSizes(True)
         self.list.setAccessibleName(tr("Rows that have their end"))
         self.title = Text("", elide=True)
+        self.place = Text("", role="dim", size="small")
         self.go = Button(tr("Go to the node"), icon="node", kind="outline", tip=tr("Select it and bring it into view"))
         self.copy = Button(icon="copy", tip=tr("Copy the answer"))
         self.detail = QtWidgets.QPlainTextEdit()
@@ -175,37 +192,13 @@ class ResultsView(QtWidgets.QWidget, metaclass=QtClass):
         self.detail.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
         self.detail.document().setDocumentMargin(theme.space(2))
         self._below = QtWidgets.QWidget()
-        filters = QtWidgets.QHBoxLayout()
-        filters.setContentsMargins(0, 0, 0, 0)
-        filters.setSpacing(theme.space(0.5))
-        filters.addWidget(self.all)
-        filters.addWidget(self.failed)
-        filters.addStretch(1)
-        head = QtWidgets.QHBoxLayout()
-        head.setContentsMargins(0, 0, 0, 0)
-        head.setSpacing(theme.space(1))
-        head.addWidget(self.title, 1)
-        head.addWidget(self.copy)
-        head.addWidget(self.go)
-        below = QtWidgets.QVBoxLayout(self._below)
-        below.setContentsMargins(0, theme.space(1), 0, 0)
-        below.setSpacing(theme.space(1))
-        below.addLayout(head)
-        below.addWidget(self.detail)
-        box = QtWidgets.QVBoxLayout(self)
-        box.setContentsMargins(0, 0, 0, 0)
-        box.setSpacing(theme.space(1))
-        box.addLayout(filters)
-        box.addWidget(self.list, 1)
-        box.addWidget(self._below)
-        self._below.hide()
-        self.all.clicked.connect(lambda: self.show_only(failed=False))
-        self.failed.clicked.connect(lambda: self.show_only(failed=True))
-        self.list.selectionModel().currentChanged.connect(lambda *_: self._show_current())
-        self.model.modelReset.connect(self._show_current)
-        self.list.activated.connect(lambda _: self._open())
-        self.go.clicked.connect(self._open)
-        self.copy.clicked.connect(lambda: QtGui.QGuiApplication.clipboard().setText(self.detail.toPlainText()))
+        self._build(theme)
+        self._connect()
+
+    def changeEvent(self, event: QtCore.QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QtCore.QEvent.Type.FontChange, QtCore.QEvent.Type.PaletteChange):
+            self._apply_theme()
 
     def clear(self) -> None:
         """Another run."""
@@ -249,22 +242,74 @@ class ResultsView(QtWidgets.QWidget, metaclass=QtClass):
         if row is not None and row.id == row_id:
             self.detail.setPlainText(text)
 
+    def _build(self, theme: Theme) -> None:
+        filters = QtWidgets.QHBoxLayout()
+        filters.setContentsMargins(0, 0, 0, 0)
+        filters.setSpacing(theme.space(0.5))
+        filters.addWidget(self.all)
+        filters.addWidget(self.failed)
+        filters.addStretch(1)
+        head = QtWidgets.QHBoxLayout()
+        head.setContentsMargins(0, 0, 0, 0)
+        head.setSpacing(theme.space(1))
+        head.addWidget(self.title, 1)
+        head.addWidget(self.copy)
+        head.addWidget(self.go)
+        below = QtWidgets.QVBoxLayout(self._below)
+        below.setContentsMargins(0, theme.space(1), 0, 0)
+        below.setSpacing(theme.space(1))
+        below.addLayout(head)
+        below.addWidget(self.place)
+        below.addWidget(self.detail)
+        box = QtWidgets.QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(theme.space(1))
+        box.addLayout(filters)
+        box.addWidget(self.list, 1)
+        box.addWidget(self._below)
+        self._below.hide()
+
+    def _connect(self) -> None:
+        self.all.clicked.connect(lambda: self.show_only(failed=False))
+        self.failed.clicked.connect(lambda: self.show_only(failed=True))
+        self.list.selectionModel().currentChanged.connect(lambda *_: self._show_current())
+        self.model.modelReset.connect(self._show_current)
+        self.model.dataChanged.connect(lambda *_: self._name_current())
+        self.list.activated.connect(lambda _: self._open())
+        self.go.clicked.connect(self._open)
+        self.copy.clicked.connect(lambda: QtGui.QGuiApplication.clipboard().setText(self.detail.toPlainText()))
+
     def _show_current(self) -> None:
         row = self.current()
         self._below.setVisible(row is not None)
         if row is None:
             return
-        theme = theme_of(self)
-        palette = self.detail.palette()
-        palette.setColor(QtGui.QPalette.ColorRole.Base, theme.code_ground)
-        self.detail.setPalette(palette)
-        self.detail.setFixedHeight(QtGui.QFontMetrics(self.font()).lineSpacing() * DETAIL_LINES)
-        self.title.set_text(row.title)
+        self._apply_theme()
+        self._name_current()
         self.detail.setPlainText(row.text)
         self.detail.setAccessibleName(tr("Answer for {title}", title=row.title))
         self.go.setVisible(bool(row.node))
         if row.is_cut:
             self.read_wanted.emit(row)
+
+    def _name_current(self) -> None:
+        row = self.current()
+        if row is not None:
+            title = self.model.title_of(row)
+            self.title.set_text(title)
+            self.place.set_text(row.id)
+            self.place.setVisible(row.id != title)
+
+    def _apply_theme(self) -> None:
+        theme = theme_of(self)
+        palette = QtGui.QPalette()
+        palette.setColor(QtGui.QPalette.ColorRole.Base, theme.code_ground)
+        palette.setColor(QtGui.QPalette.ColorRole.Text, theme.text)
+        self.detail.setPalette(palette)
+        line = QtGui.QFontMetrics(self.font()).lineSpacing()
+        self.detail.setMinimumHeight(line * LEAST_LINES)
+        self.detail.setMaximumHeight(line * DETAIL_LINES)
+        self.list.setMinimumHeight(line * LEAST_LINES)
 
     def _open(self) -> None:
         row = self.current()

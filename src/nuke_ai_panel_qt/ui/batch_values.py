@@ -5,10 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Optional, Tuple
 
-RowKind = Literal["selection", "files", "nodes", "table"]
+RowKind = Literal["selection", "frames", "files", "nodes", "table"]
 Page = Literal["new", "run", "runs"]
 RowStatus = Literal["done", "failed"]
 Tone = Literal["text", "dim", "warning", "error", "connected", "busy"]
+
+
+@dataclass(frozen=True)
+class SampleRows:
+    """Rows to try a prompt on; `place` is a pattern, a script or a table."""
+
+    rows: RowKind
+    place: str
+    nodes: str = ""
 
 
 @dataclass(frozen=True)
@@ -19,14 +28,17 @@ class PromptChoice:
     title: str
     description: str = ""
     problem: str = ""
+    sample: Optional[SampleRows] = None
 
 
 @dataclass(frozen=True)
 class BatchForm:
-    """What the artist chose. `place` is a pattern, a script or a table, `nodes` which nodes of a script."""
+    """What the artist chose: `files` is a pattern, `nodes` says which of a script, `frames` which of `node`."""
 
     prompt: str = ""
     rows: RowKind = "selection"
+    node: str = ""
+    frames: str = ""
     files: str = ""
     script: str = ""
     nodes: str = ""
@@ -37,12 +49,14 @@ class BatchForm:
 
 @dataclass(frozen=True)
 class BatchChoices:
-    """What there is to choose from; models are (words, value)."""
+    """What there is to choose from; models are (words, value). `node` is the one selected node, `frames` its range."""
 
     prompts: Tuple[PromptChoice, ...] = ()
     models: Tuple[Tuple[str, str], ...] = ()
     has_selection: bool = False
     selected: int = 0
+    node: str = ""
+    frames: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +80,7 @@ class PlanCard:
 
 @dataclass(frozen=True)
 class RunCard:
-    """A run in words. `share` is None while nobody knows how many rows there are."""
+    """A run in words. `share` is None while nobody knows how many rows there are; `cap` is the limit it stopped at."""
 
     title: str = ""
     state: str = ""
@@ -83,6 +97,7 @@ class RunCard:
     can_continue: bool = False
     failed: int = 0
     has_report: bool = False
+    cap: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,14 @@ from nuke_ai_panel.words import later, tr
 
 from ..qt import QtClass, QtCore, QtGui, QtWidgets, Signal
 from .batch_past import PastRuns
+from .batch_report import ReportView
 from .batch_run import RunView
 from .batch_setup import BatchSetup
 from .batch_values import Page, PlanCard
 from .columns import in_the_middle, scrolling
 from .controls import Button, Hairline, Text
-from .scroll_bar import quiet_scrolling
 from .shortcuts import Shortcuts
+from .tall_enough import TallEnough
 from .theme import theme_of
 
 Qt = QtCore.Qt
@@ -46,8 +47,7 @@ class BatchView(QtWidgets.QWidget, metaclass=QtClass):
         self.setup = BatchSetup(shortcuts)
         self.run = RunView(shortcuts)
         self.past = PastRuns()
-        self.report = QtWidgets.QPlainTextEdit()
-        self.back = Button(tr("Back to the rows"), icon="chevron-left", kind="outline")
+        self.report = ReportView(shortcuts)
         self.start = Button(tr("Run"), icon="run", kind="primary")
         self.start_note = Text("", role="dim", size="small")
         self._stack = QtWidgets.QStackedWidget()
@@ -57,7 +57,7 @@ class BatchView(QtWidgets.QWidget, metaclass=QtClass):
             button.clicked.connect(lambda _=False, page=page: self._choose(page))
         self.close_button.clicked.connect(self.close_requested)
         self.start.clicked.connect(self.run_requested)
-        self.back.clicked.connect(lambda: self.show_page("run"))
+        self.report.closed.connect(self._close_report)
         self.show_page("new")
 
     # ------------------------------------------------------------ what the desk sets
@@ -73,13 +73,9 @@ class BatchView(QtWidgets.QWidget, metaclass=QtClass):
 
     def show_report(self, text: str) -> None:
         """The report in place of the rows."""
-        self.report.setPlainText(text)
-        palette = self.report.palette()
-        palette.setColor(QtGui.QPalette.ColorRole.Base, theme_of(self).code_ground)
-        self.report.setPalette(palette)
-        self.report.setFont(theme_of(self).code)
+        self.report.show_text(text)
         self._stack.setCurrentIndex(3)
-        self.back.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.report.back.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def is_showing_report(self) -> bool:
         """Whether the report is read."""
@@ -118,6 +114,10 @@ class BatchView(QtWidgets.QWidget, metaclass=QtClass):
         painter.fillRect(self.rect(), theme_of(self).ground)
         painter.end()
 
+    def _close_report(self) -> None:
+        self.show_page("run")
+        self.focus_first()
+
     def _choose(self, page: Page) -> None:
         self.show_page(page)
         self.page_chosen.emit(page)
@@ -133,21 +133,12 @@ class BatchView(QtWidgets.QWidget, metaclass=QtClass):
             head.addWidget(button)
         head.addStretch(1)
         head.addWidget(self.close_button)
-        quiet_scrolling(self.report)
-        self.report.setReadOnly(True)
-        self.report.setTabChangesFocus(True)
-        self.report.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
-        self.report.document().setDocumentMargin(theme.space(2))
-        self.report.setAccessibleName(tr("Report"))
-        reading = QtWidgets.QWidget()
-        read = QtWidgets.QVBoxLayout(reading)
-        read.setContentsMargins(0, 0, 0, 0)
-        read.setSpacing(theme.space(2))
-        read.addWidget(self.back)
-        read.addWidget(self.report, 1)
         width = theme.space(MAX_WIDTH_STEPS)
-        for part, scrolls in ((self.setup, True), (self.run, False), (self.past, True), (reading, False)):
-            self._stack.addWidget(_page(part, scrolls=scrolls, space=theme.space(4), width=width))
+        space = theme.space(4)
+        for page in (_scrolled(_at_the_top(self.setup, space), width),
+                     _scrolled(TallEnough(self.run, space=space), width),
+                     _scrolled(_at_the_top(self.past, space), width), _middle(_column(self.report, space), width)):
+            self._stack.addWidget(page)
         foot = QtWidgets.QVBoxLayout(self._foot)
         foot.setContentsMargins(0, 0, 0, 0)
         foot.setSpacing(0)
@@ -167,18 +158,33 @@ class BatchView(QtWidgets.QWidget, metaclass=QtClass):
         box.addWidget(self._foot)
 
 
-def _page(part: QtWidgets.QWidget, *, scrolls: bool, space: int, width: int) -> QtWidgets.QWidget:
-    """A part in the middle, at most so wide; in an area that scrolls where the part does not scroll itself."""
+def _column(part: QtWidgets.QWidget, space: int) -> QtWidgets.QWidget:
+    """A part with room around it."""
     column = QtWidgets.QWidget()
-    column.setMaximumWidth(width)
     inner = QtWidgets.QVBoxLayout(column)
     inner.setContentsMargins(space, space, space, space)
     inner.addWidget(part)
-    if scrolls:
-        inner.addStretch(1)
-    middle = in_the_middle(column)
-    if not scrolls:
-        return middle
-    area = scrolling(middle)
+    return column
+
+
+def _at_the_top(part: QtWidgets.QWidget, space: int) -> QtWidgets.QWidget:
+    """A part with room around it and whatever is left below it."""
+    column = QtWidgets.QWidget()
+    inner = QtWidgets.QVBoxLayout(column)
+    inner.setContentsMargins(space, space, space, space)
+    inner.addWidget(part)
+    inner.addStretch(1)
+    return column
+
+
+def _middle(column: QtWidgets.QWidget, width: int) -> QtWidgets.QWidget:
+    """A column in the middle, at most so wide."""
+    column.setMaximumWidth(width)
+    return in_the_middle(column)
+
+
+def _scrolled(column: QtWidgets.QWidget, width: int) -> QtWidgets.QScrollArea:
+    """The same in an area that scrolls."""
+    area = scrolling(_middle(column, width))
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     return area

@@ -11,9 +11,13 @@ Qt = QtCore.Qt
 
 
 class Select(Button, metaclass=QtClass):
-    """Shows the chosen words; a click, Space or the arrows choose others. `chosen` carries the new value."""
+    """Shows the chosen words; a click, Space or the arrows choose others. `chosen` carries the new value.
+
+    `chosen_again` says that the value that is shown was picked from the menu once more.
+    """
 
     chosen = Signal(str)
+    chosen_again = Signal(str)
 
     def __init__(self, name: str, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__(" ", kind="outline", parent=parent)
@@ -71,4 +75,7 @@ class Select(Button, metaclass=QtClass):
         menu.popup(self.mapToGlobal(QtCore.QPoint(0, self.height())))
 
     def _picked(self, action: QtGui.QAction) -> None:
-        self.choose(str(action.data()))
+        value = str(action.data())
+        if value == self._value:
+            self.chosen_again.emit(value)
+        self.choose(value)

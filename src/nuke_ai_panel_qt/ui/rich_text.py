@@ -223,6 +223,8 @@ class RichText:
                     cell.setFormat(ground)
                 runs = row[column] if column < len(row) else ()
                 self._write_cell(cell.firstCursorPosition(), runs, block.aligns[column : column + 1], row_index == 0)
+        if len(block.rows) > 1 and not any(run.text.strip() for runs in block.rows[0] for run in runs):
+            table.removeRows(0, 1)  # a table without a heading
 
     def _write_cell(self, at: Cursor, runs: Tuple[Run, ...], align: Tuple[str, ...], header: bool) -> None:
         text = "".join(run.text for run in runs)

@@ -242,7 +242,11 @@ class Calls:
         return [0, 0]
 
     def zoomToFitSelected(self) -> None:
-        return None
+        self.host.desk.fitted = [one.path() for one in self.host.scene.context().children
+                                 if one.knobs["selected"].value()]
+
+    def showDag(self, n: Node) -> None:
+        self.host.desk.tree = core_of(n).path()
 
     def autoplace(self, node: Node) -> None:
         node.autoplace()

@@ -109,6 +109,8 @@ class Desk:
         self.views: List[View] = []
         self.lingering: List[PythonPanel] = []
         self.pane_now: Optional[Dock] = None
+        self.tree = ""  # the group whose node graph is in front
+        self.fitted: List[str] = []  # the nodes that were brought into view last
 
     def pane_for(self, name: str) -> Optional[Dock]:
         """nuke.getPaneFor."""

@@ -11,6 +11,7 @@ from nuke_ai_panel.nk import decode, encode
 from .knobs import Knob
 
 _VALUE = re.compile(r"\[value ([\w.]+)\]")
+_NUMBERED = re.compile(r"%0?(\d*)d|(#+)")
 
 
 class _Words(Knob):
@@ -115,8 +116,14 @@ class File_Knob(EvalString_Knob):
     def value(self, oc: Any = None) -> str:
         return str(self._state)
 
+    def evaluate(self, frame: Optional[float] = None) -> str:
+        """The path with its Tcl and its frame number filled in, of the current frame unless one is named."""
+        now = frame if frame is not None else self._host.frame_now() if self._host else 1.0
+        return _NUMBERED.sub(
+            lambda found: str(int(now)).zfill(int(found[1] or 0) or len(found[2] or "")), super().evaluate())
+
     def getEvaluatedValue(self, oc: Any = None) -> str:
-        return self.evaluate()
+        return super().evaluate()
 
     def fromUserText(self, s: str) -> None:
         found = re.fullmatch(r"(.*\S)\s+(-?\d+)-(-?\d+)", s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .farm_kit import farm
 from .kit import bench
 
-__all__ = ["bench"]
+__all__ = ["bench", "farm"]

@@ -63,7 +63,7 @@ def test_unknown_class_of_errors_is_refused(bench: Bench) -> None:
 
 
 def test_host_with_a_password_is_refused_before_it_is_written(bench: Bench) -> None:
-    with pytest.raises(BatchError, match="user name or a password") as refused:
+    with pytest.raises(BatchError, match="user name, a password") as refused:
         bench.run(rows(3), hosts=("http://user:secret-pw@127.0.0.1:9/v1=2",))
     assert refused.value.code == 2 and "secret-pw" not in str(refused.value) and not bench.out.exists()
 

@@ -12,68 +12,20 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
 
-from tests.fakes.batch_server import BatchServer
-from tests.unit.cli_kit import Cli, wait_until
+from tests.unit.cli_kit import wait_until
 
+from .farm_kit import BIN, Farm
 from .kit import TEMPLATE, write_rows
 
 KEY = "sk-canary-farm-0123456789"
-BIN = Path(sys.prefix, "Scripts" if os.name == "nt" else "bin")
 farm_tools = pytest.mark.skipif(
     importlib.util.find_spec("openjd") is None or importlib.util.find_spec("deadline") is None,
     reason="openjd-cli and deadline are not installed beside this Python",
 )
-
-
-class Farm:
-    """A run directory written as a job, and what works at it. Any: what JSON holds."""
-
-    def __init__(self, folder: Path, server: BatchServer) -> None:
-        self.folder, self.server, self.cli = folder, server, Cli(folder)
-        self.out = folder / "q.run"
-        self.template = folder / "t.j2"
-        self.template.write_text(TEMPLATE)
-
-    def write(self, count: int = 200, *more: str, rows: str = "") -> subprocess.CompletedProcess[str]:
-        source = self.folder / "in.jsonl"
-        if rows:
-            source.write_text(rows)
-        else:
-            write_rows(source, count)
-        return self.cli.run(
-            "batch", "farm", str(source), "--template", str(self.template), "--provider", "openai", "--model", "m",
-            "--base-url", self.server.base_url, "--out", str(self.out), "--chunk-seconds", "0", *more)
-
-    def chunk(self, rows: str, *more: str) -> int:
-        return self.cli.run("batch", "run-chunk", "--out", str(self.out), "--rows", rows, *more).returncode
-
-    def merge(self) -> int:
-        return self.cli.run("batch", "merge", str(self.out)).returncode
-
-    def answers(self) -> Dict[str, Any]:
-        lines = [json.loads(line) for line in (self.out / "results.jsonl").read_text().splitlines()]
-        assert len({line["custom_id"] for line in lines}) == len(lines)
-        return {line["custom_id"]: (line["x"]["request_key"], line["response"]["body"]["choices"]) for line in lines}
-
-    def openjd(self, *arguments: str, key: str = "") -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [str(BIN / "openjd"), *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env={**self.cli.env(), **({"OPENAI_API_KEY": key} if key else {})}, start_new_session=True)
-
-    @property
-    def job(self) -> Path:
-        return self.out / "openjd" / "template.json"
-
-
-@pytest.fixture
-def farm(tmp_path: Path) -> Any:
-    with BatchServer() as server:
-        yield Farm(tmp_path, server)
 
 
 def plain(farm: Farm, count: int = 200) -> Dict[str, Any]:
@@ -113,11 +65,11 @@ def test_chunks_need_the_run_directory_alone(farm: Farm) -> None:
     assert farm.write(rows=twice).returncode == 0
     (farm.folder / "in.jsonl").unlink()
     farm.template.unlink()
-    assert (farm.chunk("0-1"), farm.chunk("2-3"), farm.chunk("2-3"), farm.merge()) == (0, 0, 0, 0)
+    assert (farm.chunk("0-1"), farm.chunk("2-3"), farm.chunk("2-3"), farm.merge()) == (0, 0, 0, 3)
     # Equal rows in different chunks keep ids of their own.
     assert len(farm.answers()) == 4 and len(farm.server.bodies) == 4
     report = json.loads((farm.out / "report.json").read_text())
-    assert (report["rows"], report["answered"], report["missing"]) == (4, 4, 0)
+    assert (report["rows"], report["answered"], report["missing"], report["rejected"]) == (4, 4, 0, 1)
 
 
 def test_pages_and_parameters_travel_with_the_requests(farm: Farm) -> None:

@@ -158,7 +158,7 @@ def test_export_and_import_go_round_in_any_order(bench: Bench, tmp_path: Path) -
     answers = [{"id": "x", "custom_id": one["custom_id"], "error": None, "response": {"status_code": 200, "body": {
         "choices": [{"message": {"content": "hi"}}]}}} for one in reversed(asked)]
     (tmp_path / "back.jsonl").write_text("".join(json.dumps(one) + "\n" for one in answers))
-    assert import_results(plan, bench.out, [tmp_path / "back.jsonl"]) == (30, 0, [])
+    assert import_results(plan, bench.out, [tmp_path / "back.jsonl"]).answers == 30
     assert bench.run(rows(30)).code == 0 and bench.server.bodies == []
     inline = json.loads(export(plan, tmp_path / "or", "openrouter")[0].read_text())
     assert list(inline)[:2] == ["endpoint", "model"] and len(inline["requests"]) == 30

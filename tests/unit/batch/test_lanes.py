@@ -171,7 +171,7 @@ def test_too_many_failures_stop_the_run(bench: Bench) -> None:
     bench.server.refuse = lambda prompt, times: (400, {"error": {"message": "no"}}, {})
     bench.server.delay_s = 0.01
     report = bench.run(rows(500), max_failures="5", max_concurrency=4)
-    assert report.code == 4 and 5 < report.failed <= 12 and "--max-failures" in report.message
+    assert report.code == 4 and 5 < report.failed <= 12 and "more than the 5 that may" in report.message
 
 
 def test_storm_of_refusals_loses_and_doubles_nothing(bench: Bench) -> None:
@@ -269,3 +269,71 @@ def simulated(
             soonest = ends[0][0] if ends else now + 1.0
             now = max(now + 1e-6, min(soonest, now + wait_s) if wait_s is not None else soonest)
     return outcomes[0] / (per_s * seconds), outcomes[1] / sum(outcomes)
+
+
+def test_server_that_is_not_there_ends_the_run_whatever_the_number_of_rows(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nuke_ai_panel.batch.lane.FIRST_DELAY_S", 0.01)
+    bench.server.stop()
+    began = time.monotonic()
+    report = bench.run(rows(300))
+    assert report.code == 4 and report.answered == report.failed == 0 and report.missing == 300
+    assert "Nothing answers" in report.message and time.monotonic() - began < 20
+    assert sum(isinstance(one, LaneStopped) for one in bench.events) == 1
+
+
+def test_lane_says_that_its_server_cannot_be_reached_until_that_says_something() -> None:
+    lane = Lane("one", ModelChoice("openai", "m"), HostedWindow(4))
+    gone, refused = (provider_error(kind, "no", provider="one") for kind in ("network", "bad_request"))
+    assert not lane.state(0.0).is_unreached
+    lane.failed(gone, 1.0, 0.0)
+    assert lane.state(1.0).is_unreached
+    lane.failed(provider_error("timeout", "no", provider="one"), 2.0, 1.0)
+    assert lane.state(2.0).is_unreached
+    lane.failed(refused, 3.0, 2.0)
+    assert not lane.state(3.0).is_unreached
+    lane.failed(gone, 5.0, 4.0)
+    lane.answered(6.0, 5.0, estimated=1, used=1)
+    assert not lane.state(6.0).is_unreached
+
+
+def test_server_that_went_away_is_waited_for_and_not_for_ever() -> None:
+    lane = Lane("one", ModelChoice("openai", "m"), HostedWindow(4), max_wait_s=120.0)
+    gone = provider_error("network", "refused", provider="one")
+    lane.begin(1, 0.0)
+    lane.answered(1.0, 0.0, estimated=1, used=1)
+    now = 10.0
+    while now < 129.0:
+        assert not lane.is_gone(now, 6)
+        pause = lane.failed(gone, now, now)
+        assert pause is not None and pause.seconds <= 10.0
+        now += pause.seconds
+    lane.failed(gone, 131.0, 131.0)
+    assert lane.is_gone(131.0, 6)
+    lane.answered(132.0, 131.5, estimated=1, used=1)
+    assert not lane.is_gone(132.0, 6)
+
+
+def test_server_that_says_at_once_is_given_time_all_the_same(bench: Bench) -> None:
+    until: List[float] = []
+
+    def refuse(prompt: str, times: int) -> Optional[Tuple[int, Dict[str, object], Dict[str, str]]]:
+        until[:] = until or [time.monotonic() + 1.5]
+        return (429, {"error": {"message": "slow down"}}, {"Retry-After": "0"}) if time.monotonic() < until[0] else None
+
+    bench.server.refuse = refuse  # type: ignore[assignment]  # dictionaries are mappings
+    report = bench.run(rows(100), max_concurrency=16)
+    assert (report.code, report.answered) == (0, 100) and len(bench.server.bodies) <= 100 + 30
+
+
+@pytest.mark.parametrize("way", ("404", "page"))
+def test_address_without_a_chat_is_one_message(bench: Bench, way: str) -> None:
+    page = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 14\r\n\r\n<h1>Hello</h1>"
+    if way == "404":
+        bench.server.refuse = lambda prompt, times: (404, {"error": {"message": "not found"}}, {})
+    else:
+        bench.server.broken = lambda prompt, times: page
+    report = bench.run(rows(60))
+    assert (report.code, report.failed) == (4, 0) and len(bench.server.bodies) <= 16
+    assert "base URL" in report.message

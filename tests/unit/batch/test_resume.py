@@ -104,7 +104,30 @@ def test_rows_of_a_former_input_do_not_count(bench: Bench) -> None:
     report = bench.run(rows(6, start=8), stop_after_s=0.0)
     assert (report.code, report.rows) == (5, 6) and 4 <= report.missing <= 6
     report = bench.run(rows(6, start=8))
-    assert (report.code, report.rows, report.missing) == (0, 6, 0) and len(bench.server.bodies) == 14
+    assert (report.code, report.rows, report.missing, report.former) == (0, 6, 0, 8)
+    assert len(bench.server.bodies) == 14 and bench.ids() == [f"r{n}" for n in (10, 11, 12, 13, 8, 9)]
+    assert "8 rows that the input has no more" in (bench.out / "report.md").read_text(encoding="utf-8")
+
+
+def test_answers_to_a_former_input_come_back_with_it(bench: Bench) -> None:
+    bench.run(rows(10))
+    bench.run(rows(3))
+    assert len(bench.lines()) == 3 and len(bench.lines("former.jsonl")) == 7
+    report = bench.run(rows(10))
+    assert (report.code, report.answered, report.former, len(bench.server.bodies)) == (0, 10, 0, 10)
+    assert not (bench.out / "former.jsonl").exists() and len(bench.lines()) == 10
+
+
+def test_edited_row_without_an_id_replaces_its_former_one(bench: Bench) -> None:
+    bench.server.refuse = lambda prompt, times: (400, {"error": {"message": "no"}}, {}) if "bad" in prompt else None
+    table = bench.folder / "shots.csv"
+    table.write_text("shot\nsh1\nbad\nsh3\n", encoding="utf-8")
+    assert bench.run(str(table)).code == 3
+    table.write_text("shot\nsh1\nsh2\nnew\n", encoding="utf-8")
+    report = bench.run(str(table), csv=str(bench.folder / "all.csv"))
+    assert (report.code, report.rows, report.answered, report.failed, report.former) == (0, 3, 3, 0, 2)
+    text = (bench.folder / "all.csv").read_text(encoding="utf-8")
+    assert "Describe new." in text and "sh3" not in text and "bad" not in text
 
 
 def test_iterator_that_fails_ends_the_run_with_its_words(bench: Bench) -> None:
@@ -143,3 +166,57 @@ def test_answers_are_in_history_under_the_run(bench: Bench) -> None:
     assert len(found) == 3 and {one.run_id for one in found} == {run_id}
     said = bench.app.store.path(found[0].id).result()
     assert [one.role for one in said] == ["user", "assistant"] and said[1].text == f"ok {said[0].text}"
+
+
+def test_answers_stay_when_a_changed_request_is_not_answered(bench: Bench) -> None:
+    bench.server.usage = lambda prompt: (1000, 0)
+    prices = {"price_in": 1.0, "price_out": 1.0}
+    assert bench.run(rows(20), plan=prices).cost_usd == pytest.approx(0.02)
+    bench.server.refuse = lambda prompt, times: (401, {"error": {"message": "no such key"}}, {})
+    report = bench.run(rows(20), plan={**prices, "system": "Be short."})
+    assert (report.code, report.answered, report.missing, report.former) == (4, 0, 20, 20)
+    assert report.cost_usd == pytest.approx(0.02)
+    bench.server.refuse = lambda prompt, times: None
+    asked = len(bench.server.bodies)
+    report = bench.run(rows(20), plan=prices)
+    assert (report.code, report.answered, report.former, len(bench.server.bodies)) == (0, 20, 0, asked)
+    report = bench.run(rows(20), plan={**prices, "system": "Be short."})
+    assert (report.code, report.answered, len(bench.lines())) == (0, 20, 20)
+    assert report.cost_usd == pytest.approx(0.04)  # the former answers were paid, too
+
+
+def test_cost_of_failed_attempts_stays_after_a_retry(bench: Bench) -> None:
+    bench.server.usage = lambda prompt: (1000, 0)
+    plan = {"price_in": 1.0, "price_out": 1.0, "schema": {"type": "object"}}
+    bench.server.say = lambda prompt: "no json"
+    assert bench.run(rows(5), plan=plan).cost_usd == pytest.approx(0.01)
+    bench.server.say = lambda prompt: "{}"
+    report = bench.run(rows(5), plan=plan, retry_only=())
+    assert (report.code, report.answered, report.failed) == (0, 5, 0) and report.cost_usd == pytest.approx(0.015)
+    assert bench.run(rows(5), plan=plan).cost_usd == pytest.approx(0.015)
+
+
+def test_retry_that_ends_early_counts_each_row_once(bench: Bench) -> None:
+    bench.server.refuse = lambda prompt, times: (400, {"error": {"message": "no"}}, {})
+    bench.run(rows(5))
+    report = bench.run(rows(5), retry_only=(), stop_after_s=0.0)
+    assert report.rows == 5 == report.answered + report.failed + report.missing
+
+
+def test_rows_before_a_source_that_fails_are_asked(bench: Bench) -> None:
+    def broken() -> Iterator[Dict[str, str]]:
+        for number in range(100):
+            yield {"custom_id": f"r{number}", "shot": f"sh{number}"}
+        raise ValueError("the database is gone.")
+
+    report = bench.run(broken())
+    assert (report.code, report.answered) == (1, 100) and "gone. Mend it" in report.message
+
+
+def test_source_that_leaves_the_program_ends_the_run(bench: Bench) -> None:
+    def leaves() -> Iterator[Dict[str, str]]:
+        yield {"custom_id": "r0", "shot": "sh0"}
+        raise SystemExit(3)
+
+    report = bench.run(leaves())
+    assert (report.code, report.answered) == (1, 1) and "SystemExit" in report.message

@@ -18,7 +18,7 @@ from tests.fakes.batch_server import BatchServer
 from tests.fakes.nuke_fixture import FULL
 from tests.unit.cli_kit import ROOT, Cli
 
-from .test_farm import BIN
+from .farm_kit import BIN
 
 PAGE = (ROOT / "docs" / "batch.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", PAGE, re.S)
@@ -77,6 +77,14 @@ def test_batch_runs_inside_a_terminal_session(place: Any) -> None:
     asked = sorted(body["messages"][-1]["content"] for body in server.bodies)
     assert len(asked) == 2 and all(re.match(r"What is /plates/Read\d.exr\?", one) for one in asked)
     assert json.loads((folder / "a.run" / "report.json").read_text())["answered"] == 2
+
+
+def test_terminal_session_says_which_rows_failed_and_why(place: Any) -> None:
+    cli, server, folder = place
+    server.refuse = lambda prompt, times: (400, {"error": "no such picture"}, {}) if "Read2" in prompt else None
+    done = nuke_t(cli, script_of("sys.exit(report.code)"), f"script={folder / 'shot.nk'}", f"out={folder / 'a.run'}")
+    assert (done.returncode, done.stderr) == (3, "")
+    assert done.stdout == "bad_request: 1 rows, such as Read2: no such picture\n"
 
 
 def test_numbers_at_the_end_are_frame_ranges(place: Any) -> None:
