@@ -35,8 +35,8 @@ _LONGEST_NAME = 120
 _LOOKS_LIKE_HOLE = re.compile(r"[^\w .,()+-]")
 # Prints the key for the session, which takes it out of every log.
 _KEY_SCRIPT = (
-    "import os, sys; path, name = sys.argv[1:]; is_there = os.path.isfile(path) and os.access(path, os.R_OK); "
-    "key = open(path, encoding='utf-8', errors='replace').read().strip() if is_there else ''; "
+    "import os, pathlib, sys; path, name = sys.argv[1:]; is_there = os.path.isfile(path) and os.access(path, os.R_OK); "
+    "key = pathlib.Path(path).read_text('utf-8', 'replace').strip() if is_there else ''; "
     "key or sys.exit('The file ' + path + ' holds no key that can be read. Put the key for ' + name + ' there, "
     "on this worker, or give the job another KeyFile.'); "
     "print('openjd_redacted_env: ' + name + '=' + key)"

@@ -13,7 +13,7 @@ from typing import Iterator, Mapping
 
 from ..messages import Json
 from .compact_map import CompactMap, number_of
-from .run_folder import Past, RunFolder, as_line, is_same, lines_of, repair, replace_file
+from .run_folder import Past, RunFolder, as_line, disk_error, is_same, lines_of, repair, replace_file
 
 FORMER = "former.jsonl"
 
@@ -21,19 +21,22 @@ FORMER = "former.jsonl"
 def bring_back(folder: RunFolder) -> None:
     """Puts the lines that were kept among the others again. Before `scan`, which sees what a kill in between doubled.
 
-    Raises OSError.
+    Raises BatchError.
     """
     kept = folder.path / FORMER
     if not kept.exists():
         return
     for path in (folder.results, folder.errors):
         repair(path)
-        with path.open("ab") as file:
-            for _, line in lines_of(kept):
-                if line and (line.get("response") is None) == (path == folder.errors):
-                    file.write(as_line(line))
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with path.open("ab") as file:
+                for _, line in lines_of(kept):
+                    if line and (line.get("response") is None) == (path == folder.errors):
+                        file.write(as_line(line))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as exc:
+            raise disk_error(path, exc) from exc
     kept.unlink()
 
 

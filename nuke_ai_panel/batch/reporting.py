@@ -134,9 +134,9 @@ def make_report(
         known["count"] += 1
         if len(known["examples"]) < _EXAMPLES:
             said = " ".join(part for part in (error.get("user_text"), error.get("next_step")) if part)
-            message = error.get("message")
+            words = error.get("message")
             known["examples"].append(
-                {"custom_id": line.get("custom_id"), "message": message, "said": said or message})
+                {"custom_id": line.get("custom_id"), "message": words, "said": said or words})
     if missing is None:
         missing = 0 if rows is None else max(0, rows - answered - failed)
     return Report(

@@ -194,8 +194,8 @@ def _as_kept(found: Found) -> Found:
     kept = found.data.get("reject") if isinstance(found, Row) else None
     if not isinstance(kept, dict):
         return found
-    line = kept.get("line")
-    return Reject(line if isinstance(line, int) else 0, str(kept.get("reason") or ""), str(kept.get("text") or ""))
+    line, words = kept.get("line"), (str(kept.get(name) or "") for name in ("reason", "text", "next_step"))
+    return Reject(line if isinstance(line, int) else 0, *words)
 
 
 def _from_jsonl(file: IO[bytes], folder: str) -> Iterator[Found]:

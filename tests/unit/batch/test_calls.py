@@ -139,7 +139,8 @@ def test_runs_without_a_directory_get_one_each(bench: Bench) -> None:
 @pytest.mark.parametrize("given", (
     {"max_concurrency": "8"}, {"max_concurrency": 0}, {"max_concurrency": True}, {"budget": "5"},
     {"budget": float("nan")}, {"budget": -1}, {"price_in": -1, "price_out": 1},
-    {"price_in": "x", "price_out": 1}, {"price_in": 1.0}, {"rpm": -5}, {"rpm": 0}, {"stop_after_s": "1m"}, {"max_failures": "abc"}, {"stream": "bogus"}, {"cache": "bogus"},
+    {"price_in": "x", "price_out": 1}, {"price_in": 1.0}, {"rpm": -5}, {"rpm": 0}, {"stop_after_s": "1m"},
+    {"max_failures": "abc"}, {"stream": "bogus"}, {"cache": "bogus"},
     {"resume": "Strict"}, {"hosts": "gpu1=4"}, {"hosts": ["=4"]}, {"hosts": ["ftp://x=2"]}, {"hosts": ["http://=2"]},
     {"hosts": ["http://a:b@x=2"]}, {"hosts": ["http://x/v1?key=1"]}, {"hosts": 5}, {"csv": 5}, {"nonsense": 1},
 ))
