@@ -151,11 +151,13 @@ class Lane:
             # It left before the pause: it says nothing new but the time.
             return self._pause(asked, error.user_text, now) if asked else None
         self._in_a_row += 1
-        if asked is None or asked < FIRST_DELAY_S:  # "at once" is what a server says that does not know
-            most = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(10, self._in_a_row - 1))
-            seconds = max(asked or 0.0, random.uniform(0.5, 1.0) * most)
+        own = random.uniform(0.5, 1.0) * min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(10, self._in_a_row - 1))
+        if not asked:  # nothing, or "at once", which says the same
+            seconds = own
+        elif self._in_a_row == 1:
+            seconds = asked
         else:
-            seconds = asked if self._in_a_row == 1 else asked * _PATIENCE
+            seconds = max(asked * _PATIENCE, own if asked < FIRST_DELAY_S else 0.0)
         pause = self._pause(seconds, error.user_text, now)
         self._probing_since = now + seconds
         return pause
