@@ -27,6 +27,8 @@ QT_LIBRARIES = (
     "libgl1", "libegl1", "libxkbcommon0", "libxkbcommon-x11-0", "libdbus-1-3", "libfontconfig1", "libglib2.0-0",
     "fonts-dejavu-core",
 )
+# Parts of tests/unit that get a room of their own.
+APART = ("tests/unit/batch", "tests/unit/nk")
 # The tests keep keys in a real Secret Service: program → the Debian package that brings it.
 SECRET_SERVICE = {"dbus-daemon": "dbus-daemon", "gnome-keyring-daemon": "gnome-keyring"}
 
@@ -225,7 +227,7 @@ def rooms_of(leg: Leg, python: str, *, campaigns: bool) -> List[Room]:
     """The rooms of a leg, the one that takes longest first."""
     if leg.tests != ("tests",):
         return [Room(leg, python, leg.tests)]
-    parts: List[Tuple[str, ...]] = [("tests/unit",)]
+    parts: List[Tuple[str, ...]] = [("tests/unit", *(f"--ignore={path}" for path in APART)), APART]
     parts += [("tests/campaigns",)] if campaigns else []
     if leg.qt:
         # Those that play a whole Nuke end it, too.
@@ -272,7 +274,8 @@ def run_rooms(rooms: Sequence[Room], extra: Sequence[str]) -> Dict[Room, int]:
 def test(which: str, extra: Sequence[str]) -> int:
     """Runs the rooms of all legs; a failure decides the exit code, a missing Python is one.
 
-    The campaigns (kills, fuzz, floods) are about the machine more than about the Python: of several legs one runs them.
+    The campaigns (kills, fuzz, floods) are about the machine more than about the Python: of legs that are named the
+    last runs them. Without a name the tests of this Python end within ten minutes.
     """
     skipped = set(os.environ.get(SKIP_VARIABLE, "").replace(",", " ").split())
     here = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -302,8 +305,9 @@ def test(which: str, extra: Sequence[str]) -> int:
     lint = next((inside for leg, inside in ready if leg.python == "3.11"), None)
     if lint and check(lint):
         failed.append("check")
-    rooms = [room for leg, inside in ready for room in rooms_of(leg, inside, campaigns=leg is ready[-1][0])]
-    longest = ("tests/unit", "tests/campaigns", "tests/qt")
+    last = ready[-1][0] if ready and which != "here" else None
+    rooms = [room for leg, inside in ready for room in rooms_of(leg, inside, campaigns=leg is last)]
+    longest = ("tests/unit", "tests/campaigns", "tests/qt", APART[0])
     rooms.sort(key=lambda room: longest.index(room.paths[0]) if room.paths[0] in longest else len(longest))
     codes = run_rooms(rooms, extra)
     # 5: what the caller added, such as -k, selects nothing in this room
