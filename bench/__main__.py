@@ -34,7 +34,8 @@ GOALS = (
     ("whole turn with its store, CPU", "cpu_per_1000_s", "turn", "bare", 2.0),
     ("whole turn with its store, wall", "wall_s", "turn", "bare", 2.0),
     ("batch with its directory and history, CPU", "cpu_per_1000_s", "batch", "bare", 1.3),
-    ("batch with its directory and history, wall", "wall_s", "batch", "bare", 1.11),
+    ("batch, wall, once all are under way", "full_wall_s", "batch", "bare", 1.11),
+    ("batch, wall, from the first eight at once on", "wall_s", "batch", "bare", 1.11),
     ("CPU beside the openai SDK", "cpu_per_1000_s", "provider", "openai-sdk", 1 / 3),
     ("Ollama: time to first token", "first_token_s", "provider-ollama", "bare-ollama", 1.10),
     ("Ollama: CPU per 1,000 requests", "cpu_per_1000_s", "provider-ollama", "bare-ollama", 1.25),
@@ -97,7 +98,8 @@ def transport(rounds: int, requests: int, at_once: int) -> None:
               f"{median(variant, 'wall_s'):8.2f} s{median(variant, 'peak_mib'):8.1f} MiB")
     print(f"\n{'ratio (median of the rounds’ own ratios)':46}{'measured':>10}{'goal':>10}")
     for title, key, variant, peer, goal in GOALS:
-        ratio = statistics.median(ours[key] / theirs[key] for ours, theirs in zip(figures[variant], figures[peer]))
+        beside = "wall_s" if key == "full_wall_s" else key
+        ratio = statistics.median(ours[key] / theirs[beside] for ours, theirs in zip(figures[variant], figures[peer]))
         print(f"{title:46}{ratio:9.2f}×{'≤':>5}{goal:4.2f}×{'' if ratio <= goal else '   above'}")
 
 

@@ -206,7 +206,11 @@ def whole_turn(port: int, requests: int, at_once: int) -> Dict[str, float]:
 
 
 def whole_batch(port: int, requests: int, at_once: int) -> Dict[str, float]:
-    """A batch through plan, lanes, run directory and history; `requests` rows after a warm-up of as many as at once."""
+    """A batch through plan, lanes, run directory and history; `requests` rows after a warm-up of as many as at once.
+
+    A lane begins with eight at once and doubles; `full_wall_s` is what the rows would take if all were under way from
+    the start, by the rate of those after the first `4 * at_once`.
+    """
     from nuke_ai_panel.app import App
     from nuke_ai_panel.batch import calls
 
@@ -214,20 +218,23 @@ def whole_batch(port: int, requests: int, at_once: int) -> Dict[str, float]:
         base_url = f"http://127.0.0.1:{port}/v1"
         app = App.open(env={"NUKE_AI_PANEL_HOME": home, "OPENAI_BASE_URL": base_url})
 
-        def run(count: int, name: str) -> List[float]:
+        def run(count: int, name: str) -> None:
             rows = ({"custom_id": f"r{number}", "n": number} for number in range(count))
             plan = calls.plan(rows, template="Row {{ n }}: " + QUESTION, provider="openai", model=MODEL, app=app)
             report = calls.run(plan, out=Path(home) / name, max_concurrency=at_once)
             assert report.code == 0 and report.answered == count, report
-            lines = (Path(home) / name / "results.jsonl").read_text().splitlines()
-            return [json.loads(line)["x"]["first_token_ms"] / 1e3 for line in lines]
 
         run(at_once, "warm.run")
         wall, cpu = time.perf_counter(), time.process_time()
-        firsts = run(requests, "measured.run")
-        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-        got = {"first_token_s": statistics.median(firsts), "cpu_per_1000_s": cpu / requests * 1000, "wall_s": wall,
-               "peak_mib": peak_mib()}
+        run(requests, "measured.run")
+        cpu, wall, peak = time.process_time() - cpu, time.perf_counter() - wall, peak_mib()
+        lines = (Path(home) / "measured.run" / "results.jsonl").read_text().splitlines()
+        told = [json.loads(line)["x"] for line in lines]
+        ended = sorted(one["at"] for one in told)
+        counted = len(ended) - 4 * at_once
+        got = {"first_token_s": statistics.median(one["first_token_ms"] / 1e3 for one in told),
+               "cpu_per_1000_s": cpu / requests * 1000, "wall_s": wall, "peak_mib": peak,
+               "full_wall_s": (ended[-1] - ended[-counted - 1]) / counted * requests}
         app.close()
         return got
 
