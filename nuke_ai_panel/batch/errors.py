@@ -9,7 +9,7 @@ from typing import Optional
 from ..core.retry import spoken
 from ..errors import NukeAIError, PolicyError
 from ..words import tr
-from .values import CAPPED, INVALID, LOCKED, REFUSED, Reject
+from .values import CAPPED, DEFECT, INVALID, LOCKED, REFUSED, Reject
 
 _DAY_S = 86400.0
 
@@ -37,6 +37,12 @@ class CappedError(BatchError):
     """A cap of money or time is reached."""
 
     code = CAPPED
+
+
+class DiskError(BatchError):
+    """A file of the run cannot be read or written."""
+
+    code = DEFECT
 
 
 class RefusedError(BatchError):

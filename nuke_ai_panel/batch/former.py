@@ -13,7 +13,18 @@ from typing import Iterator, Mapping
 
 from ..messages import Json
 from .compact_map import CompactMap, number_of
-from .run_folder import Past, RunFolder, as_line, disk_error, is_same, lines_of, repair, replace_file
+from .run_folder import (
+    Past,
+    RunFolder,
+    as_line,
+    disk_error,
+    extra_in,
+    is_same,
+    key_in,
+    lines_of,
+    repair,
+    replace_file,
+)
 
 FORMER = "former.jsonl"
 
@@ -52,7 +63,7 @@ class _Sorted:
     def place(self, line: Mapping[str, Json]) -> str:
         """`today`, `stale` where the row is asked differently now, `former` where the input has it no more."""
         known = self.answered.get(number_of(str(line.get("custom_id"))))
-        is_own = known is None or is_same(known, _key_of(line))
+        is_own = known is None or is_same(known, key_in(line))
         if known is None or not known & 1:
             return "former" if self.is_all else "today" if is_own else "stale"
         return "today" if is_own else "stale"
@@ -106,16 +117,6 @@ def met_and_ended(folder: RunFolder, past: Past) -> int:
                if line and found.place(line) == "today")
 
 
-def spent_in(folder: RunFolder) -> float:
-    """The US dollars that the lines of a run say, those beside it included."""
-    files = (folder.results, folder.errors, folder.path / FORMER)
-    return float(sum(_extra(line).get("cost_usd") or 0.0 for path in files for _, line in lines_of(path)))
-
-
-def _extra(line: Mapping[str, Json]) -> Mapping[str, Json]:
-    found = line.get("x")
-    return found if isinstance(found, dict) else {}
-
-
-def _key_of(line: Mapping[str, Json]) -> str:
-    return str(_extra(line).get("request_key", ""))
+def spent_on_former(folder: RunFolder) -> float:
+    """The US dollars that the lines which are kept beside say."""
+    return float(sum(extra_in(line).get("cost_usd") or 0.0 for _, line in lines_of(folder.path / FORMER)))

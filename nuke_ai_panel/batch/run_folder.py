@@ -20,9 +20,8 @@ from typing import IO, TYPE_CHECKING, Any, Dict, Iterable, Iterator, Mapping, Op
 from ..messages import Json
 from ..words import tr
 from .compact_map import CompactMap, number_of
-from .errors import BatchError, InvalidBatchError, LockedRunError
+from .errors import BatchError, DiskError, InvalidBatchError, LockedRunError
 from .line_shape import is_end, is_reject
-from .values import DEFECT
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -185,20 +184,20 @@ class RunFolder:
             if not _is_of(line, is_answer=True):
                 past.torn += 1
                 continue
-            number, key = number_of(str(line.get("custom_id"))), str(_extra(line).get("request_key", ""))
+            number, key = number_of(str(line.get("custom_id"))), key_in(line)
             past.is_stale |= past.answered.get(number) is not None
             past.answered.put(number, mark(key))
-            if not _extra(line).get("dedup_of"):
+            if not extra_in(line).get("dedup_of"):
                 past.places.put(number_of(key), offset)
-                past.spent_usd += _extra(line).get("cost_usd") or 0.0
+                past.spent_usd += extra_in(line).get("cost_usd") or 0.0
             past.results += 1
         for _, line in lines_of(self.errors):
             if not _is_of(line, is_answer=False):
                 past.torn += 1
                 continue
-            key = str(_extra(line).get("request_key", ""))
+            key = key_in(line)
             past.failed.put(number_of(str(line.get("custom_id"))), mark(key))
-            past.spent_usd += _extra(line).get("cost_usd") or 0.0
+            past.spent_usd += extra_in(line).get("cost_usd") or 0.0
             past.errors += 1
         return past
 
@@ -232,6 +231,17 @@ def is_same(found: Optional[int], key: str) -> bool:
 def as_line(data: Mapping[str, Json]) -> bytes:
     """One line of JSON."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=str).encode("utf-8", "replace") + b"\n"
+
+
+def extra_in(line: Mapping[str, Json]) -> Mapping[str, Any]:  # Any: what the line holds
+    """The `x` of a line, empty where it has none."""
+    found = line.get("x")
+    return found if isinstance(found, dict) else {}
+
+
+def key_in(line: Mapping[str, Json]) -> str:
+    """The key of the request that a line ends."""
+    return str(extra_in(line).get("request_key", ""))
 
 
 def lines_of(path: Path) -> Iterator[Tuple[int, Dict[str, Json]]]:
@@ -294,23 +304,19 @@ def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
 
 def disk_error(path: Path, exc: OSError) -> BatchError:
     """What is said when a file of the run cannot be written."""
-    error = BatchError(
+    return DiskError(
         f"{path} cannot be written: {exc}",
         user_text=tr("{path} cannot be written: {reason}.", path=path, reason=exc.strerror or exc),
         next_step=tr("Make room or mend the disk, then run it again: it goes on where it stopped."),
     )
-    error.code = DEFECT
-    return error
 
 
 def _unreadable(path: Path, exc: OSError) -> BatchError:
-    error = BatchError(
+    return DiskError(
         f"{path} cannot be read: {exc}",
         user_text=tr("{path} cannot be read: {reason}.", path=path, reason=exc.strerror or exc),
         next_step=tr("Check who may read it, then go on with this run."),
     )
-    error.code = DEFECT
-    return error
 
 
 def _sound(raw: bytes) -> Dict[str, Json]:
@@ -329,8 +335,3 @@ def _is_of(line: Mapping[str, Json], *, is_answer: bool) -> bool:
 def _line_from(file: IO[bytes], offset: int) -> bytes:
     file.seek(offset)
     return file.readline()
-
-
-def _extra(line: Mapping[str, Json]) -> Mapping[str, Any]:  # Any: what the line holds
-    found = line.get("x")
-    return found if isinstance(found, dict) else {}

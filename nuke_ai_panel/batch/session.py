@@ -25,7 +25,7 @@ from ..words import tr
 from .compact_map import CompactMap, number_of
 from .errors import BatchError, InvalidBatchError, no_row
 from .feed import Feed, Sorter
-from .former import bring_back, met_and_ended, spent_in, tidy
+from .former import bring_back, met_and_ended, spent_on_former, tidy
 from .history import BatchHistory
 from .lane import Lane
 from .planning import Plan
@@ -207,7 +207,7 @@ class Session:
                    if known.get(name) != {**self.plan.as_json()}.get(name)]
         maker = JobMaker(self.plan.recipe)
         count = 0
-        for one in self.plan.source.read() if self.plan.source.is_repeatable else ():
+        for one in self.plan.source.read():
             if isinstance(one, Row):
                 try:
                     job = maker.job(one)
@@ -245,9 +245,9 @@ class Session:
         problems = self._write_more(sorter)
         if problems and code in (DONE, SOME_FAILED):
             code, message = DEFECT, tr("{problem} The answers are in results.jsonl.", problem=problems[0])
-        report = ended(replace(report, cost_usd=round(spent, 9)), code, message, problems)
         # What attempts cost that no line tells of any more: a retry or a changed row took their place.
-        elsewhere = round(max(0.0, spent - spent_in(folder)), 9)
+        elsewhere = round(max(0.0, spent - report.cost_usd - spent_on_former(folder)), 9)
+        report = ended(replace(report, cost_usd=round(spent, 9)), code, message, problems)
         self._facts.update(finished=time.time(), rows=rows, spent_elsewhere_usd=elsewhere, counts={
             "answered": report.answered, "failed": report.failed, "rejected": report.rejected, "code": code,
         })

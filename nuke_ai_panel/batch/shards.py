@@ -20,7 +20,19 @@ from .compact_map import CompactMap, number_of
 from .errors import InvalidBatchError
 from .reporting import Report, ended, make_report, write_pages, write_report
 from .rows import Source
-from .run_folder import ERRORS, REJECTS, RESULTS, RUN, RunFolder, as_line, is_same, lines_of, mark, replace_file
+from .run_folder import (
+    ERRORS,
+    REJECTS,
+    RESULTS,
+    RUN,
+    RunFolder,
+    as_line,
+    is_same,
+    key_in,
+    lines_of,
+    mark,
+    replace_file,
+)
 from .values import DEFECT, DONE, SOME_FAILED, Reject
 
 SHARDS = "shards"
@@ -86,7 +98,7 @@ def adopt(out: Path, chunk: Chunk, keys: Callable[[], Mapping[str, str]]) -> int
             for other in others:
                 for line in _answers_in(other):
                     name = str(line.get("custom_id"))
-                    if wanted.get(name) == (line.get("x") or {}).get("request_key"):
+                    if wanted.get(name) == key_in(line):
                         del wanted[name]
                         file.write(as_line(line))
                         count += 1
@@ -192,16 +204,12 @@ def _lines(files: Iterable[Path]) -> Iterator[Dict[str, Json]]:
             yield line
 
 
-def _key(line: Mapping[str, Json]) -> str:
-    return str((line.get("x") or {}).get("request_key", ""))
-
-
 def _asked(files: List[Path]) -> CompactMap:
     """The requests' keys of the chunks by id."""
     found = CompactMap()
     for line in _lines(files):
         if "custom_id" in line:
-            found.put(number_of(str(line["custom_id"])), mark(_key(line)))
+            found.put(number_of(str(line["custom_id"])), mark(key_in(line)))
     return found
 
 
@@ -227,7 +235,7 @@ def _failures(files: List[Path], asked: CompactMap, answered: CompactMap) -> Ite
 
 def _is_asked(asked: CompactMap, number: int, line: Mapping[str, Json]) -> bool:
     known = asked.get(number)
-    return known is None or is_same(known, _key(line))
+    return known is None or is_same(known, key_in(line))
 
 
 def _census(source: Optional[Source], files: List[Path]) -> Tuple[Optional[int], List[Mapping[str, Json]]]:

@@ -20,8 +20,18 @@ from nuke_ai_panel_qt.ui.text_view import TextView
 from nuke_ai_panel_qt.ui.theme import light_palette, nuke_palette, theme_of
 from tests.fakes.batch_server import BatchServer
 
-from .panel_kit import Desk, close_desk, server_overrides
-from .test_batch_view import VERSION, add_nodes, choose_prompt, finish, opened, over_selection, plan_card, run_of
+from .panel_kit import Desk, close_desk
+from .test_batch_view import (
+    VERSION,
+    add_nodes,
+    choose_prompt,
+    desk_of,
+    finish,
+    opened,
+    over_selection,
+    plan_card,
+    run_of,
+)
 
 Qt = QtCore.Qt
 WHAT = "---\ntitle: Say what a node is\nmax_tokens: 10\n---\nWhat is {{ node }}, a {{ class }}?\n"
@@ -58,8 +68,7 @@ def desk(qtbot: Any, server: BatchServer, home: Path) -> Iterator[Desk]:  # pyte
     own.mkdir(parents=True)
     for name, text in (("what", WHAT), ("script", SCRIPT), ("note", NOTE)):
         (own / f"{name}.j2").write_text(text, encoding="utf-8")
-    made = Desk(qtbot, {**server_overrides(server), "providers.openai.base_url": server.base_url,  # type: ignore[arg-type]
-                        "default_model": "m"})
+    made = desk_of(qtbot, server)
     yield made
     close_desk(made)
 

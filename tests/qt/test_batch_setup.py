@@ -17,7 +17,6 @@ import pytest
 
 from nuke_ai_panel.batch import script_rows
 from nuke_ai_panel.batch.frames import MOST_FRAMES
-from nuke_ai_panel_qt import qt
 from nuke_ai_panel_qt.core.host_door import find_host
 from nuke_ai_panel_qt.qt import QtCore, QtWidgets
 from nuke_ai_panel_qt.ui.batch_view import BatchView
@@ -25,11 +24,10 @@ from tests.fakes.batch_server import BatchServer
 from tests.fakes.nuke_fixture import FULL
 from tests.unit.cli_kit import ROOT, Cli
 
-from .panel_kit import Desk, close_desk, server_overrides
-from .test_batch_view import Heartbeat, choose_prompt, files, finish, opened, plan_card, run_of
+from .panel_kit import Desk, close_desk
+from .test_batch_view import VERSION, Heartbeat, choose_prompt, desk_of, files, finish, opened, plan_card, run_of
 
 Qt = QtCore.Qt
-VERSION = 16 if qt.QtWidgets.__name__.startswith("PySide6") else 15
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 WHAT = "---\ntitle: Say what a node is\n---\nWhat is {{ node }}, a {{ class }}?\n"
@@ -57,8 +55,7 @@ def prompts(home: Path) -> Path:
 
 @pytest.fixture
 def desk(qtbot: Any, server: BatchServer, prompts: Path) -> Iterator[Desk]:  # pytest-qt has no types
-    opened_desk = Desk(qtbot, {**server_overrides(server), "providers.openai.base_url": server.base_url,  # type: ignore[arg-type]
-                               "default_model": "m"})
+    opened_desk = desk_of(qtbot, server)
     yield opened_desk
     close_desk(opened_desk)
 

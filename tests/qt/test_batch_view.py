@@ -23,6 +23,12 @@ VERSION = 16 if qt.QtWidgets.__name__.startswith("PySide6") else 15
 TEMPLATE = "---\ntitle: Say what a node is\n---\nWhat is {{ node }}, a {{ class }}?\n"
 
 
+def desk_of(qtbot: Any, server: BatchServer) -> Desk:
+    """A desk whose model is the server's."""
+    return Desk(qtbot, {**server_overrides(server), "providers.openai.base_url": server.base_url,  # type: ignore[arg-type]
+                        "default_model": "m"})
+
+
 @pytest.fixture
 def server() -> Iterator[BatchServer]:
     with BatchServer() as running:
@@ -34,8 +40,7 @@ def desk(qtbot: Any, server: BatchServer, home: Path) -> Iterator[Desk]:  # pyte
     own = home / "prompts" / "batch"
     own.mkdir(parents=True)
     (own / "what.j2").write_text(TEMPLATE, encoding="utf-8")
-    opened = Desk(qtbot, {**server_overrides(server), "providers.openai.base_url": server.base_url,  # type: ignore[arg-type]
-                          "default_model": "m"})
+    opened = desk_of(qtbot, server)
     yield opened
     close_desk(opened)
 

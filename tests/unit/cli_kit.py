@@ -80,3 +80,18 @@ def wait_until(is_so: Callable[[], bool], timeout_s: float = 20) -> None:
     while not is_so():
         assert time.monotonic() < end, "it never came"
         time.sleep(0.01)
+
+
+def read_to_end(terminal: int) -> str:
+    """What arrives at the master's end of a terminal until nobody writes to it any more; closes it."""
+    parts: List[bytes] = []
+    while True:
+        try:
+            part = os.read(terminal, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        parts.append(part)
+    os.close(terminal)
+    return b"".join(parts).decode()

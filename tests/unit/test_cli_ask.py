@@ -13,7 +13,7 @@ from typing import Callable, Dict, List, Tuple
 import pytest
 
 from ..fakes.model_server import FakeModelServer
-from .cli_kit import Cli, is_clean
+from .cli_kit import Cli, is_clean, read_to_end
 
 FIELDS = ["text", "reasoning", "tool_calls", "finish", "raw_finish", "usage", "error", "warnings", "response_id",
           "model", "keepalives", "provider", "conversation_id", "upstream"]
@@ -307,17 +307,8 @@ def read_terminal(cli: Cli) -> Callable[[List[str]], str]:
         master, slave = pty.openpty()
         running = cli.start(*arguments, stdout=slave, stderr=slave)
         os.close(slave)
-        parts: List[bytes] = []
-        while True:
-            try:
-                part = os.read(master, 65536)
-            except OSError:
-                break
-            if not part:
-                break
-            parts.append(part)
-        os.close(master)
+        shown = read_to_end(master)
         running.wait(20)
-        return b"".join(parts).decode()
+        return shown
 
     return read

@@ -15,7 +15,7 @@ import pytest
 from nuke_ai_panel.batch.values import LaneState, Progress
 from nuke_ai_panel.cli.batch_view import bar, line
 from tests.fakes.batch_server import BatchServer
-from tests.unit.cli_kit import PROGRAM, Cli
+from tests.unit.cli_kit import PROGRAM, Cli, read_to_end
 
 from .kit import TEMPLATE, write_rows
 
@@ -49,18 +49,9 @@ def on_terminal(cli: Cli, columns: int, *arguments: str) -> str:
     running = subprocess.Popen([*PROGRAM, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=slave, env=cli.env())
     os.close(slave)
-    parts: List[bytes] = []
-    while True:
-        try:
-            part = os.read(master, 65536)
-        except OSError:
-            break
-        if not part:
-            break
-        parts.append(part)
-    os.close(master)
+    shown = read_to_end(master)
     assert running.wait(30) == 0
-    return b"".join(parts).decode()
+    return shown
 
 
 def test_program_that_reads_along_gets_json_alone(place: Any) -> None:
